@@ -1,0 +1,2 @@
+//! zapis.
+fn main() {}
