@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What is done with a message.
+
+pub mod desk;
+pub mod journal;
+pub mod remind_staff;
