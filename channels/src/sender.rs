@@ -242,7 +242,7 @@ impl Sender {
                     reachable: Some(false),
                     advertising: None,
                 }));
-                self.publish_item(part, ids::of(part.id, "unreachable", 0).to_string(), &seen)
+                self.publish_item(part, ids::of(part.id, "unreachable", 0).to_string(), seen)
                     .await?;
                 self.failed(part, refusal, "unreachable").await
             }
@@ -398,7 +398,7 @@ impl Sender {
             return Ok(());
         }
         let id = event.event_id.to_string();
-        self.publish_item(part, id, &JournalItem::Event(Box::new(event)))
+        self.publish_item(part, id, JournalItem::Event(Box::new(event)))
             .await
     }
 
@@ -406,9 +406,9 @@ impl Sender {
         &self,
         part: &Outbound,
         id: String,
-        item: &JournalItem,
+        item: JournalItem,
     ) -> Result<(), Failure> {
-        let message = journal_message(part.conversation.as_str(), id, item, part.trace.child());
+        let message = journal_message(part.conversation.as_str(), id, &[item], part.trace.child());
         self.broker
             .publish(vec![message])
             .await

@@ -133,6 +133,11 @@ pub trait Worker: Send + Sync + 'static {
         Gather::Take(1)
     }
 
+    /// A lane begins to wait for more, with this message as its first: time to show that one is there.
+    fn noticed(self: &Arc<Self>, first: &Arc<Self::Task>) {
+        let _ = first;
+    }
+
     /// Handles the first messages of a lane.
     fn handle(
         &self,
@@ -194,6 +199,8 @@ struct Item<T> {
     attempts: u32,
     /// Whether the attempt that comes (or runs) is counted already.
     counted: bool,
+    /// Whether the worker was told of it.
+    noticed: bool,
 }
 
 /// A partition as long as we hold it without interruption.
@@ -353,6 +360,7 @@ async fn dispatch<W: Worker>(
         since: tokio::time::Instant::now(),
         attempts: 0,
         counted: false,
+        noticed: false,
     };
     let mut lanes = shared.lanes.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(lane) = lanes.get_mut(&key) {

@@ -68,7 +68,10 @@ impl JournalWorker {
         };
         info!(worker = "journal", "Started");
         while let Some((batch, released)) = next_batch(&mut subscription, &stop).await {
-            self.write_until_done(&batch, &stop).await;
+            if !self.write_until_done(&batch, &stop).await {
+                // Not acknowledged, so it comes again after the restart.
+                return Ok(());
+            }
             batch.into_iter().for_each(Delivery::ack);
             for finished in released {
                 finished.send(()).ok();
@@ -77,15 +80,15 @@ impl JournalWorker {
         Ok(())
     }
 
-    async fn write_until_done(&self, batch: &[Delivery], stop: &CancellationToken) {
+    async fn write_until_done(&self, batch: &[Delivery], stop: &CancellationToken) -> bool {
         let mut pauses = Pauses::default();
         while let Err(error) = self.write(batch).await {
             warn!(error = %causes(&error), "The journal waits");
             if !pauses.wait(stop).await {
-                // Not written and about to be acknowledged would be a loss: wait for the hard stop.
-                std::future::pending::<()>().await;
+                return false;
             }
         }
+        true
     }
 
     async fn write(&self, batch: &[Delivery]) -> Result<(), WriteError> {
@@ -94,11 +97,19 @@ impl JournalWorker {
         let mut seen: Vec<Seen> = Vec::new();
         let mut unreadable: Vec<DeadLetter> = Vec::new();
         for delivery in batch {
-            match serde_json::from_slice(&delivery.body) {
-                Ok(JournalItem::Event(event)) => events.push(*event),
-                Ok(JournalItem::Delivery(report)) => reports.push(*report),
-                Ok(JournalItem::Seen(news)) => seen.push(*news),
-                Err(error) => unreadable.push(self.letter(delivery, &error)),
+            let items: Vec<JournalItem> = match serde_json::from_slice(&delivery.body) {
+                Ok(items) => items,
+                Err(error) => {
+                    unreadable.push(self.letter(delivery, &error));
+                    continue;
+                }
+            };
+            for item in items {
+                match item {
+                    JournalItem::Event(event) => events.push(*event),
+                    JournalItem::Delivery(report) => reports.push(*report),
+                    JournalItem::Seen(news) => seen.push(*news),
+                }
             }
         }
         if !unreadable.is_empty() {

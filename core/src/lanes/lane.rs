@@ -111,7 +111,14 @@ fn look<W: Worker>(shared: &Shared<W>, key: &str, alone: bool) -> Option<Ready<W
             .back()
             .map_or(Duration::ZERO, |item| item.since.elapsed());
         match shared.worker.gather(&tasks, first.since.elapsed(), last) {
-            Gather::Wait(pause) => return Some(Ready::Wait(pause)),
+            Gather::Wait(pause) => {
+                if let Some(first) = lane.waiting.front_mut()
+                    && !std::mem::replace(&mut first.noticed, true)
+                {
+                    shared.worker.noticed(&first.task);
+                }
+                return Some(Ready::Wait(pause));
+            }
             Gather::Take(count) => count.clamp(1, lane.waiting.len()),
         }
     };
