@@ -281,13 +281,12 @@ mod tests {
 
     #[test]
     fn every_command_shows_examples() {
-        let mut command = Cli::command();
-        command.build();
+        let command = Cli::command();
         each(&command, &mut |command| {
             let name = command.get_name();
             let help = command.get_after_help().map(ToString::to_string);
             assert!(
-                name == "help" || help.is_some_and(|help| help.contains("Examples:")),
+                help.is_some_and(|help| help.contains("Examples:")),
                 "{name}"
             );
         });

@@ -13,6 +13,7 @@ use anyhow::Context;
 use zapis_core::config::Problem;
 use zapis_core::store::Store;
 
+use crate::app::open_store;
 use crate::cli::{Cli, Command};
 use crate::config::{self, Environment, Loaded, Missing};
 use crate::output;
@@ -84,6 +85,9 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Sandbox(listen) => run::sandbox(listen.listen).await,
         Command::Check { connect, json } => check::check(path, connect, json).await,
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
+        Command::Knowledge(_) => {
+            Err(anyhow::anyhow!("the knowledge is not part of this build").into())
+        }
         Command::Trace {
             conversation,
             limit,
@@ -99,8 +103,5 @@ fn load(path: &Path) -> Result<Loaded, Failure> {
 
 /// The store, for a command beside a running program.
 async fn store(loaded: &Loaded) -> Result<Store, Failure> {
-    let store = Store::open(loaded.config.engines.store.expose())
-        .await
-        .context("opening the store (engines.store)")?;
-    Ok(store)
+    Ok(open_store(&loaded.config.engines).await?)
 }

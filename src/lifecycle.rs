@@ -56,7 +56,10 @@ impl Stop {
             () = signals.next() => {}
             () = self.soft.cancelled() => {}
         }
-        info!(grace_s = GRACE.as_secs(), "Stopping: finishing what is in hand");
+        info!(
+            grace_s = GRACE.as_secs(),
+            "Stopping: finishing what is in hand"
+        );
         self.soft.cancel();
         tokio::select! {
             () = signals.next() => warn!("Told again to stop: leaving what is in hand"),

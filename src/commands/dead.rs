@@ -76,7 +76,10 @@ pub(super) async fn dead(loaded: &Loaded, command: DeadCommand) -> Result<(), Fa
 }
 
 async fn list(store: &Store, limit: u32, json: bool) -> Result<(), Failure> {
-    let letters = store.dead(limit).await.context("reading the dead letters")?;
+    let letters = store
+        .dead(limit)
+        .await
+        .context("reading the dead letters")?;
     let listed: Vec<_> = letters.iter().map(Listed::of).collect();
     if json {
         return Ok(output::json(&listed)?);

@@ -230,7 +230,12 @@ impl WhatsAppConfig {
             (self.access_token.expose(), "access_token"),
         ] {
             let key = format!("{path}.{key}");
-            findings.check(!value.is_empty(), &key, "missing", "see the page of your app at Meta");
+            findings.check(
+                !value.is_empty(),
+                &key,
+                "missing",
+                "see the page of your app at Meta",
+            );
         }
     }
 }

@@ -175,7 +175,10 @@ fn typed(text: &str, schema: Schema<'_>, origin: &Origin) -> Option<Value> {
         Value::Float(_) => text.trim().parse().ok().map(Value::Float),
         Value::Boolean(_) => text.trim().parse().ok().map(Value::Boolean),
         Value::List(_) if !schema.is_sections() => {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            let parts = text
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
             let items = parts.map(|part| {
                 let value = schema
                     .element()

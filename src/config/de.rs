@@ -138,7 +138,9 @@ impl<'de> de::SeqAccess<'de> for Items<'de> {
             return Ok(None);
         };
         let value = seed.deserialize(item);
-        value.map(Some).map_err(|misfit| misfit.under(&n.to_string()))
+        value
+            .map(Some)
+            .map_err(|misfit| misfit.under(&n.to_string()))
     }
 }
 

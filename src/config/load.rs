@@ -118,7 +118,7 @@ pub fn load(
         findings.0.retain(|finding| !told(&finding.key));
         problems.extend(places.problems(findings));
     }
-    problems.sort_by(|a, b| (a.line, a.column, &a.message).cmp(&(b.line, b.column, &b.message)));
+    problems.sort_by(|a, b| (a.line, a.column, &a.key).cmp(&(b.line, b.column, &b.key)));
     match config {
         Some(config) if problems.iter().all(|problem| problem.warning) => Ok(Loaded {
             config,
@@ -212,3 +212,6 @@ fn mend(root: &mut Item, path: &str) -> bool {
     item.value = documented.item().value.clone();
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,12 +71,7 @@ pub(super) fn overlay(
             origin: Origin::Variable(name.clone()),
         };
         if let Err(Stray { message, hint }) = place(root, schema, "", &steps, item) {
-            problems.push(source.problem(
-                &Origin::Variable(name.clone()),
-                "",
-                &message,
-                &hint,
-            ));
+            problems.push(source.problem(&Origin::Variable(name.clone()), "", &message, &hint));
         }
     }
     problems
@@ -118,12 +113,22 @@ fn place(
                 // It is warned of in one place for the file and the environment.
                 (step.clone(), None)
             } else {
-                (step.clone(), Some(below.ok_or_else(|| unknown(schema, path, step))?))
+                (
+                    step.clone(),
+                    Some(below.ok_or_else(|| unknown(schema, path, step))?),
+                )
             }
         }
         Value::List(_) => (element(into, step)?, schema.element()),
-        _ => return Err(stray("unknown setting", format!("{path} is no section"))),
+        // Looked at one step above.
+        _ => return Ok(()),
     };
+    let scalar =
+        below.is_some_and(|below| !matches!(below.value(), Value::Table(_) | Value::List(_)));
+    if scalar && !rest.is_empty() {
+        let path = join(path, &step);
+        return Err(stray("unknown setting", format!("{path} is no section")));
+    }
     let empty = match below.map(Schema::value) {
         Some(Value::List(_)) => Value::List(Vec::new()),
         _ => Value::Table(BTreeMap::new()),

@@ -51,7 +51,11 @@ impl<'a> Schema<'a> {
         let Value::Table(items) = &self.0.value else {
             return None;
         };
-        if path.rsplit('.').next().is_some_and(|name| FREE.contains(&name)) {
+        if path
+            .rsplit('.')
+            .next()
+            .is_some_and(|name| FREE.contains(&name))
+        {
             return items.values().next().map(Schema);
         }
         items.get(key).map(Schema)

@@ -54,7 +54,9 @@ impl Source<'_> {
                 })
                 .map_err(|problem| vec![problem]);
         }
-        let problems = errors.iter().map(|error| {
+        let mut errors: Vec<_> = errors.iter().collect();
+        errors.sort_by_key(|error| error.span().map(|span| span.start));
+        let problems = errors.into_iter().map(|error| {
             let start = error.span().map_or(0, |span| span.start);
             let message = error.message().replace('\n', ", ");
             self.problem(&Origin::File(start), "", &message, "see https://toml.io")
@@ -63,13 +65,7 @@ impl Source<'_> {
     }
 
     /// A problem at a place.
-    pub(super) fn problem(
-        &self,
-        origin: &Origin,
-        key: &str,
-        message: &str,
-        hint: &str,
-    ) -> Problem {
+    pub(super) fn problem(&self, origin: &Origin, key: &str, message: &str, hint: &str) -> Problem {
         let (file, line, column) = match origin {
             Origin::File(start) => {
                 let (line, column) = self.place(*start);
@@ -122,19 +118,20 @@ impl Source<'_> {
             DeValue::Datetime(_) => Value::Date,
             DeValue::Integer(number) => {
                 let number = i64::from_str_radix(number.as_str(), number.radix());
-                Value::Integer(number.map_err(|_| {
-                    self.problem(&origin, "", "the number is too large", "")
-                })?)
+                Value::Integer(
+                    number.map_err(|_| self.problem(&origin, "", "the number is too large", ""))?,
+                )
             }
-            DeValue::Float(number) => {
-                Value::Float(number.as_str().parse().map_err(|_| {
-                    self.problem(&origin, "", "no number", "")
-                })?)
-            }
+            DeValue::Float(number) => Value::Float(
+                number
+                    .as_str()
+                    .parse()
+                    .map_err(|_| self.problem(&origin, "", "no number", ""))?,
+            ),
             DeValue::Array(values) => {
-                let items = values.iter().map(|value| {
-                    self.item(value.get_ref(), Origin::File(value.span().start))
-                });
+                let items = values
+                    .iter()
+                    .map(|value| self.item(value.get_ref(), Origin::File(value.span().start)));
                 Value::List(items.collect::<Result<_, _>>()?)
             }
             DeValue::Table(table) => self.table(table)?,
