@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod sender;
+pub mod whatsapp;
 
 use std::fmt;
 use std::time::Duration;
