@@ -744,7 +744,7 @@ svg{display:block;width:24px;height:24px;fill:none;stroke:currentColor;stroke-wi
   display:grid;place-items:center;background:var(--accent);color:var(--on-accent);
   box-shadow:0 0 0 1px rgb(255 255 255/.5),0 10px 30px -6px rgb(16 24 32/.35),0 3px 8px rgb(16 24 32/.16);transition:transform .18s ease,box-shadow .18s ease}
 .left .launcher{inset-inline:24px auto}
-.launcher svg{width:28px;height:28px}
+.launcher svg{width:32px;height:32px}
 .launcher:hover{transform:translateY(-2px)}
 .launcher:active{transform:scale(.96)}
 .launcher:focus-visible{outline-color:#fff;outline-offset:-5px;box-shadow:0 0 0 3px var(--accent-ink),0 10px 30px -6px rgb(16 24 32/.35)}
@@ -757,9 +757,9 @@ dialog{position:fixed;inset:auto 24px 100px auto;margin:0;padding:0;border:0;wid
 dialog[open]{display:flex;flex-direction:column;animation:rise .24s cubic-bezier(.2,.8,.3,1)}
 dialog:focus-visible{outline:none}
 dialog::backdrop{background:none}
-@keyframes rise{from{opacity:0;transform:translateY(14px) scale(.985)}}
+@keyframes rise{from{transform:translateY(14px) scale(.985)}}
 
-header{display:flex;align-items:center;gap:12px;padding:14px 12px 14px 18px;border-bottom:1px solid var(--line)}
+.header{display:flex;align-items:center;gap:12px;padding:14px 12px 14px 18px;border-bottom:1px solid var(--line)}
 .face{flex:none;display:grid;place-items:center;width:40px;height:40px;border-radius:50%;background:var(--accent);color:var(--on-accent);font-size:17px;font-weight:600}
 .head{flex:1;min-width:0}
 h2{all:unset;display:block;font-size:16px;font-weight:650;line-height:1.3;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
@@ -772,19 +772,21 @@ h2{all:unset;display:block;font-size:16px;font-weight:650;line-height:1.3;overfl
 .middle{position:relative;flex:1;min-height:0;display:flex;flex-direction:column}
 .log{flex:1;min-height:0;overflow-y:auto;overscroll-behavior:contain;padding:18px 16px 8px;scrollbar-width:thin;scrollbar-color:#c9ced5 transparent}
 .log:focus-visible{outline-offset:-3px;border-radius:4px}
-.intro{margin:0 auto 18px;max-width:290px;text-align:center;color:var(--muted);font-size:14px}
+.intro{text-wrap:balance;margin:10vh auto 18px;max-width:290px;text-align:center;color:var(--muted);font-size:14px}
 .day{margin:16px 0 12px;text-align:center;font-size:12px;font-weight:500;color:var(--muted)}
 .m{display:flex;flex-direction:column;align-items:flex-start;margin-top:3px}
 .m.lead{margin-top:14px}
 .day+.m.lead{margin-top:0}
 .m.mine{align-items:flex-end}
 .m.fresh{animation:appear .2s ease-out}
-@keyframes appear{from{opacity:0;transform:translateY(6px)}}
+@keyframes appear{from{transform:translateY(6px)}}
 .who{margin:0 14px 3px;font-size:12.5px;font-weight:600;color:var(--muted)}
 .bubble{max-width:84%;padding:9px 14px;border-radius:18px;border-end-start-radius:6px;background:var(--soft);white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext}
 .m.staff .bubble{background:#fff;box-shadow:inset 0 0 0 1px var(--line)}
 .m.mine .bubble{border-radius:18px;border-end-end-radius:6px;background:var(--accent);color:var(--on-accent)}
-.m.pending .bubble{opacity:.72}
+.m.pending .bubble{animation:wait 0s .8s forwards}
+@keyframes wait{to{background:#fff;color:var(--accent-ink);box-shadow:inset 0 0 0 1.5px var(--accent-ink)}}
+.pending .bubble a{color:inherit}
 .bubble a{color:var(--accent-ink);text-decoration:underline;text-underline-offset:2px;border-radius:3px}
 .mine .bubble a{color:inherit}
 .mine .bubble a:focus-visible{outline-color:currentColor}
@@ -824,7 +826,7 @@ textarea:focus-visible{outline:2px solid var(--accent-ink);outline-offset:-1px;b
   .left .launcher{inset-inline:16px auto}
   dialog,.left dialog{inset:0;width:100%;max-width:none;height:100dvh;border-radius:0;box-shadow:none}
   dialog.fit{inset:var(--top) 0 auto 0;height:var(--tall)}
-  header{padding:calc(10px + env(safe-area-inset-top)) 10px 10px 16px}
+  .header{padding:calc(10px + env(safe-area-inset-top)) 10px 10px 16px}
   .bubble{font-size:16px}
   .quick button,.meta button{min-height:44px}
   .meta button{padding:0 10px}
@@ -856,8 +858,8 @@ textarea:focus-visible{outline:2px solid var(--accent-ink);outline-offset:-1px;b
     view.live = el("div", { class: "sr", role: "status" });
     view.status = el("div", { class: "status" });
     const header = el(
-      "header",
-      {},
+      "div",
+      { class: "header" },
       el("span", { class: "face", "aria-hidden": "true" }, [...title.trim()][0]?.toUpperCase() ?? "?"),
       el("div", { class: "head" }, el("h2", { id: "title", title }, title), view.status),
       el("button", { class: "close", type: "button", "aria-label": t.closeChat, onclick: () => close() }, icon(CLOSE_ICON)),
