@@ -218,8 +218,8 @@
     seen(seq);
     const known = items.get(id);
     if (known) {
-      // Our own message, back from another tab or in the history: as good as an ack.
-      if (known.seq == null) settle(id, seq);
+      // Our own message in the history has its place. It is still sent until the ack: only that says it was taken.
+      known.seq ??= seq;
       return null;
     }
     for (const item of items.values()) if (item.seq === seq) return null;
