@@ -34,32 +34,59 @@ fn message(text: &str) -> String {
 async fn a_visitor_behind_a_strict_proxy_talks_over_events_and_posts() {
     let mut desk = Desk::open().await;
     let mut events = Events::open(&desk, "", None).await;
-    assert!(events.header("content-type").starts_with("text/event-stream"));
+    assert!(
+        events
+            .header("content-type")
+            .starts_with("text/event-stream")
+    );
     assert_eq!(events.header("x-accel-buffering"), "no");
     assert_eq!(events.header("access-control-allow-origin"), ORIGIN);
     let (id, hello) = events.next().await.unwrap();
-    assert_eq!((id.as_deref(), &hello["type"]), (Some("0"), &json!("hello")));
+    assert_eq!(
+        (id.as_deref(), &hello["type"]),
+        (Some("0"), &json!("hello"))
+    );
     let token = hello["token"].as_str().unwrap().to_owned();
     let conversation = hello["conversation"].as_str().unwrap().parse().unwrap();
 
     let (status, ack) = post(&desk, &token, &message("Привет")).await;
 
-    assert_eq!((status, &ack["type"], &ack["seq"]), (200, &json!("ack"), &json!(1)));
+    assert_eq!(
+        (status, &ack["type"], &ack["seq"]),
+        (200, &json!("ack"), &json!(1))
+    );
     let text = "Привет".to_owned();
     assert_eq!(desk.published().await.what, What::Text { text });
-    desk.webchat.send(&reply(&conversation, "Здравствуйте!", &[])).await.unwrap();
+    desk.webchat
+        .send(&reply(&conversation, "Здравствуйте!", &[]))
+        .await
+        .unwrap();
     let (id, own) = events.next().await.unwrap();
     assert_eq!((id.as_deref(), &own["id"]), (Some("1"), &ack["id"]));
     let (id, answer) = events.next().await.unwrap();
-    assert_eq!((id.as_deref(), &answer["text"]), (Some("2"), &json!("Здравствуйте!")));
+    assert_eq!(
+        (id.as_deref(), &answer["text"]),
+        (Some("2"), &json!("Здравствуйте!"))
+    );
 
     let query = format!("token={token}&after=0");
-    let (_, again) = Events::open(&desk, &query, Some("1")).await.next().await.unwrap();
+    let (_, again) = Events::open(&desk, &query, Some("1"))
+        .await
+        .next()
+        .await
+        .unwrap();
     assert_eq!(again["resumed"], true);
-    assert_eq!(again["history"].as_array().unwrap().len(), 1, "Last-Event-ID wins");
+    assert_eq!(
+        again["history"].as_array().unwrap().len(),
+        1,
+        "Last-Event-ID wins"
+    );
 
     desk.stop.cancel();
-    assert!(events.next().await.is_none(), "the stream ends with the gateway");
+    assert!(
+        events.next().await.is_none(),
+        "the stream ends with the gateway"
+    );
 }
 
 #[tokio::test]
@@ -71,21 +98,39 @@ async fn a_post_that_is_not_taken_says_why() {
 
     let code = async |token: &str, body: &str| {
         let (status, error) = post(&desk, token, body).await;
-        (status, error["code"].as_str().unwrap_or_default().to_owned())
+        (
+            status,
+            error["code"].as_str().unwrap_or_default().to_owned(),
+        )
     };
     let expect = |status: u16, code: &str| (status, code.to_owned());
     assert_eq!(code(token, "{").await, expect(400, "bad_frame"));
-    assert_eq!(code(token, r#"{"type":"dance"}"#).await, expect(400, "unknown_type"));
-    assert_eq!(code("forged", &message("x")).await, expect(400, "bad_frame"));
-    assert_eq!(code(token, &message(&"ё".repeat(4_001))).await, expect(413, "too_long"));
-    assert_eq!(code(token, &"x".repeat(70_000)).await, expect(413, "too_long"));
+    assert_eq!(
+        code(token, r#"{"type":"dance"}"#).await,
+        expect(400, "unknown_type")
+    );
+    assert_eq!(
+        code("forged", &message("x")).await,
+        expect(400, "bad_frame")
+    );
+    assert_eq!(
+        code(token, &message(&"ё".repeat(4_001))).await,
+        expect(413, "too_long")
+    );
+    assert_eq!(
+        code(token, &"x".repeat(70_000)).await,
+        expect(413, "too_long")
+    );
     desk.gate.shut.store(true, Ordering::SeqCst);
     assert_eq!(code(token, &message("x")).await, expect(503, "unavailable"));
     desk.gate.shut.store(false, Ordering::SeqCst);
     for _ in 0..19 {
         assert_eq!(code(token, &message("x")).await.0, 200);
     }
-    assert_eq!(code(token, &message("x")).await, expect(429, "rate_limited"));
+    assert_eq!(
+        code(token, &message("x")).await,
+        expect(429, "rate_limited")
+    );
     assert_eq!(post(&desk, token, r#"{"type":"typing"}"#).await.0, 200);
 }
 
@@ -100,7 +145,11 @@ async fn all_visitors_of_one_address_share_a_limit() {
     for n in 0..4 {
         let (_, hello) = Events::open(&desk, "", None).await.next().await.unwrap();
         let token = hello["token"].as_str().unwrap().to_owned();
-        statuses.push(post_from(&desk, &token, &message("x"), "203.0.113.5").await.0);
+        statuses.push(
+            post_from(&desk, &token, &message("x"), "203.0.113.5")
+                .await
+                .0,
+        );
         if n == 3 {
             let (elsewhere, _) = post_from(&desk, &token, &message("x"), "203.0.113.6").await;
             assert_eq!(elsewhere, 200);
@@ -119,8 +168,14 @@ async fn other_pages_may_neither_listen_nor_post() {
     let evil = "https://evil.example";
 
     assert_eq!(status(client().get(desk.url("events"))).await, 403);
-    assert_eq!(status(client().get(desk.url("events")).header("origin", evil)).await, 403);
-    assert_eq!(status(client().post(desk.url("messages")).header("origin", evil)).await, 403);
+    assert_eq!(
+        status(client().get(desk.url("events")).header("origin", evil)).await,
+        403
+    );
+    assert_eq!(
+        status(client().post(desk.url("messages")).header("origin", evil)).await,
+        403
+    );
     let options = |origin| {
         client()
             .request(reqwest::Method::OPTIONS, desk.url("messages"))
@@ -139,16 +194,32 @@ async fn the_widget_is_small_cacheable_and_loads_from_any_page() {
     let get = || client().get(desk.url("widget.js"));
 
     let plain = patient(get().send()).await.unwrap();
-    let packed = patient(get().header("accept-encoding", "gzip").send()).await.unwrap();
+    let packed = patient(get().header("accept-encoding", "gzip").send())
+        .await
+        .unwrap();
 
-    assert_eq!(plain.headers()["content-type"], "text/javascript; charset=utf-8");
-    assert_eq!(plain.headers()["cross-origin-resource-policy"], "cross-origin");
+    assert_eq!(
+        plain.headers()["content-type"],
+        "text/javascript; charset=utf-8"
+    );
+    assert_eq!(
+        plain.headers()["cross-origin-resource-policy"],
+        "cross-origin"
+    );
     let tag = plain.headers()["etag"].clone();
     assert!(plain.text().await.unwrap().contains("attachShadow"));
     assert_eq!(packed.headers()["content-encoding"], "gzip");
     assert!(packed.bytes().await.unwrap().len() <= 30 * 1024);
-    let known = patient(get().header("if-none-match", tag).send()).await.unwrap();
+    let known = patient(get().header("if-none-match", tag).send())
+        .await
+        .unwrap();
     assert_eq!(known.status(), 304);
     let nowhere = desk.url("widget.js").replace("/site/", "/nowhere/");
-    assert_eq!(patient(client().get(nowhere).send()).await.unwrap().status(), 404);
+    assert_eq!(
+        patient(client().get(nowhere).send())
+            .await
+            .unwrap()
+            .status(),
+        404
+    );
 }

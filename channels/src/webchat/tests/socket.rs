@@ -20,14 +20,21 @@ async fn a_message_is_acknowledged_once_it_is_in_the_queue_and_the_answer_arrive
 
     let id = anna.writes("Сколько стоит стрижка?").await;
 
-    assert_eq!(anna.gets().await, json!({"type": "ack", "id": id, "seq": 1}));
+    assert_eq!(
+        anna.gets().await,
+        json!({"type": "ack", "id": id, "seq": 1})
+    );
     let inbound = desk.published().await;
     assert_eq!(inbound.id, id);
     assert_eq!(inbound.conversation, anna.conversation());
     let text = "Сколько стоит стрижка?".into();
     assert_eq!(inbound.what, What::Text { text });
 
-    let answer = reply(&anna.conversation(), "**От 2 500 ₽.** Записать?", &[("Да", "book")]);
+    let answer = reply(
+        &anna.conversation(),
+        "**От 2 500 ₽.** Записать?",
+        &[("Да", "book")],
+    );
     let sent = desk.webchat.send(&answer).await.unwrap();
 
     assert_eq!(sent.provider_id.as_deref(), Some("2"));
@@ -50,7 +57,10 @@ async fn a_conversation_goes_on_after_a_reload_and_shows_what_was_missed() {
     let (token, conversation) = (anna.token().to_owned(), anna.conversation());
     drop(anna);
     for text in ["два", "три"] {
-        desk.webchat.send(&reply(&conversation, text, &[])).await.unwrap();
+        desk.webchat
+            .send(&reply(&conversation, text, &[]))
+            .await
+            .unwrap();
     }
 
     let again = desk.visit(&format!("token={token}")).await;
@@ -62,8 +72,14 @@ async fn a_conversation_goes_on_after_a_reload_and_shows_what_was_missed() {
     assert_eq!(again.hello["seq"], 3);
     let texts: Vec<_> = again.history().into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, ["раз", "два", "три"]);
-    assert_eq!(missed.history(), [(2, "два".to_owned()), (3, "три".to_owned())]);
-    assert_eq!((beyond.history(), beyond.hello["seq"].as_i64()), (vec![], Some(3)));
+    assert_eq!(
+        missed.history(),
+        [(2, "два".to_owned()), (3, "три".to_owned())]
+    );
+    assert_eq!(
+        (beyond.history(), beyond.hello["seq"].as_i64()),
+        (vec![], Some(3))
+    );
 }
 
 #[tokio::test]
@@ -109,13 +125,21 @@ async fn a_repeated_message_gets_the_same_ack_and_no_second_effect() {
     anna.gets().await;
     let mut back = desk.visit(&format!("token={}", anna.token())).await;
 
-    back.send(json!({"type": "message", "id": id, "text": "один раз"})).await;
+    back.send(json!({"type": "message", "id": id, "text": "один раз"}))
+        .await;
 
-    assert_eq!(back.gets().await, json!({"type": "ack", "id": id, "seq": 1}));
+    assert_eq!(
+        back.gets().await,
+        json!({"type": "ack", "id": id, "seq": 1})
+    );
     let next = back.writes("дальше").await;
     assert_eq!(back.gets().await["seq"], 2);
     assert_eq!(desk.published().await.id, id);
-    assert_eq!(desk.published().await.id, next, "the repeat was not published");
+    assert_eq!(
+        desk.published().await.id,
+        next,
+        "the repeat was not published"
+    );
 }
 
 #[tokio::test]
@@ -125,10 +149,14 @@ async fn without_the_queue_there_is_no_ack_and_the_repeat_is_published() {
     desk.gate.shut.store(true, Ordering::SeqCst);
     let id = anna.writes("очередь закрыта").await;
     let refused = anna.gets().await;
-    assert_eq!((&refused["id"], &refused["code"]), (&json!(id), &json!("unavailable")));
+    assert_eq!(
+        (&refused["id"], &refused["code"]),
+        (&json!(id), &json!("unavailable"))
+    );
 
     desk.gate.shut.store(false, Ordering::SeqCst);
-    anna.send(json!({"type": "message", "id": id, "text": "очередь закрыта"})).await;
+    anna.send(json!({"type": "message", "id": id, "text": "очередь закрыта"}))
+        .await;
 
     // What was in the log already comes before its ack, or not at all: never after.
     let ack = loop {
@@ -151,7 +179,10 @@ async fn own_messages_come_back_on_other_sockets_only() {
     let id = phone.writes("с телефона").await;
     let shown = laptop.gets().await;
 
-    assert_eq!((&shown["id"], &shown["from"]), (&json!(id), &json!("customer")));
+    assert_eq!(
+        (&shown["id"], &shown["from"]),
+        (&json!(id), &json!("customer"))
+    );
     assert_eq!(phone.gets().await["type"], "ack");
     desk.webchat
         .send(&reply(&phone.conversation(), "ответ", &[]))
@@ -177,7 +208,10 @@ async fn what_another_process_wrote_is_found_in_the_log() {
         .unwrap();
 
     let shown = anna.gets().await;
-    assert_eq!((&shown["from"], &shown["name"]), (&json!("staff"), &json!("Мария")));
+    assert_eq!(
+        (&shown["from"], &shown["name"]),
+        (&json!("staff"), &json!("Мария"))
+    );
 }
 
 #[tokio::test]
@@ -188,7 +222,9 @@ async fn sending_twice_writes_once_and_typing_is_shown_at_once() {
 
     let first = desk.webchat.send(&once).await.unwrap();
     let second = desk.webchat.send(&once).await.unwrap();
-    let typing = Content::Typing { inbound: "1".into() };
+    let typing = Content::Typing {
+        inbound: "1".into(),
+    };
     desk.webchat
         .send(&outbound(&anna.conversation(), typing))
         .await
@@ -208,7 +244,8 @@ async fn a_pressed_button_says_what_it_said_and_carries_its_payload() {
     anna.gets().await;
     let id = Uuid::new_v4();
 
-    anna.send(json!({"type": "press", "id": id, "payload": "book:yes"})).await;
+    anna.send(json!({"type": "press", "id": id, "payload": "book:yes"}))
+        .await;
 
     assert_eq!(anna.gets().await["seq"], 2);
     let what = What::Press {
@@ -230,7 +267,8 @@ async fn where_a_consent_is_demanded_it_comes_first() {
     let mut anna = desk.visit("").await;
     anna.writes("без согласия").await;
     assert_eq!(anna.gets().await["code"], "consent_required");
-    let consent = |version: &str| json!({"type": "consent", "id": Uuid::new_v4(), "version": version});
+    let consent =
+        |version: &str| json!({"type": "consent", "id": Uuid::new_v4(), "version": version});
 
     anna.send(consent("2")).await;
     assert_eq!(anna.gets().await["seq"], 1);
@@ -295,7 +333,7 @@ async fn bad_frames_get_their_code_and_the_conversation_goes_on() {
         (Message::text(r#"{"type":"dance"}"#), "unknown_type"),
         (Message::text("x".repeat(100_000)), "too_long"),
         (Message::text(long.to_string()), "too_long"),
-        (Message::binary([0, 1, 2]), "bad_frame"),
+        (Message::binary(vec![0, 1, 2]), "bad_frame"),
     ] {
         anna.send_raw(frame).await;
         assert_eq!(anna.gets().await["code"], code);

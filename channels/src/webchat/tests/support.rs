@@ -100,7 +100,9 @@ impl Desk {
             shut: AtomicBool::new(false),
         });
         let path = data.path().join("zapis.db");
-        let store = Store::open(&format!("sqlite:{}", path.display())).await.unwrap();
+        let store = Store::open(&format!("sqlite:{}", path.display()))
+            .await
+            .unwrap();
         let clock = Clock::fixed(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
         let webchat = gateway(config, gate.clone(), &store, &clock);
         let address = serve(webchat.routes()).await;
@@ -121,7 +123,12 @@ impl Desk {
 
     /// Another process on the same store.
     pub(super) fn neighbour(&self) -> Webchat {
-        gateway(WebchatConfig::default(), self.gate.clone(), &self.store, &self.clock)
+        gateway(
+            WebchatConfig::default(),
+            self.gate.clone(),
+            &self.store,
+            &self.clock,
+        )
     }
 
     pub(super) fn url(&self, rest: &str) -> String {
@@ -182,7 +189,11 @@ impl Visit {
     }
 
     pub(super) fn conversation(&self) -> ConversationId {
-        self.hello["conversation"].as_str().unwrap().parse().unwrap()
+        self.hello["conversation"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     /// The texts of the history, with their places.
@@ -190,7 +201,12 @@ impl Visit {
         let events = self.hello["history"].as_array().unwrap();
         events
             .iter()
-            .map(|event| (event["seq"].as_i64().unwrap(), event["text"].as_str().unwrap().to_owned()))
+            .map(|event| {
+                (
+                    event["seq"].as_i64().unwrap(),
+                    event["text"].as_str().unwrap().to_owned(),
+                )
+            })
             .collect()
     }
 
@@ -205,7 +221,8 @@ impl Visit {
     /// Writes a message and returns its id.
     pub(super) async fn writes(&mut self, text: &str) -> String {
         let id = Uuid::new_v4().to_string();
-        self.send(json!({"type": "message", "id": id, "text": text})).await;
+        self.send(json!({"type": "message", "id": id, "text": text}))
+            .await;
         id
     }
 
@@ -258,7 +275,11 @@ pub(super) async fn patient<F: Future>(what: F) -> F::Output {
 }
 
 /// What the sender hands over.
-pub(super) fn reply(conversation: &ConversationId, text: &str, buttons: &[(&str, &str)]) -> Outbound {
+pub(super) fn reply(
+    conversation: &ConversationId,
+    text: &str,
+    buttons: &[(&str, &str)],
+) -> Outbound {
     let content = Content::Message {
         text: text.into(),
         buttons: buttons
@@ -297,7 +318,9 @@ pub(super) struct Events {
 
 impl Events {
     pub(super) async fn open(desk: &Desk, query: &str, last: Option<&str>) -> Self {
-        let mut request = client().get(desk.url(&format!("events?{query}"))).header("origin", ORIGIN);
+        let mut request = client()
+            .get(desk.url(&format!("events?{query}")))
+            .header("origin", ORIGIN);
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
