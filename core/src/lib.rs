@@ -1,1 +1,18 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+pub mod broker;
+pub mod causes;
+pub mod clock;
+pub mod config;
+pub mod event;
+pub mod ids;
+pub mod intake;
+pub mod lanes;
+pub mod message;
+pub mod session;
+pub mod sessions;
+pub mod store;
+pub mod trace;
+
+pub use causes::causes;
+pub use clock::Clock;

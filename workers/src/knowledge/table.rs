@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, Origin, Source};
 use super::markdown::{Header, id};
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 use crate::words::Language;
 
@@ -122,7 +122,7 @@ mod tests {
         let found = read("qestion,answer,valid_until\nа,,\nб,в,завтра\n").unwrap_err();
         let all: Vec<String> = found.iter().map(Problem::to_string).collect();
         let all = all.join("\n");
-        assert!(all.contains("faq.csv:1:1: qestion: is not a known column (did you mean `question`?)"), "{all}");
-        assert!(all.contains("faq.csv:2:1: question: is empty"), "{all}");
+        assert!(all.contains("faq.csv:1:1: error: qestion: is not a known column (hint: did you mean `question`?)"), "{all}");
+        assert!(all.contains("faq.csv:2:1: error: question: is empty"), "{all}");
     }
 }

@@ -1,0 +1,248 @@
+//! How a channel hands over what arrived. Everything a provider delivered goes through here, and
+//! only after [`Intake::accept`] returned `Ok` may the provider be told so.
+//!
+//! The order protects the guarantees: what changes ownership takes effect in the store first (so
+//! that no reply is claimed after it), then what cannot be used is kept in `dead`, then the rest is
+//! published with one confirm. All of it may be repeated without a second effect.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use crate::broker::{Broker, BrokerError, Publish, Topic};
+use crate::clock::Clock;
+use crate::event::JournalItem;
+use crate::ids;
+use crate::message::{ConversationId, DeliveryReport, Inbound, Outbound};
+use crate::store::{DeadLetter, OwnershipChange, Store, StoreError};
+use crate::trace::TraceParent;
+
+/// How many peers are remembered between requests.
+const PEERS_REMEMBERED: usize = 100_000;
+
+/// Something that arrived.
+#[derive(Debug)]
+pub enum Arrival {
+    /// A customer did something, or staff did something in a customer's conversation.
+    Inbound {
+        /// What. Boxed, because it is large.
+        inbound: Box<Inbound>,
+        /// Whether it changes who may speak.
+        ownership: Option<OwnershipChange>,
+    },
+    /// A provider tells how far a message of ours got.
+    Delivery(Box<DeliveryReport>),
+    /// A person's words to a customer, to be sent.
+    Outbound(Box<Outbound>),
+    /// Something accepted that cannot be used.
+    Dead {
+        /// `webhook.telegram`, `webhook.whatsapp`, …
+        topic: String,
+        /// As it came.
+        body: Bytes,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why nothing of it may be acknowledged. The provider repeats it.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// The queue did not take it.
+    #[error("the message was not taken")]
+    Broker(#[from] BrokerError),
+    /// The store did not take it.
+    #[error("the message was not taken")]
+    Store(#[from] StoreError),
+}
+
+/// The gateway's way into the queue. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    broker: Arc<dyn Broker>,
+    store: Store,
+    clock: Clock,
+    peers: Arc<Mutex<HashMap<String, String>>>,
+}
+
+impl Intake {
+    /// Joins the engines.
+    pub fn new(broker: Arc<dyn Broker>, store: Store, clock: Clock) -> Self {
+        Self {
+            broker,
+            store,
+            clock,
+            peers: Arc::default(),
+        }
+    }
+
+    /// The store, for what a channel keeps of its own.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The conversation of a peer that is known by any of `ids`, the preferred id first.
+    /// `Ok(None)` when none of them can be part of a conversation id.
+    pub async fn conversation(
+        &self,
+        channel: &str,
+        account: &str,
+        ids: &[String],
+    ) -> Result<Option<ConversationId>, StoreError> {
+        let usable: Vec<String> = ids
+            .iter()
+            .filter(|id| ConversationId::new(channel, account, id).is_ok())
+            .cloned()
+            .collect();
+        if usable.is_empty() {
+            return Ok(None);
+        }
+        // All ids of the payload are in the cache key, so that a new one is noticed and stored.
+        let key = format!("{channel}:{account}:{}", usable.join("\n"));
+        let known = self
+            .peers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
+        let peer = match known {
+            Some(peer) => peer,
+            None => {
+                let peer = self.store.resolve_peer(channel, account, &usable).await?;
+                let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+                if peers.len() >= PEERS_REMEMBERED {
+                    peers.clear();
+                }
+                peers.insert(key, peer.clone());
+                peer
+            }
+        };
+        Ok(ConversationId::new(channel, account, &peer).ok())
+    }
+
+    /// Takes everything of one request, or nothing that may be acknowledged.
+    pub async fn accept(&self, arrivals: Vec<Arrival>) -> Result<(), IntakeError> {
+        let mut messages = Vec::with_capacity(arrivals.len());
+        let mut dead = Vec::new();
+        for arrival in arrivals {
+            match arrival {
+                Arrival::Inbound { inbound, ownership } => {
+                    if let Some(change) = ownership {
+                        self.store
+                            .change_ownership(&inbound.conversation, &change)
+                            .await?;
+                    }
+                    metrics::counter!("zapis_inbound_total", "channel" => inbound.conversation.channel().to_owned(), "kind" => inbound.what.name()).increment(1);
+                    messages.push(inbound_message(&inbound));
+                }
+                Arrival::Delivery(report) => messages.push(delivery_message(*report)),
+                Arrival::Outbound(outbound) => messages.push(outbound_message(&[*outbound])),
+                Arrival::Dead {
+                    topic,
+                    body,
+                    reason,
+                } => dead.push(self.letter(topic, &body, reason)),
+            }
+        }
+        if !dead.is_empty() {
+            metrics::counter!("zapis_dead_total", "stage" => "gateway")
+                .increment(dead.len() as u64);
+            self.store.bury(&dead).await?;
+        }
+        if !messages.is_empty() {
+            self.broker.publish(messages).await?;
+        }
+        Ok(())
+    }
+
+    fn letter(&self, topic: String, body: &Bytes, reason: String) -> DeadLetter {
+        let text = String::from_utf8_lossy(body);
+        DeadLetter {
+            id: ids::derive(&["dead", &topic, &text]),
+            key: String::new(),
+            message_id: String::new(),
+            topic,
+            reason,
+            body: body.to_vec(),
+            at: self.clock.now(),
+        }
+    }
+}
+
+/// An inbound as the queue takes it.
+pub fn inbound_message(inbound: &Inbound) -> Publish {
+    Publish {
+        topic: Topic::inbound(),
+        key: inbound.conversation.as_str().to_owned(),
+        id: inbound.id.clone(),
+        body: json(inbound),
+        trace: inbound.trace.clone(),
+    }
+}
+
+/// Outbound messages of one conversation as the queue takes them: one message, so that their order
+/// holds. The slice must not be empty.
+pub fn outbound_message(batch: &[Outbound]) -> Publish {
+    let (topic, key, id, trace) = match batch.first() {
+        Some(first) => (
+            Topic::outbound(first.conversation.channel()),
+            first.conversation.as_str().to_owned(),
+            first.id.to_string(),
+            first.trace.clone(),
+        ),
+        None => (
+            Topic::outbound("none"),
+            String::new(),
+            String::new(),
+            TraceParent::start(),
+        ),
+    };
+    Publish {
+        topic,
+        key,
+        id,
+        body: json(&batch),
+        trace,
+    }
+}
+
+/// Items for the journal as the queue takes them: one message, JSON array.
+pub fn journal_message(
+    key: &str,
+    id: String,
+    items: &[JournalItem],
+    trace: TraceParent,
+) -> Publish {
+    Publish {
+        topic: Topic::journal(),
+        key: key.to_owned(),
+        id,
+        body: json(items),
+        trace,
+    }
+}
+
+fn delivery_message(report: DeliveryReport) -> Publish {
+    let status = format!("{:?}", report.status);
+    let id = ids::derive(&["delivery", &report.account, &report.provider_id, &status]);
+    let key = format!("{}:{}", report.account, report.provider_id);
+    journal_message(
+        &key,
+        id.to_string(),
+        &[JournalItem::Delivery(Box::new(report))],
+        TraceParent::start(),
+    )
+}
+
+/// JSON of our own types, which cannot fail: their maps have string keys and their numbers are finite.
+fn json<T: serde::Serialize + ?Sized>(value: &T) -> Bytes {
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .unwrap_or_default()
+}

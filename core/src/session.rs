@@ -1,0 +1,204 @@
+//! The short-lived state of a conversation: what the dialogue needs to go on, which inbound ids were
+//! handled, and the outbox of the last turn. They are committed together (see [`crate::sessions`]).
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::broker::{Publish, Topic};
+use crate::message::Line;
+use crate::trace::TraceParent;
+
+/// How many lines of the conversation are kept for the staff's card and for language models.
+const TRANSCRIPT: usize = 30;
+
+/// The most `seen` ids kept in any case, so that a flood cannot grow a session without bound.
+const SEEN_AT_MOST: usize = 2_000;
+
+/// The session of a conversation.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Session {
+    /// Native ids of handled inbound messages and when they were handled.
+    pub seen: Vec<(String, DateTime<Utc>)>,
+    /// What the last turn decided to publish. It stays until it is known to be in the queue.
+    pub outbox: Vec<Outgoing>,
+    /// The turn that the outbox belongs to, once that outbox is known to be in the queue.
+    pub published: Option<Uuid>,
+    /// The turn that the outbox belongs to.
+    pub turn: Option<Uuid>,
+    /// The newest lines of the conversation, oldest first.
+    pub transcript: Vec<Line>,
+    /// When the staff was called and nobody has answered since: what the customer and the bot say
+    /// is shown at the desk meanwhile.
+    pub called_staff: Option<DateTime<Utc>>,
+    /// A phone that the customer shared, as the channel gave it.
+    pub phone: Option<String>,
+    /// The dialogue's own state, as JSON of its type.
+    pub dialogue: Value,
+}
+
+/// A message that a turn decided to publish.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// The topic's name.
+    pub topic: String,
+    /// The key of the message in the queue.
+    pub key: String,
+    /// The id of the message in the queue.
+    pub id: String,
+    /// JSON, as the queue takes it.
+    pub body: Box<RawValue>,
+    /// The trace it belongs to.
+    pub trace: TraceParent,
+}
+
+impl From<Publish> for Outgoing {
+    fn from(message: Publish) -> Self {
+        Self {
+            topic: message.topic.as_str().to_owned(),
+            key: message.key,
+            id: message.id,
+            // Made by our own serialiser, so it is JSON.
+            body: serde_json::from_slice(&message.body)
+                .unwrap_or_else(|_| RawValue::NULL.to_owned()),
+            trace: message.trace,
+        }
+    }
+}
+
+impl Outgoing {
+    /// As the queue takes it.
+    pub fn to_publish(&self) -> Publish {
+        Publish {
+            topic: Topic::named(&self.topic),
+            key: self.key.clone(),
+            id: self.id.clone(),
+            body: Bytes::from(self.body.get().to_owned()),
+            trace: self.trace.clone(),
+        }
+    }
+}
+
+impl Session {
+    /// Whether an inbound was handled.
+    pub fn has_seen(&self, id: &str) -> bool {
+        self.seen.iter().any(|(seen, _)| seen == id)
+    }
+
+    /// The outbox that may not be in the queue yet.
+    pub fn unpublished(&self) -> &[Outgoing] {
+        if self.published.is_some() && self.published == self.turn {
+            return &[];
+        }
+        &self.outbox
+    }
+
+    /// Notes that the outbox is in the queue; it rides on the next commit.
+    pub fn mark_published(&mut self) {
+        self.published = self.turn;
+    }
+
+    /// Ends a turn: its inbound ids enter `seen` together and its outbox replaces the last one,
+    /// whose messages must be in the queue by now.
+    pub fn finish_turn(
+        &mut self,
+        turn: Uuid,
+        inbound: impl IntoIterator<Item = String>,
+        outbox: Vec<Outgoing>,
+        now: DateTime<Utc>,
+        remember: TimeDelta,
+    ) {
+        debug_assert!(
+            self.unpublished().is_empty(),
+            "a commit never drops an unpublished outbox"
+        );
+        self.seen.retain(|(_, at)| *at + remember > now);
+        self.seen.extend(inbound.into_iter().map(|id| (id, now)));
+        let surplus = self.seen.len().saturating_sub(SEEN_AT_MOST);
+        self.seen.drain(..surplus);
+        self.turn = Some(turn);
+        self.outbox = outbox;
+        self.published = None;
+    }
+
+    /// Adds a line to the transcript.
+    pub fn say(&mut self, line: Line) {
+        self.transcript.push(line);
+        let surplus = self.transcript.len().saturating_sub(TRANSCRIPT);
+        self.transcript.drain(..surplus);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn outgoing(id: &str) -> Outgoing {
+        Outgoing {
+            topic: "journal".into(),
+            key: "k".into(),
+            id: id.into(),
+            body: RawValue::NULL.to_owned(),
+            trace: TraceParent::start(),
+        }
+    }
+
+    #[test]
+    fn an_outbox_stays_until_it_is_known_to_be_in_the_queue() {
+        let mut session = Session::default();
+        session.finish_turn(
+            Uuid::from_u128(1),
+            ["a".into()],
+            vec![outgoing("1")],
+            at(0),
+            TimeDelta::days(7),
+        );
+        let reloaded: Session =
+            serde_json::from_value(serde_json::to_value(&session).unwrap()).unwrap();
+        assert_eq!(reloaded.unpublished().len(), 1);
+
+        session.mark_published();
+
+        assert!(session.unpublished().is_empty());
+        assert!(session.has_seen("a"));
+    }
+
+    #[test]
+    fn handled_ids_are_forgotten_after_their_time_only() {
+        let mut session = Session::default();
+        session.finish_turn(
+            Uuid::from_u128(1),
+            ["old".into()],
+            vec![],
+            at(0),
+            TimeDelta::days(1),
+        );
+        session.finish_turn(
+            Uuid::from_u128(2),
+            ["new".into()],
+            vec![],
+            at(86_399),
+            TimeDelta::days(1),
+        );
+        assert!(session.has_seen("old"));
+
+        session.finish_turn(
+            Uuid::from_u128(3),
+            [],
+            vec![],
+            at(86_400),
+            TimeDelta::days(1),
+        );
+
+        assert!(!session.has_seen("old"));
+        assert!(session.has_seen("new"));
+    }
+}

@@ -1,0 +1,78 @@
+//! The short-lived state of conversations: one value per conversation, saved by compare-and-set.
+//!
+//! What an engine promises (one conformance suite holds all engines to it):
+//!
+//! 1. [`Sessions::commit`] is one atomic write: it succeeds only on the version that was loaded.
+//! 2. An embedded commit is durable when it returns; Redis keeps what its persistence keeps. An
+//!    emptied or older Redis costs an unfinished form, never a second reply: the send ledger in the
+//!    store sees to that.
+//! 3. A value unused for its time to live (30 days) is forgotten.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::message::ConversationId;
+
+/// How long an unused session is kept.
+pub const TIME_TO_LIVE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// A saved session.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// Grows by one with each commit; 0 is "nothing saved yet".
+    pub version: u64,
+    /// JSON of [`crate::session::Session`].
+    pub body: Bytes,
+}
+
+/// Why a session was not loaded or saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionsError {
+    /// Somebody else saved in the meantime: load again and start over.
+    #[error("the session was changed by somebody else")]
+    Conflict,
+    /// Not now. Pause and try again.
+    #[error("the sessions are not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A bound on how often something may happen: a bucket of `burst` that refills one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many may happen at once.
+    pub burst: u32,
+    /// One more after each such time.
+    pub every: Duration,
+}
+
+/// An engine for sessions, and for what else must be shared for a short time.
+#[async_trait]
+pub trait Sessions: Send + Sync + fmt::Debug {
+    /// Loads a session; nothing when there is none.
+    async fn load(&self, conversation: &ConversationId) -> Result<Option<Saved>, SessionsError>;
+
+    /// Saves over `expected` (0: over nothing) and returns the new version.
+    async fn commit(
+        &self,
+        conversation: &ConversationId,
+        expected: u64,
+        body: Bytes,
+    ) -> Result<u64, SessionsError>;
+
+    /// Forgets a session.
+    async fn forget(&self, conversation: &ConversationId) -> Result<(), SessionsError>;
+
+    /// Takes a place in a bucket that all processes share. Zero: go. Otherwise the place is *not*
+    /// taken and this is how long to wait before asking again.
+    async fn reserve(&self, bucket: &str, rate: Rate) -> Result<Duration, SessionsError>;
+
+    /// Closes a bucket for a time, because the provider said so (`retry_after`).
+    async fn block(&self, bucket: &str, pause: Duration) -> Result<(), SessionsError>;
+
+    /// Proves that it works. `Ok` holds warnings for the operator (e.g. no append-only file);
+    /// `Refused`-like findings such as a Redis that evicts keys are errors.
+    async fn check(&self) -> Result<Vec<String>, SessionsError>;
+}
