@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod http;
+pub mod telegram;
 
 use std::fmt;
 use std::time::Duration;
