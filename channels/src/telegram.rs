@@ -26,8 +26,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::join_all;
 use futures::FutureExt;
+use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 use zapis_core::ids;
 use zapis_core::intake::Intake;
@@ -80,7 +80,9 @@ pub struct SetUpError {
 
 impl fmt::Debug for Telegram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Telegram").field(&self.accounts.keys()).finish()
+        f.debug_tuple("Telegram")
+            .field(&self.accounts.keys())
+            .finish()
     }
 }
 
@@ -149,17 +151,30 @@ impl Channel for Telegram {
 
     fn split(&self, outbound: Outbound) -> Vec<Outbound> {
         let contents = match &outbound.content {
-            Content::Message { text, buttons, staff } => {
+            Content::Message {
+                text,
+                buttons,
+                staff,
+            } => {
                 let parts = text::split(text, text::MESSAGE_UNITS);
                 let last = parts.len() - 1;
                 let part = |(n, text)| Content::Message {
                     text,
-                    buttons: if n == last { buttons.clone() } else { Vec::new() },
+                    buttons: if n == last {
+                        buttons.clone()
+                    } else {
+                        Vec::new()
+                    },
                     staff: staff.clone(),
                 };
                 parts.into_iter().enumerate().map(part).collect()
             }
-            Content::Relay { about, name, from, text } => {
+            Content::Relay {
+                about,
+                name,
+                from,
+                text,
+            } => {
                 let part = |text| Content::Relay {
                     about: about.clone(),
                     name: name.clone(),
@@ -185,7 +200,11 @@ impl Channel for Telegram {
         if let Some(address) = Address::parse(outbound.conversation.peer())
             && !typing
         {
-            let rate = if address.chat < 0 { PER_GROUP } else { PER_CHAT };
+            let rate = if address.chat < 0 {
+                PER_GROUP
+            } else {
+                PER_CHAT
+            };
             limits.push((bucket(account, &address), rate));
         }
         limits

@@ -78,10 +78,16 @@ impl Account {
             return Ok(());
         }
         let account = &self.config.account;
-        let desks = (Address::chat(from).conversation(account), Address::chat(to).conversation(account));
+        let desks = (
+            Address::chat(from).conversation(account),
+            Address::chat(to).conversation(account),
+        );
         if let (Some(from), Some(to)) = desks {
             self.intake.store().move_desk(&from, &to).await?;
-            info!(account, "The staff's group has a new id: put it into staff_chat");
+            info!(
+                account,
+                "The staff's group has a new id: put it into staff_chat"
+            );
         }
         *lock(&self.moved_to) = Some(to);
         *lock(&self.forum) = None;
@@ -101,7 +107,10 @@ impl Account {
         {
             return Ok(is_forum);
         }
-        let chat: Chat = self.api.call("getChat", &json!({ "chat_id": chat })).await?;
+        let chat: Chat = self
+            .api
+            .call("getChat", &json!({ "chat_id": chat }))
+            .await?;
         *lock(&self.forum) = Some((chat.is_forum, now));
         Ok(chat.is_forum)
     }

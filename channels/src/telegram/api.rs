@@ -261,20 +261,33 @@ mod tests {
             (400, "Bad Request: chat not found", "unreachable"),
             (403, "Forbidden: bot was blocked by the user", "unreachable"),
             (403, "Forbidden: user is deactivated", "unreachable"),
-            (403, "Forbidden: bot can't initiate conversation with a user", "unreachable"),
-            (403, "Forbidden: bot was kicked from the supergroup chat", "unreachable"),
+            (
+                403,
+                "Forbidden: bot can't initiate conversation with a user",
+                "unreachable",
+            ),
+            (
+                403,
+                "Forbidden: bot was kicked from the supergroup chat",
+                "unreachable",
+            ),
             (400, "Bad Request: message is too long", "refused"),
             (400, "Bad Request: BUTTON_DATA_INVALID", "refused"),
             (413, "Request Entity Too Large", "refused"),
             (401, "Unauthorized: invalid token specified", "stopped"),
             (404, "Not Found", "stopped"),
             (500, "Internal Server Error: restart", "not sent"),
-            (409, "Conflict: terminated by other getUpdates request", "not sent"),
+            (
+                409,
+                "Conflict: terminated by other getUpdates request",
+                "not sent",
+            ),
             (429, "Too Many Requests", "wait 5 chat"),
         ] {
             assert_eq!(refusal(code, text), expected, "{code} {text}");
         }
-        let flood = r#"{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":14}}"#;
+        let flood =
+            r#"{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":14}}"#;
         assert_eq!(meaning(429, flood), "wait 14 chat");
     }
 
@@ -310,7 +323,11 @@ mod tests {
             ..TelegramConfig::default()
         };
 
-        let error = Api::new(&config).unwrap().tell("getMe", &()).await.unwrap_err();
+        let error = Api::new(&config)
+            .unwrap()
+            .tell("getMe", &())
+            .await
+            .unwrap_err();
 
         assert!(matches!(error, CallError::NotSent(_)));
         let shown = format!("{error:?} {}", zapis_core::causes(&error));

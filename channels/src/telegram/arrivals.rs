@@ -71,7 +71,11 @@ impl Account {
         let reason = "not UTF-8".to_owned();
         let topic = DEAD.to_owned();
         self.intake
-            .accept(vec![Arrival::Dead { topic, body, reason }])
+            .accept(vec![Arrival::Dead {
+                topic,
+                body,
+                reason,
+            }])
             .await
     }
 
@@ -147,7 +151,13 @@ impl Account {
             What::Staff { who, .. } if item.by_owner => Some(self.staff_owner(who.clone())),
             _ => None,
         };
-        Ok(Ok(self.inbound(conversation, &item, item.what.clone(), to, raw)))
+        Ok(Ok(self.inbound(
+            conversation,
+            &item,
+            item.what.clone(),
+            to,
+            raw,
+        )))
     }
 
     fn inbound(
@@ -221,7 +231,12 @@ impl Account {
 
     /// A person of the firm wrote in a conversation's topic or under its card.
     fn staff(&self, post: Post, taken: &mut Taken) {
-        let Post { about, who, item, raw } = post;
+        let Post {
+            about,
+            who,
+            item,
+            raw,
+        } = post;
         let (chat, topic) = (item.address.chat, item.topic);
         let mut say = |text| {
             taken.effects.push(Effect::Say {
@@ -263,7 +278,10 @@ impl Account {
                 }
                 _ => say(words::UNKNOWN_COMMAND),
             },
-            What::Media { .. } | What::Contact { .. } | What::Location { .. } | What::Unreadable { .. } => {
+            What::Media { .. }
+            | What::Contact { .. }
+            | What::Location { .. }
+            | What::Unreadable { .. } => {
                 say(words::NO_FILES);
             }
             _ => {}
@@ -295,7 +313,8 @@ impl Account {
         if matches!(status, "left" | "kicked") && self.is_staff_chat(chat).await? {
             error!(
                 account = self.config.account,
-                status, "The bot was removed from the staff chat: add it again, or calls for a person go nowhere"
+                status,
+                "The bot was removed from the staff chat: add it again, or calls for a person go nowhere"
             );
         }
         Ok(())
@@ -307,7 +326,11 @@ impl Account {
                 let parameters = json!({ "callback_query_id": query });
                 self.api.tell("answerCallbackQuery", &parameters).await
             }
-            Effect::Say { chat, reply_to, text } => {
+            Effect::Say {
+                chat,
+                reply_to,
+                text,
+            } => {
                 // A reply stays in the topic of what it replies to.
                 let parameters = json!({
                     "chat_id": chat,

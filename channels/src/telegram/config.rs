@@ -190,7 +190,8 @@ mod tests {
             ..TelegramConfig::default()
         };
 
-        let names = "account token webhook_secret api_url proxy staff_chat owner_chat takeover_minutes";
+        let names =
+            "account token webhook_secret api_url proxy staff_chat owner_chat takeover_minutes";
         let expected: Vec<String> = names
             .split(' ')
             .map(|name| format!("channels.telegram.0.{name}"))

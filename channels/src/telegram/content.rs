@@ -141,7 +141,11 @@ pub(super) fn content(message: &Value) -> Option<What> {
         .keys()
         .find(|key| !ENVELOPE.contains(&key.as_str()));
     Some(What::Unreadable {
-        kind: kind.map_or("empty", String::as_str).chars().take(64).collect(),
+        kind: kind
+            .map_or("empty", String::as_str)
+            .chars()
+            .take(64)
+            .collect(),
     })
 }
 
@@ -261,7 +265,12 @@ mod tests {
             "media_group_id": "g1",
         });
 
-        let Some(What::Media { attachments, caption, group }) = content(&message) else {
+        let Some(What::Media {
+            attachments,
+            caption,
+            group,
+        }) = content(&message)
+        else {
             panic!("no media")
         };
         assert_eq!(attachments[0].file_id, "large");
@@ -282,14 +291,23 @@ mod tests {
 
         assert!(own(card(5)));
         assert!(!own(card(6)));
-        let foreign = json!({"from": {"id": 5}, "contact": {"phone_number": "7900", "first_name": "П"}});
-        assert!(matches!(content(&foreign), Some(What::Contact { own: false, .. })));
+        let foreign =
+            json!({"from": {"id": 5}, "contact": {"phone_number": "7900", "first_name": "П"}});
+        assert!(matches!(
+            content(&foreign),
+            Some(What::Contact { own: false, .. })
+        ));
     }
 
     #[test]
     fn an_unknown_kind_is_named_and_a_notice_of_telegram_is_nothing() {
         let unknown = json!({"message_id": 1, "chat": {}, "rich_message": {"blocks": []}});
-        assert!(content(&unknown).unwrap() == What::Unreadable { kind: "rich_message".into() });
+        assert!(
+            content(&unknown).unwrap()
+                == What::Unreadable {
+                    kind: "rich_message".into()
+                }
+        );
         assert!(content(&json!({"message_id": 1, "pinned_message": {}})).is_none());
     }
 }

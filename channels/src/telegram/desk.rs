@@ -3,9 +3,9 @@
 
 use serde_json::json;
 use tracing::warn;
+use zapis_core::causes;
 use zapis_core::message::{Author, ConversationId, StaffCard, Urgency};
 use zapis_core::store::StaffThread;
-use zapis_core::causes;
 
 use super::account::Account;
 use super::address::Address;
@@ -164,9 +164,11 @@ impl Account {
         let parameters = json!({ "chat_id": chat, "name": clip(&name, TOPIC_NAME) });
         let topic: Topic = match self.api.call("createForumTopic", &parameters).await {
             Ok(topic) => topic,
-            Err(error) if error.refusal().is_some_and(|refusal| {
-                refusal.code == 400 && refusal.migrate_to.is_none()
-            }) => {
+            Err(error)
+                if error
+                    .refusal()
+                    .is_some_and(|refusal| refusal.code == 400 && refusal.migrate_to.is_none()) =>
+            {
                 self.without_topics(&error);
                 return Ok(known);
             }

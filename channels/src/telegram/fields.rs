@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn halves_of_surrogate_pairs_are_replaced_and_whole_pairs_kept() {
-        let (_, value) = parse(r#"{"a":"x\ud83dy","b":"\ud83d\udc4b","c":"\\ud83d","d":"\udc4b"}"#).unwrap();
+        let (_, value) =
+            parse(r#"{"a":"x\ud83dy","b":"\ud83d\udc4b","c":"\\ud83d","d":"\udc4b"}"#).unwrap();
 
         assert_eq!(text(&value, "a").unwrap(), "x\u{fffd}y");
         assert_eq!(text(&value, "b").unwrap(), "👋");

@@ -113,7 +113,11 @@ mod tests {
         let row = |titles: &[&str]| {
             let buttons: Vec<Button> = titles.iter().map(|title| button(title, "x")).collect();
             let markup = keyboard(&buttons).unwrap().markup;
-            markup.inline_keyboard.iter().map(Vec::len).collect::<Vec<_>>()
+            markup
+                .inline_keyboard
+                .iter()
+                .map(Vec::len)
+                .collect::<Vec<_>>()
         };
 
         assert_eq!(row(&["10:00", "11:00", "12:00", "13:00"]), [3, 1]);

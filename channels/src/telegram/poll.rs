@@ -114,7 +114,10 @@ impl Poller {
         let now = self.account.intake.clock().now();
         if !store.lease(&self.lease, &self.holder, LEASE, now).await? {
             if self.leads {
-                warn!(account = self.account.config.account, "Another gateway polls this bot now");
+                warn!(
+                    account = self.account.config.account,
+                    "Another gateway polls this bot now"
+                );
             }
             self.leads = false;
             return Ok(STAND_BY);
@@ -122,7 +125,10 @@ impl Poller {
         if !self.leads {
             self.begin().await?;
         }
-        if self.offset.is_some_and(|(_, since)| now - since > OFFSET_HOLDS) {
+        if self
+            .offset
+            .is_some_and(|(_, since)| now - since > OFFSET_HOLDS)
+        {
             self.offset = None;
         }
         let parameters = json!({
@@ -157,7 +163,12 @@ impl Poller {
     async fn begin(&mut self) -> Result<(), Trouble> {
         let parameters = json!({ "drop_pending_updates": false });
         self.account.api.tell("deleteWebhook", &parameters).await?;
-        let saved = self.account.intake.store().value(&self.offset_name()).await?;
+        let saved = self
+            .account
+            .intake
+            .store()
+            .value(&self.offset_name())
+            .await?;
         self.offset = saved.and_then(|saved| read_offset(&saved, self.bot()));
         self.leads = true;
         info!(account = self.account.config.account, "Polling Telegram");
@@ -183,16 +194,25 @@ impl Poller {
         };
         match refusal.map(|refusal| (refusal.code, refusal)) {
             Some((401 | 404, _)) => {
-                error!(account, "Telegram does not know this token: correct it, messages are not fetched");
+                error!(
+                    account,
+                    "Telegram does not know this token: correct it, messages are not fetched"
+                );
                 LONGEST_PAUSE
             }
             Some((409, refusal)) if refusal.says("webhook") => {
-                warn!(account, "Somebody set a webhook for this bot: it is removed, or set mode = \"webhook\"");
+                warn!(
+                    account,
+                    "Somebody set a webhook for this bot: it is removed, or set mode = \"webhook\""
+                );
                 self.leads = false;
                 pause
             }
             Some((409, _)) => {
-                warn!(account, "Another program fetches updates of this bot: stop it, or give it a bot of its own");
+                warn!(
+                    account,
+                    "Another program fetches updates of this bot: stop it, or give it a bot of its own"
+                );
                 pause
             }
             Some((429, refusal)) => refusal.retry_after.unwrap_or(pause),
@@ -241,8 +261,14 @@ mod tests {
 
     #[test]
     fn an_update_that_cannot_be_read_as_a_whole_still_moves_the_offset() {
-        assert_eq!(update_id(r#"{"message":{"text":"\ud83d"},"update_id":7}"#), Some(7));
-        assert_eq!(update_id(r#"{"update_id":2342342343242}"#), Some(2_342_342_343_242));
+        assert_eq!(
+            update_id(r#"{"message":{"text":"\ud83d"},"update_id":7}"#),
+            Some(7)
+        );
+        assert_eq!(
+            update_id(r#"{"update_id":2342342343242}"#),
+            Some(2_342_342_343_242)
+        );
         assert_eq!(update_id("[]"), None);
     }
 }

@@ -70,9 +70,9 @@ impl Account {
         let waiting = info.pending_update_count;
         match (self.config.mode, info.url, info.last_error_message) {
             (Mode::Polling, None, _) => Ok(format!("polling, {waiting} waiting")),
-            (Mode::Polling, Some(_), _) => {
-                Ok(format!("a webhook is set, polling will remove it, {waiting} waiting"))
-            }
+            (Mode::Polling, Some(_), _) => Ok(format!(
+                "a webhook is set, polling will remove it, {waiting} waiting"
+            )),
             (Mode::Webhook, None, _) => Ok("the webhook will be set at the start".to_owned()),
             (Mode::Webhook, Some(_), None) => Ok(format!("webhook, {waiting} waiting")),
             (Mode::Webhook, Some(_), Some(error)) => Ok(format!(

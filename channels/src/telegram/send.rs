@@ -149,9 +149,12 @@ impl Account {
             }
             Content::Typing { .. } => Ok(self.typing(outbound, address).await),
             Content::Card(card) => self.card(address.chat, card).await,
-            Content::Relay { about, name, from, text } => {
-                self.relay(address.chat, about, name, *from, text).await
-            }
+            Content::Relay {
+                about,
+                name,
+                from,
+                text,
+            } => self.relay(address.chat, about, name, *from, text).await,
         }
     }
 

@@ -112,7 +112,10 @@ fn best_cut(text: &str, limit: usize) -> Cut {
     let classes: [Vec<usize>; 4] = [paragraphs, lines, sentence_ends(window), spaces(window)];
     for class in classes {
         // An end too near the beginning would make many tiny messages.
-        let found = class.into_iter().rev().find(|&at| at > end / 3 && outside(at));
+        let found = class
+            .into_iter()
+            .rev()
+            .find(|&at| at > end / 3 && outside(at));
         if let Some(at) = found {
             return Cut::At(at);
         }
@@ -229,7 +232,10 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_at_paragraphs_then_sentences_then_words() {
         assert_eq!(split("Один два.\n\nТри", 12), ["Один два.", "Три"]);
-        assert_eq!(split("Один два. Три четыре", 14), ["Один два.", "Три четыре"]);
+        assert_eq!(
+            split("Один два. Три четыре", 14),
+            ["Один два.", "Три четыре"]
+        );
         assert_eq!(split("Один два три", 9), ["Один два", "три"]);
         assert_eq!(split("абвгд", 2), ["аб", "вг", "д"]);
         assert_eq!(split("коротко", 4096), ["коротко"]);

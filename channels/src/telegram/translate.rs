@@ -5,8 +5,8 @@
 //! without `is_bot`, `deleted_business_messages`), and panics on a reaction without an actor.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use teloxide::types::ReactionType;
 use zapis_core::message::{Profile, What};
 
@@ -137,7 +137,10 @@ impl Reader {
         if let Some(message) = object(update, "edited_message") {
             return self.edited(message, None);
         }
-        for (key, edited) in [("business_message", false), ("edited_business_message", true)] {
+        for (key, edited) in [
+            ("business_message", false),
+            ("edited_business_message", true),
+        ] {
             if let Some(message) = object(update, key) {
                 return self.business(message, edited);
             }
@@ -221,16 +224,25 @@ impl Reader {
             topic: topic(message).filter(|_| business.is_none()),
             business,
         };
-        let (Some(original), Some(number)) =
-            (self.message_id(&address, message), int(message, "message_id"))
-        else {
+        let (Some(original), Some(number)) = (
+            self.message_id(&address, message),
+            int(message, "message_id"),
+        ) else {
             return News::Dead("an edited message without an id".to_owned());
         };
         let id = match int(message, "edit_date") {
             Some(date) => format!("e{address}:{number}:{date}"),
             None => format!("e{address}:{number}:u{}", self.update.unwrap_or_default()),
         };
-        let mut item = self.item(id, address, message, What::Edited { original, text: new });
+        let mut item = self.item(
+            id,
+            address,
+            message,
+            What::Edited {
+                original,
+                text: new,
+            },
+        );
         if let Some(date) = int(message, "edit_date") {
             item.at = self.believable(Some(date));
         }
@@ -310,7 +322,12 @@ impl Reader {
             .map(|number| format!("m{address}:{number}"))
             .collect();
         let what = What::Deleted { originals };
-        News::Private(Box::new(self.item(format!("u{update}"), address, deleted, what)))
+        News::Private(Box::new(self.item(
+            format!("u{update}"),
+            address,
+            deleted,
+            what,
+        )))
     }
 
     fn press(&self, query: &Value) -> News {
@@ -341,7 +358,12 @@ impl Reader {
             business,
         };
         let title = message.and_then(|message| title(message, &payload));
-        let mut item = self.item(format!("c{id}"), address, query, What::Press { payload, title });
+        let mut item = self.item(
+            format!("c{id}"),
+            address,
+            query,
+            What::Press { payload, title },
+        );
         // The date of the message is not that of the press, and a press is never old.
         item.at = self.received_at;
         News::Private(Box::new(item))
@@ -389,7 +411,12 @@ impl Reader {
             target: format!("m{address}:{number}"),
             emoji,
         };
-        News::Private(Box::new(self.item(format!("u{update}"), address, reaction, what)))
+        News::Private(Box::new(self.item(
+            format!("u{update}"),
+            address,
+            reaction,
+            what,
+        )))
     }
 
     fn item(&self, id: String, address: Address, event: &Value, what: What) -> Item {
@@ -398,7 +425,11 @@ impl Reader {
             What::Command { name, args } if name == "start" && !args.is_empty() => {
                 profile.source = Some(json!({ "deep_link": args }));
             }
-            What::Contact { phone: Some(phone), own: true, .. } => {
+            What::Contact {
+                phone: Some(phone),
+                own: true,
+                ..
+            } => {
                 profile.phone = Some(format!("+{}", phone.trim_start_matches('+')));
             }
             _ => {}

@@ -81,7 +81,9 @@ fn refused(account: &Account, error: &IntakeError) -> Response {
 /// Compares in constant time. Without a secret of ours nobody is authentic.
 fn is_authentic(account: &Account, headers: &HeaderMap) -> bool {
     let ours = account.config.webhook_secret.expose().as_bytes();
-    let theirs = headers.get(SECRET).map_or(&b""[..], |secret| secret.as_bytes());
+    let theirs = headers
+        .get(SECRET)
+        .map_or(&b""[..], |secret| secret.as_bytes());
     !ours.is_empty() && bool::from(ours.ct_eq(theirs))
 }
 

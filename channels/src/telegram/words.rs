@@ -15,8 +15,7 @@ pub(super) const GIVEN_BACK: &str = "Диалог снова ведёт бот."
 pub(super) const UNKNOWN_COMMAND: &str = "Такой команды нет. Есть: /bot — вернуть диалог боту, /take — взять диалог молча, /note — заметка для своих, /close — закончить.";
 
 /// After a picture, a voice message and so on.
-pub(super) const NO_FILES: &str =
-    "Файлы, голосовые и контакты клиенту пока не передаются — он этого не получил. Напишите текстом.";
+pub(super) const NO_FILES: &str = "Файлы, голосовые и контакты клиенту пока не передаются — он этого не получил. Напишите текстом.";
 
 /// How to answer, at the foot of a card.
 pub(super) const HOW_TO_ANSWER: &str = "Ответьте здесь — клиент получит ваши слова, а бот замолчит. /bot — вернуть диалог боту, // в начале строки — заметка для своих.";
