@@ -1,9 +1,12 @@
-//! The program from outside: the real binary, real servers.
+//! What needs more than one part of the program: real engines, real servers, faults.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on fails; the switches for tests do not cover its helpers"
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails"
 )]
 
 mod cli;
+mod conformance;
+mod support;
