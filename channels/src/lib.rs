@@ -2,6 +2,8 @@
 
 pub mod http;
 pub mod sender;
+pub mod whatsapp;
+pub mod webchat;
 
 use std::fmt;
 use std::time::Duration;
