@@ -2,8 +2,8 @@
 
 pub mod http;
 pub mod sender;
-pub mod whatsapp;
 pub mod webchat;
+pub mod whatsapp;
 
 use std::fmt;
 use std::time::Duration;
