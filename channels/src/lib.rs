@@ -3,6 +3,7 @@
 pub mod http;
 pub mod sender;
 pub mod webchat;
+pub mod whatsapp;
 
 use std::fmt;
 use std::time::Duration;
