@@ -9,5 +9,4 @@
 
 mod cli;
 mod conformance;
-mod journeys;
 mod support;
