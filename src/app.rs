@@ -2,24 +2,28 @@
 
 mod dead;
 mod engines;
-mod http;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context;
+use axum::Router;
 use clap::ValueEnum;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zapis_core::{Clock, causes};
 
 pub use engines::{Engines, open_queue, open_sessions, open_store};
 
 use crate::cli::WorkerName;
+use crate::client;
 use crate::config::Loaded;
 use crate::control::{Control, Wake};
+use crate::gateway::{self, Vitals};
 use crate::lifecycle::Stop;
 use crate::telemetry;
 
@@ -75,8 +79,15 @@ pub async fn run(loaded: Loaded, roles: Roles, stop: Stop) -> anyhow::Result<()>
 
     let mut tasks = JoinSet::new();
     let soft = stop.soft();
-    let router = http::router(engines.clone(), metrics, soft.clone());
-    tasks.spawn(http::serve(listener, router, soft.clone()));
+    let vitals = Vitals {
+        broker: Arc::clone(&engines.broker),
+        sessions: Arc::clone(&engines.sessions),
+        store: engines.store.clone(),
+        metrics,
+    };
+    let token = config.observability.journal_token.clone();
+    let router = client::settle(gateway::router(&[], vitals, token), &config.server);
+    tasks.spawn(serve(listener, router, soft.clone()));
 
     let (wakes, woken) = mpsc::channel(1);
     tasks.spawn(dead::retry_when_woken(engines.clone(), woken, soft.clone()));
@@ -101,6 +112,19 @@ pub async fn run(loaded: Loaded, roles: Roles, stop: Stop) -> anyhow::Result<()>
     engines.close().await;
     info!("Stopped");
     outcome
+}
+
+/// Serves until told to stop, then finishes the requests in hand.
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+        .context("serving HTTP")
 }
 
 async fn serve_control(

@@ -7,6 +7,7 @@ use zapis_core::config::{Findings, Problem};
 
 use super::Failure;
 use crate::config::{self, Environment, Missing};
+use crate::content;
 use crate::output::{self, Table};
 use crate::probes::{self, Probed};
 
@@ -32,6 +33,7 @@ pub(super) async fn check(path: &Path, connect: bool, json: bool) -> Result<(), 
         let mut findings = Findings::default();
         loaded.config.check_escalation(&mut findings);
         problems.extend(loaded.problems(findings));
+        problems.extend(content::check(&loaded.folder));
         if connect {
             probes = probes::probe(loaded).await;
         }

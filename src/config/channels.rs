@@ -1,8 +1,10 @@
 //! `[[channels.…]]`: the doors, any number of accounts each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
+use zapis_channels::webchat::WebchatConfig;
+use zapis_channels::whatsapp::WhatsAppConfig;
 use zapis_core::config::{Findings, Secret};
 
 /// The `[[channels.…]]` sections.
@@ -14,7 +16,7 @@ pub struct ChannelsConfig {
     /// WhatsApp numbers.
     pub whatsapp: Vec<WhatsAppConfig>,
     /// Chats on web pages.
-    pub webchat: Vec<WebChatConfig>,
+    pub webchat: Vec<WebchatConfig>,
 }
 
 impl ChannelsConfig {
@@ -48,10 +50,10 @@ impl ChannelsConfig {
         }
     }
 
-    /// Whether an enabled Telegram bot sits in a staff group.
-    pub fn has_staff_chat(&self) -> bool {
-        let mut bots = self.telegram.iter();
-        bots.any(|bot| bot.enabled && bot.staff_chat.is_some())
+    /// Whether an enabled Telegram bot sits in a staff group, or at least knows the owner.
+    pub fn has_desk(&self) -> bool {
+        let called = |bot: &TelegramConfig| bot.staff_chat.or(bot.owner_chat).is_some();
+        self.telegram.iter().any(|bot| bot.enabled && called(bot))
     }
 
     /// Whether a customer can come in at all.
@@ -85,6 +87,8 @@ pub struct TelegramConfig {
     pub staff_chat: Option<i64>,
     /// Who is called when staff does not answer.
     pub owner_chat: Option<i64>,
+    /// How long the bot keeps silent after a word of the staff.
+    pub takeover_minutes: u32,
     /// `socks5://…` or `http://…`; empty: none.
     pub proxy: String,
     /// Whether it is used.
@@ -112,6 +116,7 @@ impl Default for TelegramConfig {
             api_url: "https://api.telegram.org".to_owned(),
             staff_chat: None,
             owner_chat: None,
+            takeover_minutes: 120,
             proxy: String::new(),
             enabled: true,
         }
@@ -141,144 +146,6 @@ impl TelegramConfig {
             &format!("{path}.webhook_secret"),
             "missing: without it anybody could write in a customer's name",
             "use 16 to 256 random latin letters and digits",
-        );
-    }
-}
-
-/// A WhatsApp number.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct WhatsAppConfig {
-    /// Our name of it.
-    pub account: String,
-    /// Meta's id of the number.
-    pub phone_number_id: String,
-    /// Of the system user.
-    pub access_token: Secret,
-    /// Signs the webhooks.
-    pub app_secret: Secret,
-    /// For the handshake.
-    pub verify_token: Secret,
-    /// Ends with the version.
-    pub api_url: String,
-    /// Whose API it is.
-    pub flavour: Flavour,
-    /// 360dialog: replaces the signature.
-    pub webhook_secret: Secret,
-    /// Purpose = approved template.
-    pub templates: BTreeMap<String, Template>,
-    /// `socks5://…` or `http://…`; empty: none.
-    pub proxy: String,
-    /// Whether it is used.
-    pub enabled: bool,
-}
-
-/// Whose WhatsApp API it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub enum Flavour {
-    /// Meta's own.
-    #[default]
-    #[serde(rename = "cloud")]
-    Cloud,
-    /// 360dialog's.
-    #[serde(rename = "360dialog")]
-    Dialog360,
-}
-
-/// An approved template.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Template {
-    /// As approved.
-    pub name: String,
-    /// As approved.
-    pub language: String,
-}
-
-impl Default for WhatsAppConfig {
-    fn default() -> Self {
-        Self {
-            account: String::new(),
-            phone_number_id: String::new(),
-            access_token: Secret::default(),
-            app_secret: Secret::default(),
-            verify_token: Secret::default(),
-            api_url: "https://graph.facebook.com/v26.0".to_owned(),
-            flavour: Flavour::Cloud,
-            webhook_secret: Secret::default(),
-            templates: BTreeMap::new(),
-            proxy: String::new(),
-            enabled: true,
-        }
-    }
-}
-
-impl WhatsAppConfig {
-    /// Notes what is missing; `path` is the section's place.
-    pub fn check(&self, path: &str, findings: &mut Findings) {
-        findings.check(
-            named(&self.account),
-            &format!("{path}.account"),
-            "no name",
-            "use latin letters, digits, - and _",
-        );
-        if !self.enabled {
-            return;
-        }
-        for (value, key) in [
-            (self.phone_number_id.as_str(), "phone_number_id"),
-            (self.access_token.expose(), "access_token"),
-        ] {
-            let key = format!("{path}.{key}");
-            findings.check(
-                !value.is_empty(),
-                &key,
-                "missing",
-                "see the page of your app at Meta",
-            );
-        }
-    }
-}
-
-/// A chat on web pages.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct WebChatConfig {
-    /// Our name of it.
-    pub account: String,
-    /// Pages that may hold it.
-    pub allowed_origins: Vec<String>,
-    /// `socks5://…` or `http://…`; empty: none.
-    pub proxy: String,
-    /// Whether it is used.
-    pub enabled: bool,
-}
-
-impl Default for WebChatConfig {
-    fn default() -> Self {
-        Self {
-            account: String::new(),
-            allowed_origins: Vec::new(),
-            proxy: String::new(),
-            enabled: true,
-        }
-    }
-}
-
-impl WebChatConfig {
-    /// Notes what is missing; `path` is the section's place.
-    pub fn check(&self, path: &str, findings: &mut Findings) {
-        findings.check(
-            named(&self.account),
-            &format!("{path}.account"),
-            "no name",
-            "use latin letters, digits, - and _",
-        );
-        findings.check(
-            !self.enabled || !self.allowed_origins.is_empty(),
-            &format!("{path}.allowed_origins"),
-            "empty: no page could use the chat",
-            "name your site, e.g. [\"https://salon.example\"]",
         );
     }
 }

@@ -1,9 +1,11 @@
+use zapis_channels::webchat::WebchatConfig;
+use zapis_channels::whatsapp::{Template, WhatsAppConfig};
 use zapis_core::config::{EnginesConfig, QueueType, Secret};
 
 use super::super::schema::with_examples;
 use super::super::{
     ChannelsConfig, DOCUMENTED, DialogueConfig, ObservabilityConfig, ServerConfig, StaffConfig,
-    TelegramConfig, TelegramMode, Template, WebChatConfig, WhatsAppConfig,
+    TelegramConfig, TelegramMode,
 };
 use super::*;
 
@@ -117,7 +119,7 @@ fn every_setting_is_documented() {
     compare::<TelegramConfig>("channels.telegram.0");
     compare::<WhatsAppConfig>("channels.whatsapp.0");
     compare::<Template>("channels.whatsapp.0.templates.any");
-    compare::<WebChatConfig>("channels.webchat.0");
+    compare::<WebchatConfig>("channels.webchat.0");
     compare::<StaffConfig>("staff");
     compare::<DialogueConfig>("dialogue");
     compare::<ObservabilityConfig>("observability");
