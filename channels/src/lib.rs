@@ -4,6 +4,7 @@ pub mod http;
 pub mod sender;
 pub mod webchat;
 pub mod whatsapp;
+pub mod telegram;
 
 use std::fmt;
 use std::time::Duration;
