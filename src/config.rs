@@ -19,7 +19,7 @@ mod tree;
 use serde::Deserialize;
 use zapis_core::config::{EnginesConfig, Findings};
 
-pub use channels::{ChannelsConfig, TelegramConfig, TelegramMode};
+pub use channels::ChannelsConfig;
 pub use dialogue::{DefaultLanguage, DialogueConfig};
 pub use load::{Loaded, Missing, load};
 pub use observability::{LogFormat, ObservabilityConfig};

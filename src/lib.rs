@@ -5,7 +5,6 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod config;
-pub mod content;
 pub mod control;
 pub mod feed;
 pub mod gateway;

@@ -14,7 +14,6 @@ use zapis_workers::understand::Understander;
 use super::Failure;
 use crate::cli::KnowledgeCommand;
 use crate::config::Loaded;
-use crate::content;
 use crate::output::{self, Table};
 
 /// How much of a text a table shows.
@@ -32,10 +31,10 @@ struct Listed<'a> {
 
 /// `zapis knowledge …`
 pub(super) fn knowledge(loaded: &Loaded, command: KnowledgeCommand) -> Result<(), Failure> {
-    let business = content::known(Business::load(&loaded.folder.join("business.toml")))
-        .map_err(Failure::Problems)?;
+    let business =
+        Business::load(&loaded.folder.join("business.toml")).map_err(Failure::Problems)?;
     let folder = loaded.folder.join("knowledge");
-    let known = content::known(Knowledge::load(&folder, &business)).map_err(Failure::Problems)?;
+    let known = Knowledge::load(&folder, &business).map_err(Failure::Problems)?;
     match command {
         KnowledgeCommand::Import {
             files,
@@ -45,8 +44,7 @@ pub(super) fn knowledge(loaded: &Loaded, command: KnowledgeCommand) -> Result<()
         KnowledgeCommand::List { json } => list(&known, json),
         KnowledgeCommand::Search { words, limit, json } => {
             let intents = loaded.folder.join("intents.yaml");
-            let understander =
-                content::known(Understander::load(&intents)).map_err(Failure::Problems)?;
+            let understander = Understander::load(&intents).map_err(Failure::Problems)?;
             search(
                 &known,
                 &understander,
@@ -72,7 +70,7 @@ fn take_in(
     for file in files {
         match read(file, folder, known) {
             Ok(import) => imports.push(import),
-            Err(ImportError::Wrong(found)) => problems.extend(content::problems(found)),
+            Err(ImportError::Wrong(found)) => problems.extend(found),
             Err(error @ ImportError::Failed(_)) => {
                 let taking = format!("taking in {}", file.display());
                 return Err(anyhow::Error::new(error).context(taking).into());

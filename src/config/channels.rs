@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use zapis_channels::webchat::WebchatConfig;
+use zapis_channels::telegram::TelegramConfig;
+use zapis_channels::webchat::WebChatConfig;
 use zapis_channels::whatsapp::WhatsAppConfig;
-use zapis_core::config::{Findings, Secret};
+use zapis_core::config::Findings;
 
 /// The `[[channels.…]]` sections.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -16,7 +17,7 @@ pub struct ChannelsConfig {
     /// WhatsApp numbers.
     pub whatsapp: Vec<WhatsAppConfig>,
     /// Chats on web pages.
-    pub webchat: Vec<WebchatConfig>,
+    pub webchat: Vec<WebChatConfig>,
 }
 
 impl ChannelsConfig {
@@ -52,8 +53,8 @@ impl ChannelsConfig {
 
     /// Whether an enabled Telegram bot sits in a staff group, or at least knows the owner.
     pub fn has_desk(&self) -> bool {
-        let called = |bot: &TelegramConfig| bot.staff_chat.or(bot.owner_chat).is_some();
-        self.telegram.iter().any(|bot| bot.enabled && called(bot))
+        let mut bots = self.telegram.iter();
+        bots.any(|bot| bot.enabled && bot.desk().is_some())
     }
 
     /// Whether a customer can come in at all.
@@ -61,91 +62,5 @@ impl ChannelsConfig {
         self.telegram.iter().any(|account| account.enabled)
             || self.whatsapp.iter().any(|account| account.enabled)
             || self.webchat.iter().any(|account| account.enabled)
-    }
-}
-
-fn named(account: &str) -> bool {
-    let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    !account.is_empty() && account.bytes().all(letter)
-}
-
-/// A Telegram bot.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TelegramConfig {
-    /// Our name of it.
-    pub account: String,
-    /// From @BotFather.
-    pub token: Secret,
-    /// How updates come.
-    pub mode: TelegramMode,
-    /// What Telegram proves itself with when it calls us.
-    pub webhook_secret: Secret,
-    /// The Bot API.
-    pub api_url: String,
-    /// The staff group.
-    pub staff_chat: Option<i64>,
-    /// Who is called when staff does not answer.
-    pub owner_chat: Option<i64>,
-    /// How long the bot keeps silent after a word of the staff.
-    pub takeover_minutes: u32,
-    /// `socks5://…` or `http://…`; empty: none.
-    pub proxy: String,
-    /// Whether it is used.
-    pub enabled: bool,
-}
-
-/// How Telegram updates come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TelegramMode {
-    /// We ask.
-    #[default]
-    Polling,
-    /// Telegram calls us.
-    Webhook,
-}
-
-impl Default for TelegramConfig {
-    fn default() -> Self {
-        Self {
-            account: String::new(),
-            token: Secret::default(),
-            mode: TelegramMode::Polling,
-            webhook_secret: Secret::default(),
-            api_url: "https://api.telegram.org".to_owned(),
-            staff_chat: None,
-            owner_chat: None,
-            takeover_minutes: 120,
-            proxy: String::new(),
-            enabled: true,
-        }
-    }
-}
-
-impl TelegramConfig {
-    /// Notes what is missing; `path` is the section's place.
-    pub fn check(&self, path: &str, findings: &mut Findings) {
-        findings.check(
-            named(&self.account),
-            &format!("{path}.account"),
-            "no name",
-            "use latin letters, digits, - and _",
-        );
-        if !self.enabled {
-            return;
-        }
-        findings.check(
-            !self.token.is_empty(),
-            &format!("{path}.token"),
-            "missing",
-            "get one from @BotFather",
-        );
-        findings.check(
-            self.mode == TelegramMode::Polling || !self.webhook_secret.is_empty(),
-            &format!("{path}.webhook_secret"),
-            "missing: without it anybody could write in a customer's name",
-            "use 16 to 256 random latin letters and digits",
-        );
     }
 }
