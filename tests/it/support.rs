@@ -1,1 +1,6 @@
 //! What tests share.
+
+pub(crate) mod postgres;
+pub(crate) mod rabbit;
+pub(crate) mod redis;
+pub(crate) mod servers;
