@@ -72,10 +72,12 @@ pub(super) fn keyboard(buttons: &[Button]) -> Option<Keyboard> {
 
 /// The buttons as lines of text, where they cannot be shown.
 pub(super) fn as_lines(buttons: &[Button]) -> String {
-    buttons
-        .iter()
-        .map(|button| format!("\n• {}", button.title))
-        .collect()
+    let mut lines = String::new();
+    for button in buttons {
+        lines.push_str("\n• ");
+        lines.push_str(&button.title);
+    }
+    lines
 }
 
 fn short(payload: &str) -> String {

@@ -261,10 +261,10 @@ impl Reader {
         // A private chat has the id of the person on the other side.
         let by_owner = object(message, "from").is_some_and(|from| int(from, "id") != Some(chat));
         if edited {
-            return match by_owner {
-                true => News::Ignored("edited by the owner"),
-                false => self.edited(message, Some(connection)),
-            };
+            if by_owner {
+                return News::Ignored("edited by the owner");
+            }
+            return self.edited(message, Some(connection));
         }
         let Some(what) = content(message) else {
             return News::Ignored("service");
@@ -286,16 +286,17 @@ impl Reader {
         let words = text(message, "text").or_else(|| text(message, "caption"));
         // A greeting or a scheduled message goes out by itself: nobody has taken over.
         item.by_owner = !flag(message, "is_from_offline");
-        item.what = match item.by_owner {
-            true => What::Staff {
+        item.what = if item.by_owner {
+            What::Staff {
                 who,
                 text: words,
                 delivered: true,
-            },
-            false => What::Notice {
+            }
+        } else {
+            What::Notice {
                 kind: "automatic_message".to_owned(),
                 text: words,
-            },
+            }
         };
         News::Private(Box::new(item))
     }
