@@ -56,7 +56,7 @@ struct ReplyTo {
     allow_sending_without_reply: bool,
 }
 
-impl<'a> Letter<'a> {
+impl Letter<'_> {
     /// Plain words to a place.
     pub(super) fn new(address: Address, text: String) -> Self {
         Self {

@@ -164,7 +164,7 @@ impl Reader {
             .as_object()
             .and_then(|fields| fields.keys().find(|key| *key != "update_id"));
         News::Dead(match kind {
-            Some(kind) => format!("cannot read an update of kind {:.64}", kind),
+            Some(kind) => format!("cannot read an update of kind {kind:.64}"),
             None => "an update without content".to_owned(),
         })
     }
@@ -500,13 +500,12 @@ fn profile(event: &Value) -> Profile {
     let Some(person) = person else {
         return Profile::default();
     };
-    let name = match anonymous {
-        Some(chat) => text(event, "author_signature").or_else(|| text(chat, "title")),
-        None => {
-            let names = [text(person, "first_name"), text(person, "last_name")];
-            let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
-            Some(name.trim().to_owned()).filter(|name| !name.is_empty())
-        }
+    let name = if let Some(chat) = anonymous {
+        text(event, "author_signature").or_else(|| text(chat, "title"))
+    } else {
+        let names = [text(person, "first_name"), text(person, "last_name")];
+        let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
     };
     Profile {
         name,
