@@ -5,6 +5,7 @@ pub mod sender;
 pub mod telegram;
 pub mod webchat;
 pub mod whatsapp;
+pub mod telegram;
 
 use std::fmt;
 use std::time::Duration;

@@ -19,6 +19,8 @@ booking-wish = Thank you! I will pass your booking wishes to the administrator.
 reschedule-wish = I will tell the administrator that you would like to move your appointment.
 cancel-wish = I will tell the administrator that you would like to cancel your appointment.
 giving-up = I am afraid I still do not understand. To save your time I am passing you on to the administrator.
+late-answer = Sorry for the late reply: your message reached us with a delay. I am passing it to the administrator.
+noted = All right. Write any time you have a question.
 person-decides = The administrator will help with this; I am passing your request on.
 
 promise-now = They will answer you here shortly.
@@ -42,6 +44,19 @@ contact-received = Thank you, we have the contact.
 
 open-today = Today we are open { $hours }.
 closed-today = We are closed today.
+
+# Reasons for the administrator; the customer does not see them.
+reason-person = asks for a person
+reason-not-known = the answer is not in the knowledge base
+reason-complaint = the customer is unhappy
+reason-refund = wants money back
+reason-medical = a question about health
+reason-booking = wants to book
+reason-reschedule = wants to move a visit
+reason-cancel = wants to cancel a visit
+reason-not-understood = the bot did not understand twice in a row
+reason-papers = papers or personal data
+reason-late = the message came late
 
 button-person = Call the administrator
 button-prices = Services and prices

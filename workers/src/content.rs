@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::business::Business;
 use crate::knowledge::Knowledge;
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 use crate::texts::Texts;
 use crate::understand::Understander;
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 
 /// A content file as text, with its name for problems.
 #[derive(Debug, Clone)]
@@ -84,6 +84,7 @@ fn problem(
         key: key.to_owned(),
         message: message.to_owned(),
         hint: hint.to_owned(),
+        warning: false,
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 
 use crate::business::Business;
 use crate::knowledge::Knowledge;
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 use crate::texts::Texts;
 use crate::understand::Understander;
 

@@ -10,7 +10,7 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 use crate::words::Language;
 
@@ -72,6 +72,10 @@ phrases! {
     CancelWish = "cancel-wish" [];
     /// Two misunderstandings in a row.
     GivingUp = "giving-up" [];
+    /// A message that waited too long to be answered as if it were fresh.
+    LateAnswer = "late-answer" [];
+    /// The customer declined something.
+    Noted = "noted" [];
     /// Personal data or papers: a person decides.
     PersonDecides = "person-decides" [];
     /// Somebody is there.
@@ -110,6 +114,28 @@ phrases! {
     OpenToday = "open-today" ["hours"];
     /// Closed today.
     ClosedToday = "closed-today" [];
+    /// To the staff: asked for a person.
+    ReasonPerson = "reason-person" [];
+    /// To the staff: not in the knowledge base.
+    ReasonNotKnown = "reason-not-known" [];
+    /// To the staff: an unhappy customer.
+    ReasonComplaint = "reason-complaint" [];
+    /// To the staff: money back.
+    ReasonRefund = "reason-refund" [];
+    /// To the staff: health.
+    ReasonMedical = "reason-medical" [];
+    /// To the staff: wants to book.
+    ReasonBooking = "reason-booking" [];
+    /// To the staff: wants to move a visit.
+    ReasonReschedule = "reason-reschedule" [];
+    /// To the staff: wants to cancel a visit.
+    ReasonCancel = "reason-cancel" [];
+    /// To the staff: not understood twice.
+    ReasonNotUnderstood = "reason-not-understood" [];
+    /// To the staff: personal data or papers.
+    ReasonPapers = "reason-papers" [];
+    /// To the staff: an old message.
+    ReasonLate = "reason-late" [];
     /// Button: call a person.
     ButtonPerson = "button-person" [];
     /// Button: prices.
@@ -319,10 +345,10 @@ mod tests {
     fn a_wrong_variable_an_unknown_key_and_a_missing_text_are_told() {
         let all = found("greeting = Это { $salo }\nhelo = Здравствуйте\n").join("\n");
         for expected in [
-            "ru.ftl:1:1: greeting: uses `$salo`, which it is not given (did you mean `salon`?)",
-            "ru.ftl:1:1: greeting: does not use `$salon`",
-            "ru.ftl:2:1: helo: is a text that nobody says (did you mean `hello`?)",
-            "ru.ftl:0:1: goodbye: is missing",
+            "ru.ftl:1:1: error: greeting: uses `$salo`, which it is not given (hint: did you mean `salon`?)",
+            "ru.ftl:1:1: error: greeting: does not use `$salon`",
+            "ru.ftl:2:1: error: helo: is a text that nobody says (hint: did you mean `hello`?)",
+            "ru.ftl: error: goodbye: is missing",
         ] {
             assert!(all.contains(expected), "{expected}\nnot in\n{all}");
         }

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::hours::{self, DAYS, Span, SpecialDays, Week};
 use super::reader::{Reader, Section};
 use super::{Business, Employee, Escalation, Location, Price, Service};
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 use crate::source_text::SourceText;
 use crate::words::Language;
 
@@ -372,11 +372,11 @@ mod tests {
         );
         let all = found.join("\n");
         for expected in [
-            "business.toml:2:13: time_zone: is not a time zone (did you mean `Europe/Moscow`?)",
-            "business.toml:3:1: adress: is not a known key",
-            "business.toml:6:21: escalation.hours.mon-fri: is not working time",
-            "business.toml:11:11: services[0].minutes: must be a number",
-            "names the service `cat`, which there is not (did you mean `cut`?)",
+            "business.toml:2:13: error: time_zone: is not a time zone (hint: did you mean `Europe/Moscow`?)",
+            "business.toml:3:1: error: adress: is not a known key",
+            "business.toml:6:21: error: escalation.hours.mon-fri: is not working time",
+            "business.toml:11:11: error: services[0].minutes: must be a number",
+            "names the service `cat`, which there is not (hint: did you mean `cut`?)",
             "locations: must name at least one",
         ] {
             assert!(all.contains(expected), "{expected}\nnot in\n{all}");

@@ -9,9 +9,10 @@ use std::path::Path;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
 use chrono_tz::Tz;
 
+pub(crate) use hours::day_text;
 pub use hours::{Span, SpecialDays, Week};
 
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 use crate::source_text::SourceText;
 use crate::words::Language;
 

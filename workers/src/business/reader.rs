@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Words;
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 
 /// The file being read and what was wrong with it so far.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Entry, Knowledge, is_knowledge_file, read_file};
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 
 /// What an import does to one entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,6 +84,7 @@ pub fn plan_import(file: &Path, folder: &Path, known: &Knowledge) -> Result<Impo
             key: String::new(),
             message: "is neither Markdown nor CSV".to_owned(),
             hint: "use .md or .csv".to_owned(),
+            warning: false,
         }]));
     }
     let entries = read_file(file).map_err(ImportError::Wrong)?;
@@ -148,6 +149,7 @@ fn taken_elsewhere(entries: &[Entry], known: &Knowledge, to: &Path) -> Vec<Probl
                 key: entry.id.clone(),
                 message: format!("is also in {}:{}", other.source.file, other.source.line),
                 hint: "give one of the two another id".to_owned(),
+                warning: false,
             })
     };
     entries.iter().filter_map(clash).collect()

@@ -47,8 +47,6 @@ pub(super) struct Index {
     pieces: Field,
     /// The document of each title.
     pub(super) documents: Vec<u32>,
-    /// Documents in all.
-    pub(super) count: usize,
 }
 
 /// One way to cut texts into terms.
@@ -88,7 +86,6 @@ impl Index {
             stems: Field::new(documents, true),
             pieces: Field::new(documents, false),
             documents: documents.iter().enumerate().flat_map(owner).collect(),
-            count: documents.len(),
         }
     }
 

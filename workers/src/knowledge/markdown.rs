@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::entry::{Entry, Origin, Source};
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 use crate::words::{Language, folded};
 

@@ -17,10 +17,10 @@ use chrono::NaiveDate;
 pub use entry::{Entry, Origin, Source};
 pub use import::{Change, Import, ImportError, import, plan_import};
 pub use index::Document;
-pub use search::{ANSWER_FROM, Asked, Finder, Hit, Passage, extract};
+pub use search::{ANSWER_FROM, Asked, Finder, Hit, OFFER_FROM, Passage, extract};
 
 use crate::business::Business;
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 use crate::source_text::SourceText;
 use crate::words::Language;
 
@@ -67,12 +67,6 @@ impl Knowledge {
         &self.entries
     }
 
-    /// The entry with this id, unless it has expired.
-    pub fn entry(&self, id: &str, today: NaiveDate) -> Option<Passage> {
-        let entry = self.entries.iter().find(|entry| entry.id == id)?;
-        (!entry.expired(today)).then(|| entry.passage(1.0))
-    }
-
     /// The entry with this id in a language, where there is one: facts exist in every language
     /// under the same id.
     pub fn entry_in(&self, id: &str, language: Language, today: NaiveDate) -> Option<Passage> {
@@ -82,6 +76,17 @@ impl Knowledge {
             .iter()
             .find(fits)
             .map(|entry| entry.passage(1.0))
+    }
+
+    /// The facts about `hours` or `address` of every place.
+    pub fn about(&self, what: &str, language: Language, today: NaiveDate) -> Vec<Passage> {
+        let fits = |entry: &&Entry| {
+            entry.language == language
+                && !entry.expired(today)
+                && entry.id.split(':').next() == Some(what)
+                && entry.origin == Origin::Fact
+        };
+        self.entries.iter().filter(fits).map(|entry| entry.passage(1.0)).collect()
     }
 
     /// The passages nearest to a question, best first.
@@ -138,6 +143,7 @@ fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, Problem> {
         key: String::new(),
         message: format!("cannot be read: {error}"),
         hint: "the folder `knowledge` stands beside zapis.toml".to_owned(),
+        warning: false,
     };
     let mut paths = Vec::new();
     for item in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -179,6 +185,7 @@ fn repeated_ids(entries: &[Entry]) -> Vec<Problem> {
                 key: entry.id.clone(),
                 message: format!("is also in {}:{}", first.source.file, first.source.line),
                 hint: "give one of the two another id: `## Question {#id}`".to_owned(),
+                warning: false,
             });
         }
     }

@@ -11,6 +11,8 @@ use crate::words::{Language, folded, is_light, repaired, stem, tokens};
 
 /// Below this confidence a passage is not given as an answer.
 pub const ANSWER_FROM: f32 = 0.5;
+/// From this confidence on, a passage may be offered as what was perhaps meant.
+pub const OFFER_FROM: f32 = 0.3;
 /// Services that fit nearly as well as the best are answered together with it.
 const NEARLY: f32 = 0.06;
 /// More than this many services at once are a price list, not an answer.

@@ -17,7 +17,7 @@ use serde::Serialize;
 pub use intent::Intent;
 pub use model::{Classifier, Example, Scored};
 
-use crate::problem::Problem;
+use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 use crate::words::{Language, folded, is_light, repaired, tokens};
 
@@ -332,10 +332,10 @@ mod tests {
             .collect();
         let all = told.join("\n");
         for expected in [
-            "intents.yaml:1:1: boking: is not an intent of the bot (did you mean `booking`?)",
-            "intents.yaml:3:1: price: has 2 examples",
+            "intents.yaml:1:1: error: boking: is not an intent of the bot (hint: did you mean `booking`?)",
+            "intents.yaml:3:1: error: price: has 2 examples",
             "has the example «Сколько»",
-            "intents.yaml:0:1: hours: is missing",
+            "intents.yaml: error: hours: is missing",
         ] {
             assert!(all.contains(expected), "{expected}\nnot in\n{all}");
         }
