@@ -1,0 +1,6 @@
+//! The promises of each seam, held against every engine behind it.
+
+mod broker;
+mod broker_ground;
+mod kill;
+mod sessions;
