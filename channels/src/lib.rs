@@ -2,9 +2,9 @@
 
 pub mod http;
 pub mod sender;
+pub mod telegram;
 pub mod webchat;
 pub mod whatsapp;
-pub mod telegram;
 
 use std::fmt;
 use std::time::Duration;
