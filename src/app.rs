@@ -1,29 +1,36 @@
 //! Puts the parts together: engines, gateway, workers.
 
 mod dead;
+mod demo;
 mod engines;
+mod feed;
+mod http;
+mod measure;
+mod parts;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
 use clap::ValueEnum;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{info, warn};
+use zapis_channels::Channel;
 use zapis_core::{Clock, causes};
 
+pub use demo::{demo, sandbox};
 pub use engines::{Engines, open_queue, open_sessions, open_store};
+pub use parts::channels;
 
 use crate::cli::WorkerName;
-use crate::client;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
 use crate::control::{Control, Wake};
-use crate::gateway::{self, Vitals};
 use crate::lifecycle::Stop;
 use crate::telemetry;
 
@@ -69,25 +76,44 @@ impl Roles {
 
 /// Runs these roles until told to stop and everything in hand is finished.
 pub async fn run(loaded: Loaded, roles: Roles, stop: Stop) -> anyhow::Result<()> {
+    let listen = loaded.config.server.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listening on {listen} (server.listen)"))?;
+    run_on(listener, loaded, roles, stop).await
+}
+
+async fn run_on(
+    listener: TcpListener,
+    loaded: Loaded,
+    roles: Roles,
+    stop: Stop,
+) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
     let config = &loaded.config;
     let engines = Engines::open(&config.engines, &Clock::system()).await?;
-    let listener = TcpListener::bind(config.server.listen)
-        .await
-        .with_context(|| format!("listening on {} (server.listen)", config.server.listen))?;
-    info!(listen = %listener.local_addr()?, ?roles, "Started");
-
-    let mut tasks = JoinSet::new();
+    let channels = channels(config, &engines)?;
     let soft = stop.soft();
-    let vitals = Vitals {
-        broker: Arc::clone(&engines.broker),
-        sessions: Arc::clone(&engines.sessions),
-        store: engines.store.clone(),
-        metrics,
-    };
-    let token = config.observability.journal_token.clone();
-    let router = client::settle(gateway::router(&[], vitals, token), &config.server);
-    tasks.spawn(serve(listener, router, soft.clone()));
+    let mut tasks = JoinSet::new();
+    parts::start_workers(
+        &mut tasks,
+        &roles,
+        config,
+        &loaded.folder,
+        &channels,
+        &engines,
+        &soft,
+    )?;
+    let router = router(
+        &mut tasks, config, &roles, &channels, &engines, metrics, &soft,
+    );
+    info!(listen = %listener.local_addr()?, ?roles, "Started");
+    tasks.spawn(http::serve(listener, router, soft.clone()));
+    tasks.spawn(measure::measure(
+        engines.clone(),
+        parts::topics(&channels),
+        soft.clone(),
+    ));
 
     let (wakes, woken) = mpsc::channel(1);
     tasks.spawn(dead::retry_when_woken(engines.clone(), woken, soft.clone()));
@@ -114,17 +140,30 @@ pub async fn run(loaded: Loaded, roles: Roles, stop: Stop) -> anyhow::Result<()>
     outcome
 }
 
-/// Serves until told to stop, then finishes the requests in hand.
-async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-        .context("serving HTTP")
+/// Health and metrics of every process; the channels' doors and the live journal of a gateway.
+fn router(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    config: &Config,
+    roles: &Roles,
+    channels: &[Arc<dyn Channel>],
+    engines: &Engines,
+    metrics: PrometheusHandle,
+    soft: &CancellationToken,
+) -> Router {
+    let mut router = http::router(engines.clone(), metrics, soft.clone());
+    if roles.gateway {
+        for channel in channels {
+            router = router.merge(channel.routes());
+            let (channel, soft) = (Arc::clone(channel), soft.clone());
+            tasks.spawn(async move {
+                channel.listen(soft).await;
+                Ok(())
+            });
+        }
+        let token = config.observability.journal_token.clone();
+        router = router.merge(feed::routes(engines.store.clone(), token));
+    }
+    router.layer(CatchPanicLayer::new())
 }
 
 async fn serve_control(
@@ -134,14 +173,4 @@ async fn serve_control(
 ) -> anyhow::Result<()> {
     control.serve(wakes, stop.soft()).await;
     Ok(())
-}
-
-/// Runs everything on this machine with emulated messengers, and a page to try them on.
-pub async fn demo(_loaded: Loaded, listen: SocketAddr, _stop: Stop) -> anyhow::Result<()> {
-    anyhow::bail!("the demo cannot listen on {listen}: this build has no emulators")
-}
-
-/// Runs the emulated messengers alone.
-pub async fn sandbox(listen: SocketAddr, _stop: Stop) -> anyhow::Result<()> {
-    anyhow::bail!("the sandbox cannot listen on {listen}: this build has no emulators")
 }

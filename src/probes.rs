@@ -1,12 +1,19 @@
 //! Asks everything that the configuration names whether it works.
 
-use serde::Serialize;
-use zapis_core::Clock;
-use zapis_core::causes;
+use std::sync::Arc;
 
-use crate::app::{open_queue, open_sessions, open_store};
+use serde::Serialize;
+use zapis_channels::Channel;
+use zapis_channels::telegram::Telegram;
+use zapis_channels::webchat::WebChat;
+use zapis_channels::whatsapp::WhatsApp;
+use zapis_core::intake::Intake;
+use zapis_core::{Clock, causes};
+
+use crate::app::{Engines, open_queue, open_sessions, open_store};
 use crate::config::Loaded;
 use crate::control;
+use crate::scratch::Scratch;
 
 /// What came of one probe.
 #[derive(Debug, Serialize)]
@@ -43,11 +50,47 @@ pub async fn probe(loaded: &Loaded) -> Vec<Probed> {
         Some(detail) => Ok(detail),
         None => sessions(loaded).await,
     };
-    vec![
+    let mut probed = vec![
         Probed::of("queue", queue),
         Probed::of("sessions", sessions),
         Probed::of("store", store(loaded).await),
-    ]
+    ];
+    match accounts(loaded).await {
+        Ok(accounts) => probed.extend(accounts),
+        Err(error) => probed.push(Probed::of("channels", Err(format!("{error:#}")))),
+    }
+    probed
+}
+
+/// Each account of each channel. They get engines of their own, for probing needs none and the
+/// real ones may be down or in use.
+async fn accounts(loaded: &Loaded) -> anyhow::Result<Vec<Probed>> {
+    let config = &loaded.config;
+    let scratch = Scratch::embedded(&config.engines, "check")?;
+    let engines = Engines::open(&scratch.config, &Clock::system()).await?;
+    let intake = Intake::new(
+        Arc::clone(&engines.broker),
+        engines.store.clone(),
+        engines.clock.clone(),
+    );
+    let doors = &config.channels;
+    let telegram = Telegram::new(doors.telegram.clone(), &config.server.public_url, &intake)?;
+    let whatsapp = WhatsApp::new(doors.whatsapp.clone(), intake.clone())?;
+    let webchat = WebChat::new(&doors.webchat, intake);
+    let channels: [Arc<dyn Channel>; 3] =
+        [Arc::new(telegram), Arc::new(whatsapp), Arc::new(webchat)];
+    let mut probed = Vec::new();
+    for channel in &channels {
+        let accounts = channel.probe().await;
+        probed.extend(
+            accounts
+                .into_iter()
+                .map(|one| Probed::of(&one.what, one.result)),
+        );
+    }
+    drop(channels);
+    engines.close().await;
+    Ok(probed)
 }
 
 /// What is said of an embedded engine that a running program holds.
