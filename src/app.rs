@@ -29,6 +29,7 @@ pub use engines::{Engines, open_queue, open_sessions, open_store};
 pub use parts::channels;
 
 use crate::cli::WorkerName;
+use crate::client;
 use crate::config::{Config, Loaded};
 use crate::control::{Control, Wake};
 use crate::lifecycle::Stop;
@@ -104,16 +105,10 @@ async fn run_on(
         &engines,
         &soft,
     )?;
-    let router = router(
-        &mut tasks, config, &roles, &channels, &engines, metrics, &soft,
-    );
+    let router = router(&mut tasks, config, &roles, &channels, &engines, metrics, &soft);
     info!(listen = %listener.local_addr()?, ?roles, "Started");
     tasks.spawn(http::serve(listener, router, soft.clone()));
-    tasks.spawn(measure::measure(
-        engines.clone(),
-        parts::topics(&channels),
-        soft.clone(),
-    ));
+    tasks.spawn(measure::measure(engines.clone(), parts::topics(&channels), soft.clone()));
 
     let (wakes, woken) = mpsc::channel(1);
     tasks.spawn(dead::retry_when_woken(engines.clone(), woken, soft.clone()));
@@ -163,7 +158,7 @@ fn router(
         let token = config.observability.journal_token.clone();
         router = router.merge(feed::routes(engines.store.clone(), token));
     }
-    router.layer(CatchPanicLayer::new())
+    client::settle(router.layer(CatchPanicLayer::new()), &config.server)
 }
 
 async fn serve_control(

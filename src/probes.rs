@@ -1,16 +1,9 @@
 //! Asks everything that the configuration names whether it works.
 
-use std::sync::Arc;
-
 use serde::Serialize;
-use zapis_channels::Channel;
-use zapis_channels::telegram::Telegram;
-use zapis_channels::webchat::WebChat;
-use zapis_channels::whatsapp::WhatsApp;
-use zapis_core::intake::Intake;
 use zapis_core::{Clock, causes};
 
-use crate::app::{Engines, open_queue, open_sessions, open_store};
+use crate::app::{self, Engines, open_queue, open_sessions, open_store};
 use crate::config::Loaded;
 use crate::control;
 use crate::scratch::Scratch;
@@ -68,17 +61,7 @@ async fn accounts(loaded: &Loaded) -> anyhow::Result<Vec<Probed>> {
     let config = &loaded.config;
     let scratch = Scratch::embedded(&config.engines, "check")?;
     let engines = Engines::open(&scratch.config, &Clock::system()).await?;
-    let intake = Intake::new(
-        Arc::clone(&engines.broker),
-        engines.store.clone(),
-        engines.clock.clone(),
-    );
-    let doors = &config.channels;
-    let telegram = Telegram::new(doors.telegram.clone(), &config.server.public_url, &intake)?;
-    let whatsapp = WhatsApp::new(doors.whatsapp.clone(), intake.clone())?;
-    let webchat = WebChat::new(&doors.webchat, intake);
-    let channels: [Arc<dyn Channel>; 3] =
-        [Arc::new(telegram), Arc::new(whatsapp), Arc::new(webchat)];
+    let channels = app::channels(config, &engines)?;
     let mut probed = Vec::new();
     for channel in &channels {
         let accounts = channel.probe().await;

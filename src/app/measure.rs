@@ -44,7 +44,10 @@ async fn queue(engines: &Engines, topic: &Topic) {
     metrics::gauge!("zapis_queue_oldest_seconds", "topic" => name).set(age.as_secs_f64());
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no disk holds 2^52 messages")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "no disk holds 2^52 messages"
+)]
 fn as_gauge(count: u64) -> f64 {
     count as f64
 }
