@@ -59,8 +59,8 @@ pub struct Hit {
     pub confidence: f32,
     /// What orders the hits.
     pub score: f32,
-    /// How much of the question it covers.
-    covered: f32,
+    /// What its confidence is made of.
+    fit: Fit,
 }
 
 /// Finds documents.
@@ -111,7 +111,7 @@ impl Finder {
                     document,
                     confidence: confidence(&fit, topic, asked.topics.is_empty()),
                     score: score + TOPIC_ORDER * topic,
-                    covered: fit.covered,
+                    fit,
                 }
             })
             .collect();
@@ -144,14 +144,16 @@ fn confidence(fit: &Fit, topic: f32, no_topics: bool) -> f32 {
 
 /// The hits that answer: the best one, together with services that fit as well, or none.
 pub(super) fn choose(hits: &[Hit], is_service: impl Fn(usize) -> bool) -> Vec<Hit> {
-    let Some(best) = hits.first().filter(|hit| hit.confidence >= ANSWER_FROM) else {
+    // Words such as "how much" are in every service: without its name it is not meant.
+    let named = |hit: &&Hit| !is_service(hit.document) || hit.fit.title > 0.0;
+    let Some(best) = hits.iter().find(named).filter(|hit| hit.confidence >= ANSWER_FROM) else {
         return Vec::new();
     };
     if !is_service(best.document) {
         return vec![*best];
     }
     let equal = |hit: &&Hit| {
-        is_service(hit.document) && best.score - hit.score <= NEARLY && best.covered - hit.covered < 0.05
+        is_service(hit.document) && best.score - hit.score <= NEARLY && best.fit.covered - hit.fit.covered < 0.05
     };
     hits.iter().filter(equal).take(MOST_TOGETHER).copied().collect()
 }
