@@ -66,7 +66,8 @@ impl<'b> Writer<'b> {
     /// The names customers use for a service in this language.
     fn names(&self, service: &'b Service) -> Vec<&'b str> {
         let mut names = vec![service.name.in_language(self.language)];
-        let spoken = |name: &&String| Language::of(name).is_none_or(|language| language == self.language);
+        // Russian customers write the names of techniques in Latin letters, English ones never in Cyrillic.
+        let spoken = |name: &&String| self.language == Language::Ru || Language::of(name) != Some(Language::Ru);
         names.extend(service.synonyms.iter().filter(spoken).map(String::as_str));
         names
     }

@@ -13,6 +13,10 @@ use crate::words::{Language, folded, is_light, repaired, stem, tokens};
 pub const ANSWER_FROM: f32 = 0.5;
 /// From this confidence on, a passage may be offered as what was perhaps meant.
 pub const OFFER_FROM: f32 = 0.3;
+/// The share of a question that the name of a service must have.
+const NAMED: f32 = 0.58;
+/// The confidence an entry needs whose question has none of the words.
+const MENTIONED: f32 = 0.85;
 /// Services that fit nearly as well as the best are answered together with it.
 const NEARLY: f32 = 0.06;
 /// More than this many services at once are a price list, not an answer.
@@ -125,7 +129,7 @@ const TOPIC_ORDER: f32 = 0.22;
 
 /// What orders titles: stems and pieces of words, and a title that is said whole.
 fn lexical(fit: &Fit) -> f32 {
-    0.5 * fit.stems + 0.5 * fit.pieces + 0.1 * fit.title * fit.covered
+    0.45 * fit.stems + 0.55 * fit.pieces + 0.25 * fit.title * fit.covered
 }
 
 /// How surely the question is about one of the topics of an entry.
@@ -144,9 +148,14 @@ fn confidence(fit: &Fit, topic: f32, no_topics: bool) -> f32 {
 
 /// The hits that answer: the best one, together with services that fit as well, or none.
 pub(super) fn choose(hits: &[Hit], is_service: impl Fn(usize) -> bool) -> Vec<Hit> {
-    // Words such as "how much" are in every service: without its name it is not meant.
-    let named = |hit: &&Hit| !is_service(hit.document) || hit.fit.title > 0.0;
-    let Some(best) = hits.iter().find(named).filter(|hit| hit.confidence >= ANSWER_FROM) else {
+    // Words such as "how much" are in every service, and another service shares half of its name:
+    // a service is meant only when its name has most of what was asked. Of other entries, one
+    // that merely mentions the words must be surer than one whose question has them.
+    let fits = |hit: &&Hit| match is_service(hit.document) {
+        true => hit.fit.asked >= NAMED,
+        false => hit.fit.title > 0.0 || hit.confidence >= MENTIONED,
+    };
+    let Some(best) = hits.first().filter(|hit| hit.confidence >= ANSWER_FROM).filter(fits) else {
         return Vec::new();
     };
     if !is_service(best.document) {
