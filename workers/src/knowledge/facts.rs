@@ -139,7 +139,7 @@ impl<'b> Writer<'b> {
             answer.push('\n');
         }
         let questions = self.say(
-            "Услуги и цены|Прайс-лист|Какие услуги вы делаете|Какие у вас цены|Сколько стоят ваши услуги|Пришлите прайс|Список услуг|Что вы делаете, чем занимаетесь",
+            "Услуги и цены|Прайс-лист|Какие услуги вы делаете|Какие у вас цены|Сколько стоят ваши услуги|Пришлите прайс|Список услуг|Что вы делаете|Чем занимаетесь",
             "Services and prices|Price list|What services do you offer|What are your prices|How much do your services cost|What do you do",
         );
         let line = self.business.services.first().map_or(1, |service| service.line);

@@ -101,16 +101,16 @@ const LIGHT: &str = "\
 скажите скажи хотела хотел хочу хотим хотелось хотелось-бы со спасибо спс так такая такие такое такой там тебя тебе тут то тогда тоже только \
 смогу сможем сможете смогли получится ничего просто ты у уже узнать уточнить уточните расскажите интересует интересно вопрос вопросик хм чего чтобы что-то что эта эти это этого этой этом этот я \
 доброй ночи ага ок типа вроде буду будет будут именно какой-то ка девушки девочки ребята слушайте подскажете имеется имеются \
-an and any are at am be been but by could did do does doing for from get got had has have having hello hey hi i i'd i'm if in into is it \
+a an and any are at am be been but by could did do does doing for from get got had has have having hello hey hi i i'd i'm if in into is it \
 its just know let like ll may me my of on or our please pls s so some than thanks thank that the their them then there these they this those \
 to too us want wanna was we were will with would you your u ur wondering tell ask question re ve d m t good morning evening afternoon";
 
 /// Words that say what is asked, not about what: "how much", "do you do", "how long".
 const FRAME: &str = "\
-сколько скока скок стоит стоят стоить стоимость цена цены цену ценник прайс почем дорого дешево возьмете обойдется выйдет платно платная бесплатно \
+сколько скока скок сколко стоит стоят стоить стоимость цена цены цену ценник прайс почем дорого дешево возьмете обойдется выйдет платно платная бесплатно \
 деньгам денег рублей долго длится длительность занимает времени время времени часов часа минут делаете делают делает делать сделать сделаете сделают \
 занимаетесь хочу нужно нужна нужен нужны где когда как какой какая какие какое какого каком каких кто куда почему зачем \
-много мало лучше раз работает работаете салон салоне салона вашем услуга услуги услугу \
+длинный длинные длинных короткие коротких средние средней длины густые густых лопаток плеч пояса взять возьмете прийти приду придти приходить зайти попасть бывает просто последняя последний много мало лучше раз работает работаете салон салоне салона вашем услуга услуги услугу \
 how much many cost costs price prices charge long take takes time when where what who which why need make book offer salon";
 
 static FRAME_STEMS: LazyLock<std::collections::HashSet<String>> =
