@@ -1,6 +1,6 @@
 //! Who is who: native ids of one person, and what is known of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -73,7 +73,7 @@ impl Store {
     /// Notes what inbound messages told about persons; older news never replaces newer.
     pub async fn note_seen(&self, seen: &[Seen]) -> Result<(), StoreError> {
         // A statement may touch a row once: all news of a conversation become one row first.
-        let mut news: std::collections::BTreeMap<&ConversationId, News> = Default::default();
+        let mut news: BTreeMap<&ConversationId, News> = BTreeMap::new();
         for seen in seen {
             news.entry(&seen.conversation).or_default().add(seen);
         }
