@@ -101,6 +101,10 @@ fn server() -> &'static Server {
     SERVER.get_or_init(start)
 }
 
+#[expect(
+    clippy::zombie_processes,
+    reason = "the watching shell outlives the tests"
+)]
 fn start() -> Server {
     let bin = programs();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
