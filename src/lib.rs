@@ -2,10 +2,14 @@
 
 pub mod app;
 pub mod cli;
+pub mod client;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod feed;
+pub mod gateway;
 pub mod lifecycle;
 pub mod output;
 pub mod probes;
+pub mod scratch;
 pub mod telemetry;

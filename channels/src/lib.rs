@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod sender;
+pub mod telegram;
 pub mod webchat;
 pub mod whatsapp;
 

@@ -38,22 +38,22 @@ use crate::{Channel, Probe, SendError, Sent};
 use accept::Site;
 use hub::{Hint, Hub};
 
-pub use config::WebchatConfig;
+pub use config::WebChatConfig;
 
 /// The first part of this channel's conversation ids.
 const NAME: &str = "webchat";
 
 /// All web chats of this installation. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Webchat {
+pub struct WebChat {
     sites: Arc<HashMap<String, Arc<Site>>>,
     intake: Intake,
     hub: Hub,
 }
 
-impl Webchat {
+impl WebChat {
     /// Joins the enabled accounts to the way into the queue.
-    pub fn new(accounts: &[WebchatConfig], intake: Intake) -> Self {
+    pub fn new(accounts: &[WebChatConfig], intake: Intake) -> Self {
         let hub = Hub::default();
         let sites = accounts
             .iter()
@@ -76,7 +76,7 @@ impl Webchat {
 }
 
 #[async_trait]
-impl Channel for Webchat {
+impl Channel for WebChat {
     fn name(&self) -> &'static str {
         NAME
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use zapis_core::Clock;
-use zapis_core::broker::Broker;
+use zapis_core::broker::{self, Broker};
 use zapis_core::config::EnginesConfig;
-use zapis_core::sessions::Sessions;
+use zapis_core::sessions::{self, Sessions};
 use zapis_core::store::Store;
 
 /// Queue, sessions and store, open. Cheap to clone.
@@ -42,7 +42,9 @@ impl Engines {
 
 /// The queue.
 pub async fn open_queue(config: &EnginesConfig) -> anyhow::Result<Arc<dyn Broker>> {
-    anyhow::bail!("no queue yet: {config:?} {}", process())
+    broker::open(config, &process())
+        .await
+        .context("opening the queue (engines.broker)")
 }
 
 /// The sessions.
@@ -50,7 +52,7 @@ pub async fn open_sessions(
     config: &EnginesConfig,
     clock: &Clock,
 ) -> anyhow::Result<Arc<dyn Sessions>> {
-    anyhow::bail!("no sessions yet: {config:?} {clock:?} {}", process())
+    sessions::open(config, clock, &process()).context("opening the sessions (engines.sessions)")
 }
 
 /// The store.

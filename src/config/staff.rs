@@ -11,7 +11,7 @@ pub struct StaffConfig {
     pub remind_after_minutes: u32,
     /// … and goes to the owner after this many.
     pub owner_after_minutes: u32,
-    /// How long the bot keeps silent after a person wrote, in minutes.
+    /// How long the bot keeps silent after a person of the firm has written.
     pub takeover_minutes: u32,
 }
 

@@ -11,7 +11,7 @@ use zapis_core::{Clock, causes};
 
 use crate::Probe;
 
-use super::config::{WebchatConfig, canonical_origin};
+use super::config::{WebChatConfig, canonical_origin};
 use super::hub::{Hint, Hub};
 use super::limiter::Limiter;
 use super::visitor::Visitor;
@@ -35,7 +35,7 @@ const CONSENTS_REMEMBERED: usize = 100_000;
 /// One account.
 #[derive(Debug)]
 pub(super) struct Site {
-    pub(super) config: WebchatConfig,
+    pub(super) config: WebChatConfig,
     /// The pages that may show the widget, as browsers name them.
     pub(super) origins: Vec<String>,
     pub(super) hub: Hub,
@@ -51,7 +51,7 @@ pub(super) struct Done {
 }
 
 impl Site {
-    pub(super) fn new(config: WebchatConfig, intake: Intake, hub: Hub) -> Self {
+    pub(super) fn new(config: WebChatConfig, intake: Intake, hub: Hub) -> Self {
         let origins = config
             .allowed_origins
             .iter()

@@ -8,7 +8,7 @@ use zapis_core::message::ConversationId;
 /// One site's web chat.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct WebchatConfig {
+pub struct WebChatConfig {
     /// The name in addresses and conversation ids.
     pub account: String,
     /// Whether it is served.
@@ -23,7 +23,7 @@ pub struct WebchatConfig {
     pub messages_per_address: u32,
 }
 
-impl Default for WebchatConfig {
+impl Default for WebChatConfig {
     fn default() -> Self {
         Self {
             account: String::new(),
@@ -36,7 +36,7 @@ impl Default for WebchatConfig {
     }
 }
 
-impl WebchatConfig {
+impl WebChatConfig {
     /// Notes what is wrong; `key` is the section's path, e.g. `channels.webchat.0`.
     pub fn check(&self, key: &str, findings: &mut Findings) {
         findings.check(
@@ -46,7 +46,7 @@ impl WebchatConfig {
             "use letters, digits, `-` and `_`, e.g. \"site\"",
         );
         findings.check(
-            !self.allowed_origins.is_empty(),
+            !self.enabled || !self.allowed_origins.is_empty(),
             &format!("{key}.allowed_origins"),
             "no page may show the widget",
             "add the site's address, e.g. \"https://salon.example\"",
@@ -103,14 +103,14 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_is_named_with_its_place() {
-        let config = WebchatConfig {
+        let config = WebChatConfig {
             account: "si te".into(),
             allowed_origins: vec![
                 "https://ok.example".into(),
                 "null".into(),
                 "https://a.example/p".into(),
             ],
-            ..WebchatConfig::default()
+            ..WebChatConfig::default()
         };
         let mut findings = Findings::default();
 

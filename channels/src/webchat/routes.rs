@@ -17,7 +17,7 @@ use zapis_core::causes;
 use super::accept::Site;
 use super::visitor::{self, OpenError, Visitor};
 use super::wire::{self, Code, FRAME_LIMIT, Refusal, ServerFrame};
-use super::{Webchat, events, origin, socket};
+use super::{WebChat, events, origin, socket};
 
 /// The widget, as it is served.
 const WIDGET: &str = include_str!("widget.js");
@@ -31,7 +31,7 @@ static WIDGET_TAG: LazyLock<String> = LazyLock::new(|| {
 /// After how many seconds to try again when the queue or the store is away.
 const RETRY_AFTER: &str = "2";
 
-pub(super) fn routes(webchat: Webchat) -> Router {
+pub(super) fn routes(webchat: WebChat) -> Router {
     let widget = get(widget).layer(CompressionLayer::new().gzip(true));
     Router::new()
         .route("/webchat/{account}/widget.js", widget)
@@ -45,7 +45,7 @@ pub(super) fn routes(webchat: Webchat) -> Router {
 }
 
 async fn widget(
-    State(webchat): State<Webchat>,
+    State(webchat): State<WebChat>,
     Path(account): Path<String>,
     headers: HeaderMap,
 ) -> Response {
@@ -78,7 +78,7 @@ async fn widget(
 }
 
 async fn open_socket(
-    State(webchat): State<Webchat>,
+    State(webchat): State<WebChat>,
     Path(account): Path<String>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
@@ -103,7 +103,7 @@ async fn open_socket(
 }
 
 async fn open_events(
-    State(webchat): State<Webchat>,
+    State(webchat): State<WebChat>,
     Path(account): Path<String>,
     request: Request,
 ) -> Response {
@@ -123,7 +123,7 @@ async fn open_events(
 }
 
 async fn take_message(
-    State(webchat): State<Webchat>,
+    State(webchat): State<WebChat>,
     Path(account): Path<String>,
     request: Request,
 ) -> Response {
@@ -146,7 +146,7 @@ async fn take_message(
 }
 
 /// The body, for an account that exists.
-async fn whole(webchat: &Webchat, account: &str, body: Body) -> Result<Bytes, Response> {
+async fn whole(webchat: &WebChat, account: &str, body: Body) -> Result<Bytes, Response> {
     if webchat.site(account).is_none() {
         return Err(StatusCode::NOT_FOUND.into_response());
     }
@@ -189,7 +189,7 @@ async fn take(
 
 /// A browser asks before it posts JSON to another origin.
 async fn preflight(
-    State(webchat): State<Webchat>,
+    State(webchat): State<WebChat>,
     Path(account): Path<String>,
     request: Request,
 ) -> Response {
@@ -209,7 +209,7 @@ async fn preflight(
 
 /// The account and the page, if there is such an account and the page may show its widget.
 fn admit(
-    webchat: &Webchat,
+    webchat: &WebChat,
     account: &str,
     parts: &Parts,
 ) -> Result<(Arc<Site>, String), StatusCode> {

@@ -8,7 +8,7 @@ use zapis_core::message::What;
 
 use super::support::{Desk, Events, ORIGIN, client, patient, reply};
 use crate::Channel;
-use crate::webchat::WebchatConfig;
+use crate::webchat::WebChatConfig;
 
 async fn post(desk: &Desk, token: &str, body: &str) -> (u16, Value) {
     post_from(desk, token, body, "10.9.8.7").await
@@ -136,9 +136,9 @@ async fn a_post_that_is_not_taken_says_why() {
 
 #[tokio::test]
 async fn all_visitors_of_one_address_share_a_limit() {
-    let desk = Desk::with(WebchatConfig {
+    let desk = Desk::with(WebChatConfig {
         messages_per_address: 3,
-        ..WebchatConfig::default()
+        ..WebChatConfig::default()
     })
     .await;
     let mut statuses = Vec::new();

@@ -9,7 +9,7 @@ use zapis_core::message::{Content, What};
 
 use super::support::{Desk, ORIGIN, connect, outbound, reply};
 use crate::Channel;
-use crate::webchat::WebchatConfig;
+use crate::webchat::WebChatConfig;
 
 #[tokio::test]
 async fn a_message_is_acknowledged_once_it_is_in_the_queue_and_the_answer_arrives() {
@@ -259,9 +259,9 @@ async fn a_pressed_button_says_what_it_said_and_carries_its_payload() {
 
 #[tokio::test]
 async fn where_a_consent_is_demanded_it_comes_first() {
-    let mut desk = Desk::with(WebchatConfig {
+    let mut desk = Desk::with(WebChatConfig {
         consent_version: "3".into(),
-        ..WebchatConfig::default()
+        ..WebChatConfig::default()
     })
     .await;
     let mut anna = desk.visit("").await;

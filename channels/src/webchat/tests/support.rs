@@ -29,7 +29,7 @@ use zapis_core::store::Store;
 use zapis_core::trace::TraceParent;
 
 use crate::Channel;
-use crate::webchat::{Webchat, WebchatConfig};
+use crate::webchat::{WebChat, WebChatConfig};
 
 pub(super) const ORIGIN: &str = "https://salon.example";
 
@@ -71,7 +71,7 @@ impl Broker for Gate {
 
 /// A gateway with a site `site`.
 pub(super) struct Desk {
-    pub(super) webchat: Webchat,
+    pub(super) webchat: WebChat,
     pub(super) clock: Clock,
     pub(super) gate: Arc<Gate>,
     pub(super) store: Store,
@@ -83,10 +83,10 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) async fn open() -> Self {
-        Self::with(WebchatConfig::default()).await
+        Self::with(WebChatConfig::default()).await
     }
 
-    pub(super) async fn with(config: WebchatConfig) -> Self {
+    pub(super) async fn with(config: WebChatConfig) -> Self {
         let data = TempDir::new().unwrap();
         let engines = EnginesConfig {
             data_dir: data.path().to_owned(),
@@ -122,9 +122,9 @@ impl Desk {
     }
 
     /// Another process on the same store.
-    pub(super) fn neighbour(&self) -> Webchat {
+    pub(super) fn neighbour(&self) -> WebChat {
         gateway(
-            WebchatConfig::default(),
+            WebChatConfig::default(),
             self.gate.clone(),
             &self.store,
             &self.clock,
@@ -153,13 +153,13 @@ impl Desk {
     }
 }
 
-fn gateway(config: WebchatConfig, broker: Arc<Gate>, store: &Store, clock: &Clock) -> Webchat {
-    let config = WebchatConfig {
+fn gateway(config: WebChatConfig, broker: Arc<Gate>, store: &Store, clock: &Clock) -> WebChat {
+    let config = WebChatConfig {
         account: "site".into(),
         allowed_origins: vec![ORIGIN.into()],
         ..config
     };
-    Webchat::new(&[config], Intake::new(broker, store.clone(), clock.clone()))
+    WebChat::new(&[config], Intake::new(broker, store.clone(), clock.clone()))
 }
 
 async fn serve(routes: Router) -> SocketAddr {
