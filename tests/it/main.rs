@@ -10,4 +10,5 @@
 mod browser;
 mod cli;
 mod conformance;
+mod journeys;
 mod support;

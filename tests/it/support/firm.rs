@@ -6,11 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
-use zapis_core::store::Store;
 use super::postgres::Database;
 use super::rabbit::Rabbit;
 use super::redis::Redis;
+use tempfile::TempDir;
+use zapis_core::store::Store;
 use zapis_sandbox::{Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber};
 
 /// The staff group of every firm.
@@ -129,14 +129,25 @@ impl Firm {
                 webhook_url: Some(format!("{url}/webhooks/whatsapp/main")),
                 ..WhatsAppNumber::default()
             }],
-            staff_chats: vec![StaffChat { chat_id: STAFF, is_forum: true, title: "Салон".into() }],
+            staff_chats: vec![StaffChat {
+                chat_id: STAFF,
+                is_forum: true,
+                title: "Салон".into(),
+            }],
             limits: false,
             webhook_retry: Duration::from_millis(300),
             ..SandboxConfig::default()
         })
         .await
         .unwrap();
-        let firm = Self { sandbox, url, on, folder, processes: Vec::new(), roles };
+        let firm = Self {
+            sandbox,
+            url,
+            on,
+            folder,
+            processes: Vec::new(),
+            roles,
+        };
         firm.write_config(port, more);
         let mut firm = firm;
         firm.start().await;
@@ -144,7 +155,10 @@ impl Firm {
     }
 
     fn write_config(&self, port: u16, more: &str) {
-        copy(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")), &self.config_dir());
+        copy(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")),
+            &self.config_dir(),
+        );
         let data = self.data_dir();
         fs::create_dir_all(&data).unwrap();
         let text = format!(
@@ -271,7 +285,9 @@ format = "json"
             Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         }
         for mut running in std::mem::take(&mut self.processes) {
-            let status = tokio::task::spawn_blocking(move || running.child.wait().unwrap()).await.unwrap();
+            let status = tokio::task::spawn_blocking(move || running.child.wait().unwrap())
+                .await
+                .unwrap();
             assert!(status.success(), "ended with {status}:\n{}", self.log());
         }
     }
@@ -286,9 +302,14 @@ format = "json"
     pub(crate) async fn telegram_answer(&self, chat: i64, seen: usize) -> String {
         let lines = self
             .sandbox
-            .telegram_until(chat, PATIENCE, |lines| lines.iter().filter(|line| line.from == "bot").count() > seen)
+            .telegram_until(chat, PATIENCE, |lines| {
+                lines.iter().filter(|line| line.from == "bot").count() > seen
+            })
             .await;
-        let answers: Vec<_> = lines.into_iter().filter(|line| line.from == "bot").collect();
+        let answers: Vec<_> = lines
+            .into_iter()
+            .filter(|line| line.from == "bot")
+            .collect();
         match answers.get(seen) {
             Some(line) => line.text.clone(),
             None => panic!("no answer number {seen} in Telegram:\n{}", self.log()),
@@ -303,7 +324,10 @@ format = "json"
                 lines.iter().filter(|line| line.from == "bot").count() > seen
             })
             .await;
-        let answers: Vec<_> = lines.into_iter().filter(|line| line.from == "bot").collect();
+        let answers: Vec<_> = lines
+            .into_iter()
+            .filter(|line| line.from == "bot")
+            .collect();
         match answers.get(seen) {
             Some(line) => line.text.clone(),
             None => panic!("no answer number {seen} on WhatsApp:\n{}", self.log()),
@@ -314,11 +338,16 @@ format = "json"
     pub(crate) async fn staff_sees(&self, part: &str) -> Option<i64> {
         let lines = self
             .sandbox
-            .telegram_until(STAFF, PATIENCE, |lines| lines.iter().any(|line| line.text.contains(part)))
+            .telegram_until(STAFF, PATIENCE, |lines| {
+                lines.iter().any(|line| line.text.contains(part))
+            })
             .await;
         match lines.iter().rev().find(|line| line.text.contains(part)) {
             Some(line) => line.raw["message_thread_id"].as_i64(),
-            None => panic!("the staff does not see {part:?}, but {lines:#?}\n{}", self.log()),
+            None => panic!(
+                "the staff does not see {part:?}, but {lines:#?}\n{}",
+                self.log()
+            ),
         }
     }
 }
@@ -330,7 +359,11 @@ pub(crate) fn client() -> reqwest::Client {
 
 /// A port that nobody listens on now.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -371,9 +404,14 @@ pub(crate) mod visitor {
                 address = format!("{address}?token={token}&after={after}");
             }
             let mut request = address.into_client_request().ok()?;
-            request.headers_mut().insert("origin", "http://shop.example".parse().ok()?);
+            request
+                .headers_mut()
+                .insert("origin", "http://shop.example".parse().ok()?);
             let (socket, _) = connect_async(request).await.ok()?;
-            let mut visitor = Self { socket, hello: Value::Null };
+            let mut visitor = Self {
+                socket,
+                hello: Value::Null,
+            };
             visitor.hello = visitor.next().await?;
             Some(visitor)
         }
@@ -391,7 +429,9 @@ pub(crate) mod visitor {
         /// The next frame; nothing when the connection is gone.
         pub(crate) async fn next(&mut self) -> Option<Value> {
             loop {
-                let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.ok()??;
+                let message = tokio::time::timeout(PATIENCE, self.socket.next())
+                    .await
+                    .ok()??;
                 if let Message::Text(text) = message.ok()? {
                     return serde_json::from_str(&text).ok();
                 }
