@@ -1,19 +1,17 @@
 //! The control API over HTTP, the language model, and the page.
 
-mod support;
-
+use crate::support::{ANNA, Fixture, json_of};
 use serde_json::{Value, json};
-use support::{ANNA, Fixture};
 use zapis_sandbox::{Page, SandboxConfig, Script};
 
 async fn post(fixture: &Fixture, path: &str, body: Value) -> (u16, Value) {
     let url = format!("{}/sandbox{path}", fixture.sandbox.url());
-    support::json(fixture.client.post(url).json(&body).send().await.unwrap()).await
+    json_of(fixture.client.post(url).json(&body).send().await.unwrap()).await
 }
 
 async fn get(fixture: &Fixture, path: &str) -> Value {
     let url = format!("{}/sandbox{path}", fixture.sandbox.url());
-    support::json(fixture.client.get(url).send().await.unwrap())
+    json_of(fixture.client.get(url).send().await.unwrap())
         .await
         .1
 }
@@ -96,8 +94,7 @@ async fn the_model_says_what_it_is_told() {
         ..Script::from("не то")
     });
     fixture.sandbox.llm_says(Script::from("От 2400 рублей"));
-    let (_, answer) =
-        support::json(ask("/chat/completions", "llm-key", question(json!({}))).await).await;
+    let (_, answer) = json_of(ask("/chat/completions", "llm-key", question(json!({}))).await).await;
     assert_eq!(answer["choices"][0]["message"]["content"], "От 2400 рублей");
 
     fixture.sandbox.llm_says(Script::from("по частям"));
@@ -115,15 +112,14 @@ async fn the_model_says_what_it_is_told() {
 
     let schema = json!({"type": "object", "required": ["intent"], "properties": {"intent": {"enum": ["price", "human"]}}});
     let format = json!({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}});
-    let (_, answer) =
-        support::json(ask("/chat/completions", "llm-key", question(format)).await).await;
+    let (_, answer) = json_of(ask("/chat/completions", "llm-key", question(format)).await).await;
     assert_eq!(
         answer["choices"][0]["message"]["content"],
         r#"{"intent":"price"}"#
     );
 
     let texts = json!({"model": "m", "input": ["стрижка", "стрижка", "маникюр"]});
-    let (_, answer) = support::json(ask("/embeddings", "llm-key", texts).await).await;
+    let (_, answer) = json_of(ask("/embeddings", "llm-key", texts).await).await;
     assert_eq!(
         answer["data"][0]["embedding"],
         answer["data"][1]["embedding"]

@@ -1,13 +1,16 @@
 //! The emulated Cloud API refuses, signs and reports as the real one.
 
-mod support;
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "literals read better without a borrow"
+)]
 
 use std::collections::HashSet;
 
+use crate::support::{Delivery, Fixture, PHONE, Receiver, SECRET, WITHIN, json_of};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use support::{Delivery, Fixture, PHONE, Receiver, SECRET, WITHIN};
 use zapis_sandbox::{
     CallFilter, Fault, FaultKind, Provider, WebhookMode, WhatsAppAction, WhatsAppCustomer,
     WhatsAppRequest,
@@ -155,7 +158,7 @@ async fn tokens_versions_and_ids_are_checked_first() {
         (format!("{root}/26/1055/messages"), "graph-token", 400, 2500),
     ] {
         let request = fixture.client.post(url).bearer_auth(token).json(&text("x"));
-        let (answered, answer) = support::json(request.send().await.unwrap()).await;
+        let (answered, answer) = json_of(request.send().await.unwrap()).await;
         assert_eq!(
             (answered, answer["error"]["code"].as_i64()),
             (status, Some(code))
@@ -444,14 +447,14 @@ async fn files_go_up_and_come_down_with_the_token_only() {
         upload("application/x-msdownload").await.unwrap().status(),
         400
     );
-    let (_, stored) = support::json(upload("application/pdf").await.unwrap()).await;
+    let (_, stored) = json_of(upload("application/pdf").await.unwrap()).await;
     let id = stored["id"].as_str().unwrap();
 
     let described = fixture
         .client
         .get(format!("{base}/{id}"))
         .bearer_auth("graph-token");
-    let (_, described) = support::json(described.send().await.unwrap()).await;
+    let (_, described) = json_of(described.send().await.unwrap()).await;
     let url = described["url"].as_str().unwrap();
 
     assert_eq!(described["file_size"], "4");
@@ -540,7 +543,7 @@ async fn health_subscriptions_and_templates_can_be_asked_for() {
             .client
             .get(format!("{base}/{path}"))
             .bearer_auth("graph-token");
-        support::json(request.send().await.unwrap()).await
+        json_of(request.send().await.unwrap()).await
     };
     let (_, health) = get("1055?fields=quality_rating,throughput").await;
     assert_eq!(
@@ -558,7 +561,7 @@ async fn health_subscriptions_and_templates_can_be_asked_for() {
         .client
         .post(format!("{base}/2055/subscribed_apps"))
         .bearer_auth("graph-token");
-    let (status, answer) = support::json(request.json(&body).send().await.unwrap()).await;
+    let (status, answer) = json_of(request.json(&body).send().await.unwrap()).await;
     assert_eq!(
         (status, &answer["error"]["code"]),
         (400, &json!(2200)),
