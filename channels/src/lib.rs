@@ -2,6 +2,9 @@
 
 pub mod http;
 pub mod sender;
+pub mod telegram;
+pub mod webchat;
+pub mod whatsapp;
 
 use std::fmt;
 use std::time::Duration;

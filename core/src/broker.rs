@@ -22,7 +22,14 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::config::EnginesConfig;
 use crate::trace::TraceParent;
+
+pub mod embedded;
+
+/// The largest body that a queue takes. RabbitMQ closes the channel on what is too large for it,
+/// and with it everybody else's publishes.
+pub const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
 /// A queue by name: `inbound`, `outbound.{channel}`, `crm`, `journal`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -195,6 +202,32 @@ pub trait Broker: Send + Sync + fmt::Debug {
 
     /// Flushes acknowledgements and lets go of everything. Subscriptions end.
     async fn close(&self);
+}
+
+/// Opens the queue that the configuration names. `process` says who we are, e.g. `zapis run`: it is
+/// shown to whoever finds an embedded queue in use, and in RabbitMQ's list of connections.
+pub async fn open(config: &EnginesConfig, process: &str) -> Result<Arc<dyn Broker>, BrokerError> {
+    if config.embedded_broker() {
+        let broker = embedded::EmbeddedBroker::open(&config.data_dir, config.partitions, process)?;
+        return Ok(Arc::new(broker));
+    }
+    Err(BrokerError::Refused("engines.broker: no such queue".into()))
+}
+
+fn check_sizes(messages: &[Publish]) -> Result<(), BrokerError> {
+    match messages.iter().map(|message| message.body.len()).max() {
+        Some(size) if size > LARGEST_BODY => Err(BrokerError::Refused(format!(
+            "a message of {size} bytes is too large for the queue, which takes {LARGEST_BODY}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn changed_partitions(before: i64, now: u16, held: i64) -> BrokerError {
+    BrokerError::Refused(format!(
+        "engines.partitions is {now}, but the queue holds {held} messages in {before} partitions; \
+         set it back to {before}, let the workers finish them, and change it then"
+    ))
 }
 
 #[cfg(test)]

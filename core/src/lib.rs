@@ -4,6 +4,7 @@ pub mod broker;
 pub mod causes;
 pub mod clock;
 pub mod config;
+mod data_dir;
 pub mod event;
 pub mod ids;
 pub mod intake;
@@ -13,6 +14,7 @@ pub mod session;
 pub mod sessions;
 pub mod store;
 pub mod trace;
+mod writer;
 
 pub use causes::causes;
 pub use clock::Clock;

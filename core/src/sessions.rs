@@ -9,15 +9,22 @@
 //! 3. A value unused for its time to live (30 days) is forgotten.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::clock::Clock;
+use crate::config::EnginesConfig;
 use crate::message::ConversationId;
 
+mod buckets;
+pub mod embedded;
+pub mod redis;
+
 /// How long an unused session is kept.
-pub const TIME_TO_LIVE: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const TIME_TO_LIVE: Duration = Duration::from_hours(30 * 24);
 
 /// A saved session.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,6 +33,12 @@ pub struct Saved {
     pub version: u64,
     /// JSON of [`crate::session::Session`].
     pub body: Bytes,
+}
+
+impl fmt::Debug for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Saved(version {}, {} B)", self.version, self.body.len())
+    }
 }
 
 /// Why a session was not loaded or saved.
@@ -37,6 +50,9 @@ pub enum SessionsError {
     /// Not now. Pause and try again.
     #[error("the sessions are not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An operator must act: wrong address, wrong password, a Redis that evicts keys.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// A bound on how often something may happen: a bucket of `burst` that refills one by one.
@@ -72,7 +88,25 @@ pub trait Sessions: Send + Sync + fmt::Debug {
     /// Closes a bucket for a time, because the provider said so (`retry_after`).
     async fn block(&self, bucket: &str, pause: Duration) -> Result<(), SessionsError>;
 
-    /// Proves that it works. `Ok` holds warnings for the operator (e.g. no append-only file);
-    /// `Refused`-like findings such as a Redis that evicts keys are errors.
+    /// Proves that it works. `Ok` holds warnings for the operator (e.g. no append-only file); what
+    /// makes it unfit, such as a Redis that evicts keys, is an error.
     async fn check(&self) -> Result<Vec<String>, SessionsError>;
+
+    /// Lets go of everything; an embedded engine can be opened again when it returns.
+    async fn close(&self) {}
+}
+
+/// Opens the sessions that the configuration names. `process` says who we are, e.g. `zapis run`.
+/// A Redis that does not answer is no error yet: it is asked again with each call.
+pub fn open(
+    config: &EnginesConfig,
+    clock: &Clock,
+    process: &str,
+) -> Result<Arc<dyn Sessions>, SessionsError> {
+    if config.embedded_sessions() {
+        let sessions = embedded::EmbeddedSessions::open(&config.data_dir, clock.clone(), process)?;
+        return Ok(Arc::new(sessions));
+    }
+    let sessions = redis::RedisSessions::open(config.sessions.expose())?;
+    Ok(Arc::new(sessions))
 }

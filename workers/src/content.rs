@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::business::Business;
 use crate::knowledge::Knowledge;
-use zapis_core::config::Problem;
 use crate::texts::Texts;
 use crate::understand::Understander;
+use zapis_core::config::Problem;
 
 /// The content files beside `zapis.toml`.
 #[derive(Debug)]
@@ -27,14 +27,23 @@ impl Content {
         let mut problems = Vec::new();
         let business = kept(Business::load(&config.join("business.toml")), &mut problems);
         let texts = kept(Texts::load(&config.join("texts")), &mut problems);
-        let understander = kept(Understander::load(&config.join("intents.yaml")), &mut problems);
-        let knowledge = business
-            .as_ref()
-            .and_then(|business| kept(Knowledge::load(&config.join("knowledge"), business), &mut problems));
+        let understander = kept(
+            Understander::load(&config.join("intents.yaml")),
+            &mut problems,
+        );
+        let knowledge = business.as_ref().and_then(|business| {
+            kept(
+                Knowledge::load(&config.join("knowledge"), business),
+                &mut problems,
+            )
+        });
         match (business, texts, knowledge, understander) {
-            (Some(business), Some(texts), Some(knowledge), Some(understander)) => {
-                Ok(Self { business, texts, knowledge, understander })
-            }
+            (Some(business), Some(texts), Some(knowledge), Some(understander)) => Ok(Self {
+                business,
+                texts,
+                knowledge,
+                understander,
+            }),
             _ => Err(problems),
         }
     }
@@ -71,9 +80,15 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("texts")).unwrap();
         std::fs::write(folder.path().join("business.toml"), "nmae = 1\n").unwrap();
         std::fs::write(folder.path().join("texts/ru.ftl"), "helo = Привет\n").unwrap();
-        let told: Vec<String> = check_content(folder.path()).iter().map(Problem::to_string).collect();
+        let told: Vec<String> = check_content(folder.path())
+            .iter()
+            .map(Problem::to_string)
+            .collect();
         for file in ["business.toml", "ru.ftl", "en.ftl", "intents.yaml"] {
-            assert!(told.iter().any(|problem| problem.contains(file)), "{file}: {told:?}");
+            assert!(
+                told.iter().any(|problem| problem.contains(file)),
+                "{file}: {told:?}"
+            );
         }
     }
 }

@@ -66,9 +66,15 @@ pub fn retrieval(corpus: &[CorpusLine], queries: &[QueryLine]) -> Vec<Found> {
         let confidence = hits.first().map_or(0.0, |hit| hit.confidence);
         Found {
             qid: query.id.clone(),
-            ranking: hits.iter().take(LISTED).map(|hit| corpus[hit.document].id.clone()).collect(),
+            ranking: hits
+                .iter()
+                .take(LISTED)
+                .map(|hit| corpus[hit.document].id.clone())
+                .collect(),
             confidence,
-            answer: hits.first().map_or_else(String::new, |hit| extract(&query.text, &corpus[hit.document].text, ANSWER_LENGTH)),
+            answer: hits.first().map_or_else(String::new, |hit| {
+                extract(&query.text, &corpus[hit.document].text, ANSWER_LENGTH)
+            }),
             refuse: confidence < crate::knowledge::ANSWER_FROM,
         }
     };
@@ -101,12 +107,19 @@ pub struct Labelled {
 
 /// Trains on one set of labelled texts and labels another.
 pub fn intents(train: &[LabelledLine], test: &[LabelledLine]) -> Vec<Labelled> {
-    let mut numbers: BTreeMap<&str, usize> = train.iter().map(|line| (line.label.as_str(), 0)).collect();
-    numbers.values_mut().enumerate().for_each(|(number, value)| *value = number);
+    let mut numbers: BTreeMap<&str, usize> =
+        train.iter().map(|line| (line.label.as_str(), 0)).collect();
+    numbers
+        .values_mut()
+        .enumerate()
+        .for_each(|(number, value)| *value = number);
     let labels: Vec<&str> = numbers.keys().copied().collect();
     let examples: Vec<Example> = train
         .iter()
-        .map(|line| Example { text: line.text.clone(), label: numbers[line.label.as_str()] })
+        .map(|line| Example {
+            text: line.text.clone(),
+            label: numbers[line.label.as_str()],
+        })
         .collect();
     let classifier = Classifier::train(&examples, labels.len());
     let labelled = |line: &LabelledLine| {

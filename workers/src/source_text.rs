@@ -21,9 +21,18 @@ impl SourceText {
         match std::fs::read_to_string(path) {
             Ok(text) => Ok(Self {
                 file,
-                text: text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned),
+                text: text
+                    .strip_prefix('\u{feff}')
+                    .map_or(text.clone(), str::to_owned),
             }),
-            Err(error) => Err(problem(&file, 0, 0, "", &format!("cannot be read: {error}"), "")),
+            Err(error) => Err(problem(
+                &file,
+                0,
+                0,
+                "",
+                &format!("cannot be read: {error}"),
+                "",
+            )),
         }
     }
 
@@ -36,19 +45,38 @@ impl SourceText {
     }
 
     /// A problem with the part of the file that `span` names.
-    pub(crate) fn problem(&self, span: &Range<usize>, key: &str, message: &str, hint: &str) -> Problem {
+    pub(crate) fn problem(
+        &self,
+        span: &Range<usize>,
+        key: &str,
+        message: &str,
+        hint: &str,
+    ) -> Problem {
         let (line, column) = self.place(span.start);
         problem(&self.file, line, column, key, message, hint)
     }
 
     /// A problem with a line of the file.
-    pub(crate) fn problem_at_line(&self, line: usize, key: &str, message: &str, hint: &str) -> Problem {
+    pub(crate) fn problem_at_line(
+        &self,
+        line: usize,
+        key: &str,
+        message: &str,
+        hint: &str,
+    ) -> Problem {
         problem(&self.file, line, 1, key, message, hint)
     }
 }
 
 /// A problem in words.
-fn problem(file: &str, line: usize, column: usize, key: &str, message: &str, hint: &str) -> Problem {
+fn problem(
+    file: &str,
+    line: usize,
+    column: usize,
+    key: &str,
+    message: &str,
+    hint: &str,
+) -> Problem {
     Problem {
         file: file.to_owned(),
         line,
@@ -67,5 +95,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 4)
         .min_by_key(|(distance, _)| *distance)
-        .map_or_else(String::new, |(_, candidate)| format!("did you mean `{candidate}`?"))
+        .map_or_else(String::new, |(_, candidate)| {
+            format!("did you mean `{candidate}`?")
+        })
 }

@@ -7,9 +7,9 @@ use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 
 use crate::business::Business;
 use crate::knowledge::Knowledge;
-use zapis_core::config::Problem;
 use crate::texts::Texts;
 use crate::understand::Understander;
+use zapis_core::config::Problem;
 
 /// The shipped content.
 pub(crate) fn config() -> PathBuf {
@@ -23,7 +23,8 @@ fn fine<T>(loaded: Result<T, Vec<Problem>>) -> Arc<T> {
     }))
 }
 
-static BUSINESS: LazyLock<Arc<Business>> = LazyLock::new(|| fine(Business::load(&config().join("business.toml"))));
+static BUSINESS: LazyLock<Arc<Business>> =
+    LazyLock::new(|| fine(Business::load(&config().join("business.toml"))));
 static TEXTS: LazyLock<Arc<Texts>> = LazyLock::new(|| fine(Texts::load(&config().join("texts"))));
 static KNOWLEDGE: LazyLock<Arc<Knowledge>> =
     LazyLock::new(|| fine(Knowledge::load(&config().join("knowledge"), &business())));
@@ -53,5 +54,8 @@ pub(crate) fn understander() -> Arc<Understander> {
 /// A moment of Moscow time, "2026-11-20 12:00".
 pub(crate) fn moscow(text: &str) -> DateTime<Utc> {
     let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
-    chrono_tz::Europe::Moscow.from_local_datetime(&local).unwrap().to_utc()
+    chrono_tz::Europe::Moscow
+        .from_local_datetime(&local)
+        .unwrap()
+        .to_utc()
 }

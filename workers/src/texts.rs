@@ -10,9 +10,9 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
-use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 use crate::words::Language;
+use zapis_core::config::Problem;
 
 macro_rules! phrases {
     ($($(#[$doc:meta])* $name:ident = $key:literal [$($variable:literal),*];)*) => {
@@ -155,7 +155,9 @@ pub struct Texts {
 
 impl std::fmt::Debug for Texts {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Texts").field("languages", &self.bundles.keys()).finish()
+        out.debug_struct("Texts")
+            .field("languages", &self.bundles.keys())
+            .finish()
     }
 }
 
@@ -174,7 +176,11 @@ impl Texts {
                 Err(found) => problems.extend(found),
             }
         }
-        if problems.is_empty() { Ok(Self { bundles }) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Self { bundles })
+        } else {
+            Err(problems)
+        }
     }
 
     /// A phrase in a language, with its variables filled in.
@@ -186,17 +192,26 @@ impl Texts {
         for (name, value) in variables {
             args.set(*name, *value);
         }
-        let pattern = bundle.get_message(phrase.key()).and_then(|message| message.value());
+        let pattern = bundle
+            .get_message(phrase.key())
+            .and_then(|message| message.value());
         pattern.map_or_else(String::new, |pattern| {
-            bundle.format_pattern(pattern, Some(&args), &mut Vec::new()).into_owned()
+            bundle
+                .format_pattern(pattern, Some(&args), &mut Vec::new())
+                .into_owned()
         })
     }
 }
 
-fn bundle(language: Language, source: &SourceText) -> Result<FluentBundle<FluentResource>, Vec<Problem>> {
+fn bundle(
+    language: Language,
+    source: &SourceText,
+) -> Result<FluentBundle<FluentResource>, Vec<Problem>> {
     let resource = FluentResource::try_new(source.text.clone()).map_err(|(_, errors)| {
         let hint = "see https://projectfluent.org/fluent/guide";
-        let told = errors.iter().map(|error| source.problem(&error.pos, "fluent", &error.to_string(), hint));
+        let told = errors
+            .iter()
+            .map(|error| source.problem(&error.pos, "fluent", &error.to_string(), hint));
         told.collect::<Vec<_>>()
     })?;
     let problems = check(source);
@@ -207,7 +222,10 @@ fn bundle(language: Language, source: &SourceText) -> Result<FluentBundle<Fluent
     let mut bundle = FluentBundle::new_concurrent(vec![identifier]);
     bundle.set_use_isolating(false);
     bundle.add_resource(resource).map_err(|errors| {
-        errors.iter().map(|error| source.problem_at_line(0, "fluent", &error.to_string(), "")).collect::<Vec<_>>()
+        errors
+            .iter()
+            .map(|error| source.problem_at_line(0, "fluent", &error.to_string(), ""))
+            .collect::<Vec<_>>()
     })?;
     Ok(bundle)
 }
@@ -227,7 +245,11 @@ fn messages(text: &str) -> Vec<Message<'_>> {
         }
         if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
             let key = line.split('=').next().unwrap_or_default().trim();
-            messages.push(Message { key, line: at + 1, variables: Vec::new() });
+            messages.push(Message {
+                key,
+                line: at + 1,
+                variables: Vec::new(),
+            });
         }
         if let Some(message) = messages.last_mut() {
             message.variables.extend(variables(line));
@@ -253,18 +275,33 @@ fn check(source: &SourceText) -> Vec<Problem> {
         }
     }
     for message in &messages {
-        let Some(phrase) = Phrase::ALL.iter().find(|phrase| phrase.key() == message.key) else {
+        let Some(phrase) = Phrase::ALL
+            .iter()
+            .find(|phrase| phrase.key() == message.key)
+        else {
             let hint = nearest(message.key, Phrase::ALL.iter().map(|phrase| phrase.key()));
-            problems.push(source.problem_at_line(message.line, message.key, "is a text that nobody says", &hint));
+            problems.push(source.problem_at_line(
+                message.line,
+                message.key,
+                "is a text that nobody says",
+                &hint,
+            ));
             continue;
         };
         let given = phrase.variables();
-        for used in message.variables.iter().filter(|used| !given.contains(used)) {
+        for used in message
+            .variables
+            .iter()
+            .filter(|used| !given.contains(used))
+        {
             let text = format!("uses `${used}`, which it is not given");
             let hint = nearest(used, given.iter().copied());
             problems.push(source.problem_at_line(message.line, message.key, &text, &hint));
         }
-        for unused in given.iter().filter(|given| !message.variables.contains(given)) {
+        for unused in given
+            .iter()
+            .filter(|given| !message.variables.contains(given))
+        {
             let text = format!("does not use `${unused}`");
             let hint = format!("write {{ ${unused} }} where it belongs");
             problems.push(source.problem_at_line(message.line, message.key, &text, &hint));
@@ -291,7 +328,11 @@ mod tests {
         let texts = texts();
         for language in Language::ALL {
             for phrase in Phrase::ALL {
-                let filled: Vec<_> = phrase.variables().iter().map(|name| (*name, "заполнено")).collect();
+                let filled: Vec<_> = phrase
+                    .variables()
+                    .iter()
+                    .map(|name| (*name, "заполнено"))
+                    .collect();
                 let said = texts.say(language, *phrase, &filled);
                 assert!(!said.trim().is_empty(), "{}", phrase.key());
                 assert!(!said.contains('$') && !said.contains('{'), "{said}");

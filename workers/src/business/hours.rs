@@ -102,7 +102,10 @@ impl Week {
         let mut parts = Vec::new();
         let mut first = 0;
         while first < 7 {
-            let last = (first..7).take_while(|day| self.0[*day] == self.0[first]).last().unwrap_or(first);
+            let last = (first..7)
+                .take_while(|day| self.0[*day] == self.0[first])
+                .last()
+                .unwrap_or(first);
             let days = match last - first {
                 0 => names[first].to_owned(),
                 6 => match language {
@@ -122,7 +125,11 @@ fn spans_text(spans: &[Span], closed: &str) -> String {
     if spans.is_empty() {
         return closed.to_owned();
     }
-    spans.iter().map(Span::to_string).collect::<Vec<_>>().join(" и ")
+    spans
+        .iter()
+        .map(Span::to_string)
+        .collect::<Vec<_>>()
+        .join(" и ")
 }
 
 /// Days unlike the rest: of one year, or of every year.
@@ -148,7 +155,11 @@ impl SpecialDays {
                 && of(last, until).is_some_and(|last| date <= last);
         }
         years_match(self.from.0)
-            && if from <= until { from <= day && day <= until } else { from <= day || day <= until }
+            && if from <= until {
+                from <= day && day <= until
+            } else {
+                from <= day || day <= until
+            }
     }
 
     /// These days in words: "31 декабря 10:00–16:00", "1–2 января выходной".
@@ -160,18 +171,42 @@ impl SpecialDays {
         let days = if self.from == self.until {
             date_text(self.from, language)
         } else {
-            format!("{} – {}", date_text(self.from, language), date_text(self.until, language))
+            format!(
+                "{} – {}",
+                date_text(self.from, language),
+                date_text(self.until, language)
+            )
         };
         format!("{days}: {}", spans_text(&self.hours, closed))
     }
 }
 
 const MONTHS_RU: [&str; 12] = [
-    "января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября",
+    "января",
+    "февраля",
+    "марта",
+    "апреля",
+    "мая",
+    "июня",
+    "июля",
+    "августа",
+    "сентября",
+    "октября",
+    "ноября",
     "декабря",
 ];
 const MONTHS_EN: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -236,7 +271,14 @@ mod tests {
 
     #[test]
     fn times_that_are_none_are_refused() {
-        for bad in ["25:00-26:00", "10-21", "10:00", "21:00-10:00", "10:00-15:00, 14:00-18:00", "10:00-10:00"] {
+        for bad in [
+            "25:00-26:00",
+            "10-21",
+            "10:00",
+            "21:00-10:00",
+            "10:00-15:00, 14:00-18:00",
+            "10:00-10:00",
+        ] {
             assert_eq!(day(bad), None, "{bad}");
         }
         assert_eq!(days("fri-mon"), None);

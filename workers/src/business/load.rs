@@ -8,9 +8,9 @@ use toml::de::DeTable;
 use super::hours::{self, DAYS, Span, SpecialDays, Week};
 use super::reader::{Reader, Section};
 use super::{Business, Employee, Escalation, Location, Price, Service};
-use zapis_core::config::Problem;
 use crate::source_text::SourceText;
 use crate::words::Language;
+use zapis_core::config::Problem;
 
 /// What a day's hours look like, for hints.
 const HOURS_HINT: &str = "write \"10:00-21:00\", \"10:00-14:00, 15:00-21:00\" or \"closed\"";
@@ -32,21 +32,56 @@ pub(super) fn business(source: &SourceText) -> Result<Business, Vec<Problem>> {
         business
     };
     let problems = reader.into_problems();
-    if problems.is_empty() { Ok(business) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(business)
+    } else {
+        Err(problems)
+    }
 }
 
 fn read(top: &Section<'_, '_>, source: &SourceText) -> Business {
-    let services: Vec<Service> = top.tables("services").iter().map(|s| service(s, source)).collect();
-    let staff: Vec<Employee> = top.tables("staff").iter().map(|s| employee(s, source, &services)).collect();
-    let locations: Vec<Location> = top.tables("locations").iter().map(|s| location(s, source)).collect();
-    for (key, empty) in [("services", services.is_empty()), ("locations", locations.is_empty())] {
+    let services: Vec<Service> = top
+        .tables("services")
+        .iter()
+        .map(|s| service(s, source))
+        .collect();
+    let staff: Vec<Employee> = top
+        .tables("staff")
+        .iter()
+        .map(|s| employee(s, source, &services))
+        .collect();
+    let locations: Vec<Location> = top
+        .tables("locations")
+        .iter()
+        .map(|s| location(s, source))
+        .collect();
+    for (key, empty) in [
+        ("services", services.is_empty()),
+        ("locations", locations.is_empty()),
+    ] {
         if empty {
-            top.note(key, "must name at least one", &format!("add a [[{key}]] table"));
+            top.note(
+                key,
+                "must name at least one",
+                &format!("add a [[{key}]] table"),
+            );
         }
     }
-    unique(top, "services", services.iter().map(|service| service.id.as_str()));
-    unique(top, "staff", staff.iter().map(|employee| employee.id.as_str()));
-    unique(top, "locations", locations.iter().map(|location| location.id.as_str()));
+    unique(
+        top,
+        "services",
+        services.iter().map(|service| service.id.as_str()),
+    );
+    unique(
+        top,
+        "staff",
+        staff.iter().map(|employee| employee.id.as_str()),
+    );
+    unique(
+        top,
+        "locations",
+        locations.iter().map(|location| location.id.as_str()),
+    );
     Business {
         file: source.file.clone(),
         name: top.required_words("name"),
@@ -65,7 +100,11 @@ fn unique<'a>(top: &Section<'_, '_>, key: &str, ids: impl Iterator<Item = &'a st
     let mut seen = BTreeSet::new();
     for id in ids.filter(|id| !id.is_empty()) {
         if !seen.insert(id) {
-            top.note(key, &format!("has the id `{id}` twice"), "ids name one thing each");
+            top.note(
+                key,
+                &format!("has the id `{id}` twice"),
+                "ids name one thing each",
+            );
         }
     }
 }
@@ -75,16 +114,26 @@ fn time_zone(top: &Section<'_, '_>) -> Tz {
     name.parse().unwrap_or_else(|_| {
         if !name.is_empty() {
             let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-            top.note("time_zone", "is not a time zone", &crate::source_text::nearest(&name, known));
+            top.note(
+                "time_zone",
+                "is not a time zone",
+                &crate::source_text::nearest(&name, known),
+            );
         }
         Tz::UTC
     })
 }
 
 fn language(top: &Section<'_, '_>) -> Language {
-    let code = top.text("language").unwrap_or_else(|| Language::default().code().to_owned());
+    let code = top
+        .text("language")
+        .unwrap_or_else(|| Language::default().code().to_owned());
     Language::from_code(&code).unwrap_or_else(|| {
-        top.note("language", "is not a language of the bot", "use \"ru\" or \"en\"");
+        top.note(
+            "language",
+            "is not a language of the bot",
+            "use \"ru\" or \"en\"",
+        );
         Language::default()
     })
 }
@@ -104,7 +153,11 @@ fn location(section: &Section<'_, '_>, source: &SourceText) -> Location {
         parking: section.words("parking"),
         access: section.words("access"),
         hours: required_week(section, "hours"),
-        special_days: section.tables("special_days").iter().filter_map(special_days).collect(),
+        special_days: section
+            .tables("special_days")
+            .iter()
+            .filter_map(special_days)
+            .collect(),
         line: line(section, source),
     };
     section.close();
@@ -114,8 +167,15 @@ fn location(section: &Section<'_, '_>, source: &SourceText) -> Location {
 /// An id travels in buttons and in other settings: Latin letters, digits and dashes.
 fn id(section: &Section<'_, '_>) -> String {
     let id = section.required("id");
-    if !id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
-        section.note("id", "must be of small Latin letters, digits and dashes", "for example \"women-cut\"");
+    if !id
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    {
+        section.note(
+            "id",
+            "must be of small Latin letters, digits and dashes",
+            "for example \"women-cut\"",
+        );
     }
     id
 }
@@ -151,15 +211,25 @@ fn required_week(section: &Section<'_, '_>, key: &str) -> Week {
 
 fn special_days(section: &Section<'_, '_>) -> Option<SpecialDays> {
     let day = |key: &str| {
-        let parsed = section.text(key).and_then(|text| hours::calendar_day(&text));
+        let parsed = section
+            .text(key)
+            .and_then(|text| hours::calendar_day(&text));
         if parsed.is_none() {
-            section.note(key, "is not a day", "write \"2026-12-31\", or \"12-31\" for every year");
+            section.note(
+                key,
+                "is not a day",
+                "write \"2026-12-31\", or \"12-31\" for every year",
+            );
         }
         parsed
     };
     section.need("from");
     let from = day("from");
-    let until = if section.has("until") { day("until") } else { from };
+    let until = if section.has("until") {
+        day("until")
+    } else {
+        from
+    };
     let spans = hours::day(&section.required("hours"));
     if spans.is_none() {
         section.note("hours", "is not working time", HOURS_HINT);
@@ -167,9 +237,17 @@ fn special_days(section: &Section<'_, '_>) -> Option<SpecialDays> {
     section.close();
     let (from, until) = (from?, until?);
     if from.0.is_some() != until.0.is_some() {
-        section.note("until", "must have a year when `from` has one, and none when it has none", "");
+        section.note(
+            "until",
+            "must have a year when `from` has one, and none when it has none",
+            "",
+        );
     }
-    Some(SpecialDays { from, until, hours: spans? })
+    Some(SpecialDays {
+        from,
+        until,
+        hours: spans?,
+    })
 }
 
 fn service(section: &Section<'_, '_>, source: &SourceText) -> Service {
@@ -202,7 +280,11 @@ fn price(section: &Section<'_, '_>) -> Price {
         }
         (None, None) => {
             if !section.has("price") && !section.has("price_from") {
-                section.note("price", "is missing", "write price = 2500, price = [2500, 3500] or price_from = 2500");
+                section.note(
+                    "price",
+                    "is missing",
+                    "write price = 2500, price = [2500, 3500] or price_from = 2500",
+                );
             }
             Price::Exact(0)
         }
@@ -221,8 +303,15 @@ fn employee(section: &Section<'_, '_>, source: &SourceText, services: &[Service]
     };
     for service in &employee.services {
         if !services.iter().any(|known| known.id == *service) {
-            let hint = crate::source_text::nearest(service, services.iter().map(|known| known.id.as_str()));
-            section.note("services", &format!("names the service `{service}`, which there is not"), &hint);
+            let hint = crate::source_text::nearest(
+                service,
+                services.iter().map(|known| known.id.as_str()),
+            );
+            section.note(
+                "services",
+                &format!("names the service `{service}`, which there is not"),
+                &hint,
+            );
         }
     }
     section.close();
@@ -232,7 +321,10 @@ fn employee(section: &Section<'_, '_>, source: &SourceText, services: &[Service]
 fn escalation(top: &Section<'_, '_>) -> Escalation {
     top.need("escalation");
     let Some(section) = top.table("escalation") else {
-        return Escalation { hours: Week::default(), owner: String::new() };
+        return Escalation {
+            hours: Week::default(),
+            owner: String::new(),
+        };
     };
     let escalation = Escalation {
         hours: required_week(&section, "hours"),
@@ -246,7 +338,11 @@ fn quiet_hours(top: &Section<'_, '_>) -> Option<Span> {
     let text = top.text("quiet_hours")?;
     let span = Span::parse(&text);
     if span.is_none() {
-        top.note("quiet_hours", "is not a time of day", "write \"21:00-09:00\"");
+        top.note(
+            "quiet_hours",
+            "is not a time of day",
+            "write \"21:00-09:00\"",
+        );
     }
     span
 }

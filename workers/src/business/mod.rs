@@ -12,9 +12,9 @@ use chrono_tz::Tz;
 pub(crate) use hours::day_text;
 pub use hours::{Span, SpecialDays, Week};
 
-use zapis_core::config::Problem;
 use crate::source_text::SourceText;
 use crate::words::Language;
+use zapis_core::config::Problem;
 
 /// How many days ahead somebody's working time is looked for.
 const HORIZON_DAYS: u64 = 30;
@@ -166,7 +166,9 @@ impl Business {
     pub fn staff_on_duty(&self, at: DateTime<Utc>) -> bool {
         let local = self.local(at);
         let minute = local.hour() * 60 + local.minute();
-        self.duty_on(local.date_naive()).iter().any(|span| span.holds(minute))
+        self.duty_on(local.date_naive())
+            .iter()
+            .any(|span| span.holds(minute))
     }
 
     /// The next moment when somebody is there: now, when somebody is.
@@ -186,7 +188,9 @@ impl Business {
 
     /// When the main location is open on a date.
     pub fn open_on(&self, date: NaiveDate) -> Vec<Span> {
-        self.locations.first().map_or_else(Vec::new, |location| location.open_on(date))
+        self.locations
+            .first()
+            .map_or_else(Vec::new, |location| location.open_on(date))
     }
 
     /// A service by its id.
@@ -210,7 +214,9 @@ impl Business {
     fn moment(&self, date: NaiveDate, minute: u32) -> Option<DateTime<Tz>> {
         (0..=3).find_map(|hour_later| {
             let time = NaiveTime::from_hms_opt((minute / 60 + hour_later).min(23), minute % 60, 0)?;
-            date.and_time(time).and_local_timezone(self.time_zone).earliest()
+            date.and_time(time)
+                .and_local_timezone(self.time_zone)
+                .earliest()
         })
     }
 }
@@ -221,7 +227,10 @@ impl Location {
         self.special_days
             .iter()
             .find(|days| days.hold(date))
-            .map_or_else(|| self.hours.on(date.weekday()).to_vec(), |days| days.hours.clone())
+            .map_or_else(
+                || self.hours.on(date.weekday()).to_vec(),
+                |days| days.hours.clone(),
+            )
     }
 
     /// Its opening hours in words: "пн–пт 10:00–21:00, сб, вс 10:00–20:00".
@@ -249,7 +258,11 @@ impl Service {
     /// How long it takes, in words: "60 минут", "1,5–2 часа" stay minutes: "90–120 минут".
     pub fn minutes_text(&self, language: Language) -> String {
         let (from, to) = self.minutes;
-        let range = if from == to { format!("{from}") } else { format!("{from}–{to}") };
+        let range = if from == to {
+            format!("{from}")
+        } else {
+            format!("{from}–{to}")
+        };
         match language {
             Language::Ru => format!("{range} мин"),
             Language::En => format!("{range} min"),
@@ -281,7 +294,10 @@ mod tests {
         let night = moscow("2026-11-21 23:30");
         assert!(!business.staff_on_duty(night));
         let next = business.next_staff_time(night).unwrap();
-        assert_eq!(next.format("%Y-%m-%d %H:%M").to_string(), "2026-11-22 10:00");
+        assert_eq!(
+            next.format("%Y-%m-%d %H:%M").to_string(),
+            "2026-11-22 10:00"
+        );
     }
 
     #[test]
@@ -304,6 +320,9 @@ mod tests {
     fn prices_are_easy_to_read() {
         assert_eq!(Price::Exact(2500).text(Language::Ru), "2\u{a0}500 ₽");
         assert_eq!(Price::From(900).text(Language::Ru), "от 900 ₽");
-        assert_eq!(Price::Between(12_000, 25_000).text(Language::En), "12\u{a0}000–25\u{a0}000 ₽");
+        assert_eq!(
+            Price::Between(12_000, 25_000).text(Language::En),
+            "12\u{a0}000–25\u{a0}000 ₽"
+        );
     }
 }

@@ -8,8 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Words;
-use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
+use zapis_core::config::Problem;
 
 /// The file being read and what was wrong with it so far.
 pub(super) struct Reader<'t> {
@@ -28,7 +28,9 @@ impl<'t> Reader<'t> {
 
     /// Notes a problem.
     pub(super) fn note(&self, span: &Range<usize>, key: &str, message: &str, hint: &str) {
-        self.problems.borrow_mut().push(self.source.problem(span, key, message, hint));
+        self.problems
+            .borrow_mut()
+            .push(self.source.problem(span, key, message, hint));
     }
 
     /// Everything that was wrong.
@@ -154,7 +156,11 @@ impl<'t, 'r> Section<'t, 'r> {
         };
         let range = range.filter(|(from, to)| from <= to && *to > 0);
         if range.is_none() {
-            self.note(key, "must be a number or [from, to]", "for example 60 or [60, 90]");
+            self.note(
+                key,
+                "must be a number or [from, to]",
+                "for example 60 or [60, 90]",
+            );
         }
         range
     }
@@ -171,7 +177,11 @@ impl<'t, 'r> Section<'t, 'r> {
                 .collect::<Option<Vec<_>>>()
         });
         items.unwrap_or_else(|| {
-            self.note(key, "must be a list of texts", "for example [\"one\", \"two\"]");
+            self.note(
+                key,
+                "must be a list of texts",
+                "for example [\"one\", \"two\"]",
+            );
             Vec::new()
         })
     }
@@ -203,7 +213,12 @@ impl<'t, 'r> Section<'t, 'r> {
             self.note(key, "must be a table", "");
             return None;
         };
-        Some(Section::new(self.reader, Some(table), &self.named(key), value.span()))
+        Some(Section::new(
+            self.reader,
+            Some(table),
+            &self.named(key),
+            value.span(),
+        ))
     }
 
     /// The tables of a list `[[key]]`.
@@ -212,7 +227,11 @@ impl<'t, 'r> Section<'t, 'r> {
             return Vec::new();
         };
         let Some(items) = value.get_ref().as_array() else {
-            self.note(key, "must be a list of tables", &format!("write [[{}]]", self.named(key)));
+            self.note(
+                key,
+                "must be a list of tables",
+                &format!("write [[{}]]", self.named(key)),
+            );
             return Vec::new();
         };
         items
@@ -239,7 +258,8 @@ impl<'t, 'r> Section<'t, 'r> {
             let key = name.get_ref();
             if !asked.contains(key.as_ref()) {
                 let hint = nearest(key, asked.iter().map(String::as_str));
-                self.reader.note(&name.span(), &self.named(key), "is not a known key", &hint);
+                self.reader
+                    .note(&name.span(), &self.named(key), "is not a known key", &hint);
             }
         }
     }

@@ -99,13 +99,22 @@ pub fn plan_import(file: &Path, folder: &Path, known: &Knowledge) -> Result<Impo
     if !elsewhere.is_empty() {
         return Err(ImportError::Wrong(elsewhere));
     }
-    let mut changes: Vec<Change> = entries.iter().filter_map(|entry| change(&before, entry)).collect();
-    let gone = before.values().filter(|old| !entries.iter().any(|entry| entry.id == old.id));
+    let mut changes: Vec<Change> = entries
+        .iter()
+        .filter_map(|entry| change(&before, entry))
+        .collect();
+    let gone = before
+        .values()
+        .filter(|old| !entries.iter().any(|entry| entry.id == old.id));
     changes.extend(gone.map(|old| Change::Gone {
         id: old.id.clone(),
         question: old.questions.first().cloned().unwrap_or_default(),
     }));
-    changes.extend(entries.iter().filter_map(|entry| contradiction(entry, known)));
+    changes.extend(
+        entries
+            .iter()
+            .filter_map(|entry| contradiction(entry, known)),
+    );
     Ok(Import {
         from: file.to_owned(),
         to,
@@ -177,12 +186,14 @@ fn contradiction(entry: &Entry, known: &Knowledge) -> Option<Change> {
         passage.id.starts_with(super::facts::SERVICE) && passage.score >= CERTAIN
     })?;
     let known_prices = self::prices(&fact.answer);
-    (!known_prices.is_empty() && prices.iter().all(|price| !known_prices.contains(price))).then(|| Change::Contradicts {
-        id: entry.id.clone(),
-        says: entry.answer.clone(),
-        fact: fact.id,
-        fact_says: fact.answer,
-    })
+    (!known_prices.is_empty() && prices.iter().all(|price| !known_prices.contains(price))).then(
+        || Change::Contradicts {
+            id: entry.id.clone(),
+            says: entry.answer.clone(),
+            fact: fact.id,
+            fact_says: fact.answer,
+        },
+    )
 }
 
 /// From this confidence on, an entry is about the same service as a fact.
@@ -198,12 +209,17 @@ fn prices(text: &str) -> Vec<u32> {
             digits.push(c);
             continue;
         }
-        let joins = matches!(c, ' ' | '\u{a0}' | '\u{202f}') && letters.peek().is_some_and(char::is_ascii_digit);
+        let joins = matches!(c, ' ' | '\u{a0}' | '\u{202f}')
+            && letters.peek().is_some_and(char::is_ascii_digit);
         if joins && !digits.is_empty() {
             continue;
         }
         let rest: String = letters.clone().take(4).collect();
-        let roubles = c == '₽' || c == '–' || rest.starts_with('₽') || (c == ' ' && rest.starts_with("руб")) || (c == ' ' && rest.starts_with("р."));
+        let roubles = c == '₽'
+            || c == '–'
+            || rest.starts_with('₽')
+            || (c == ' ' && rest.starts_with("руб"))
+            || (c == ' ' && rest.starts_with("р."));
         if roubles {
             found.extend(digits.parse::<u32>());
         }
@@ -219,16 +235,28 @@ mod tests {
 
     #[test]
     fn prices_are_read_as_people_write_them() {
-        assert_eq!(prices("от 2 500 ₽ до 3500 руб. за 60 мин"), vec![2500, 3500]);
+        assert_eq!(
+            prices("от 2 500 ₽ до 3500 руб. за 60 мин"),
+            vec![2500, 3500]
+        );
     }
 
     #[test]
     fn an_import_tells_what_is_new_changed_gone_and_wrong_before_it_is_done() {
         let folder = tempfile::tempdir().unwrap();
         let old = folder.path().join("akcii.md");
-        std::fs::write(&old, "## Есть скидки? {#x-sale}\n\nДа.\n\n## Есть бонусы? {#x-bonus}\n\nЕсть.\n").unwrap();
+        std::fs::write(
+            &old,
+            "## Есть скидки? {#x-sale}\n\nДа.\n\n## Есть бонусы? {#x-bonus}\n\nЕсть.\n",
+        )
+        .unwrap();
         let known = Knowledge::of(
-            knowledge().entries().iter().cloned().chain(read_file(&old).unwrap()).collect(),
+            knowledge()
+                .entries()
+                .iter()
+                .cloned()
+                .chain(read_file(&old).unwrap())
+                .collect(),
         );
         let incoming = tempfile::tempdir().unwrap();
         let new = incoming.path().join("akcii.md");
@@ -240,9 +268,15 @@ mod tests {
         let plan = plan_import(&new, folder.path(), &known).unwrap();
         let told = serde_json::to_string(&plan.changes).unwrap();
         for change in ["changed", "new", "gone", "contradicts"] {
-            assert!(told.contains(&format!("\"change\":\"{change}\"")), "{change}: {told}");
+            assert!(
+                told.contains(&format!("\"change\":\"{change}\"")),
+                "{change}: {told}"
+            );
         }
-        assert!(std::fs::read_to_string(&old).unwrap().contains("Да."), "a plan changes nothing");
+        assert!(
+            std::fs::read_to_string(&old).unwrap().contains("Да."),
+            "a plan changes nothing"
+        );
         import(&new, folder.path(), &known).unwrap();
         assert!(std::fs::read_to_string(&old).unwrap().contains("17"));
     }
@@ -253,7 +287,10 @@ mod tests {
         let file = folder.path().join("bad.csv");
         std::fs::write(&file, "question,answer\nа,\n").unwrap();
         let target = tempfile::tempdir().unwrap();
-        assert!(matches!(import(&file, target.path(), &knowledge()), Err(ImportError::Wrong(_))));
+        assert!(matches!(
+            import(&file, target.path(), &knowledge()),
+            Err(ImportError::Wrong(_))
+        ));
         assert_eq!(std::fs::read_dir(target.path()).unwrap().count(), 0);
     }
 }

@@ -8,9 +8,9 @@ use chrono::NaiveDate;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::entry::{Entry, Origin, Source};
-use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 use crate::words::{Language, folded};
+use zapis_core::config::Problem;
 
 /// What the header of a file, or a row of a table, says about entries.
 #[derive(Debug, Clone, Default)]
@@ -29,14 +29,23 @@ impl Header {
         match key {
             "verified_by" => self.verified_by = Some(value.to_owned()),
             "valid_until" | "until" => {
-                let day = value.parse().map_err(|_| ("is not a day", "write 2027-01-31".to_owned()))?;
+                let day = value
+                    .parse()
+                    .map_err(|_| ("is not a day", "write 2027-01-31".to_owned()))?;
                 self.valid_until = Some(day);
             }
             "language" => {
                 let known = Language::from_code(value);
-                self.language = Some(known.ok_or(("is not a language of the bot", "use ru or en".to_owned()))?);
+                self.language =
+                    Some(known.ok_or(("is not a language of the bot", "use ru or en".to_owned()))?);
             }
-            "topic" => self.topics = value.split([',', ' ', '|']).filter(|t| !t.is_empty()).map(str::to_owned).collect(),
+            "topic" => {
+                self.topics = value
+                    .split([',', ' ', '|'])
+                    .filter(|t| !t.is_empty())
+                    .map(str::to_owned)
+                    .collect()
+            }
             _ => return Err(("is not a known key", nearest(key, KEYS))),
         }
         Ok(())
@@ -63,30 +72,58 @@ pub(super) fn entries(source: &SourceText) -> Result<Vec<Entry>, Vec<Problem>> {
     let mut entries = Vec::new();
     for (at, section) in sections.iter().enumerate() {
         if section.answer.trim().is_empty() {
-            let groups = sections.get(at + 1).is_some_and(|next| next.level > section.level);
+            let groups = sections
+                .get(at + 1)
+                .is_some_and(|next| next.level > section.level);
             if !groups {
-                problems.push(source.problem_at_line(section.line, &section.question, "has no answer under it", "write one or take the heading out"));
+                problems.push(source.problem_at_line(
+                    section.line,
+                    &section.question,
+                    "has no answer under it",
+                    "write one or take the heading out",
+                ));
             }
             continue;
         }
         entries.push(entry(source, section));
     }
-    if problems.is_empty() { Ok(entries) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(entries)
+    } else {
+        Err(problems)
+    }
 }
 
 fn entry(source: &SourceText, section: &Section) -> Entry {
     let mut questions = vec![section.question.trim().to_owned()];
-    questions.extend(section.others.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+    questions.extend(
+        section
+            .others
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned),
+    );
     let answer = section.answer.trim().to_owned();
-    let language = section.header.language.or_else(|| Language::of(&answer)).unwrap_or_default();
+    let language = section
+        .header
+        .language
+        .or_else(|| Language::of(&answer))
+        .unwrap_or_default();
     Entry {
-        id: section.id.clone().unwrap_or_else(|| id(&source.file, &questions[0])),
+        id: section
+            .id
+            .clone()
+            .unwrap_or_else(|| id(&source.file, &questions[0])),
         questions,
         answer,
         keywords: String::new(),
         topics: section.header.topics.clone(),
         language,
-        source: Source { file: source.file.clone(), line: section.line },
+        source: Source {
+            file: source.file.clone(),
+            line: section.line,
+        },
         origin: Origin::Written,
         verified_by: section.header.verified_by.clone(),
         valid_until: section.header.valid_until,
@@ -100,7 +137,12 @@ fn header(source: &SourceText, problems: &mut Vec<Problem>) -> (Header, usize) {
         return (header, 0);
     };
     let Some(end) = rest.find("\n---") else {
-        problems.push(source.problem_at_line(1, "---", "begins a header that does not end", "close it with a line `---`"));
+        problems.push(source.problem_at_line(
+            1,
+            "---",
+            "begins a header that does not end",
+            "close it with a line `---`",
+        ));
         return (header, 0);
     };
     for (at, line) in rest[..end].lines().enumerate() {
@@ -115,12 +157,22 @@ fn header(source: &SourceText, problems: &mut Vec<Problem>) -> (Header, usize) {
     (header, 4 + end + 4)
 }
 
-fn sections(source: &SourceText, start: usize, header: &Header, problems: &mut Vec<Problem>) -> Vec<Section> {
+fn sections(
+    source: &SourceText,
+    start: usize,
+    header: &Header,
+    problems: &mut Vec<Problem>,
+) -> Vec<Section> {
     let text = source.text.get(start..).unwrap_or_default();
     let mut sections: Vec<Section> = Vec::new();
     let (mut in_heading, mut in_quote) = (false, false);
-    for (event, span) in Parser::new_ext(text, Options::ENABLE_HEADING_ATTRIBUTES).into_offset_iter() {
-        if let Event::Start(Tag::Heading { level, id, attrs, .. }) = &event {
+    for (event, span) in
+        Parser::new_ext(text, Options::ENABLE_HEADING_ATTRIBUTES).into_offset_iter()
+    {
+        if let Event::Start(Tag::Heading {
+            level, id, attrs, ..
+        }) = &event
+        {
             in_heading = true;
             let line = source.place(start + span.start).0;
             let mut section = Section {
@@ -173,10 +225,13 @@ fn write_event(event: &Event<'_>, into: &mut String, in_quote: bool) {
 /// A name for an entry that has none: its file and its question in Latin letters.
 pub(super) fn id(file: &str, question: &str) -> String {
     const LATIN: [&str; 32] = [
-        "a", "b", "v", "g", "d", "e", "zh", "z", "i", "y", "k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "f",
-        "h", "ts", "ch", "sh", "sch", "", "y", "", "e", "yu", "ya",
+        "a", "b", "v", "g", "d", "e", "zh", "z", "i", "y", "k", "l", "m", "n", "o", "p", "r", "s",
+        "t", "u", "f", "h", "ts", "ch", "sh", "sch", "", "y", "", "e", "yu", "ya",
     ];
-    let stem = std::path::Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let stem = std::path::Path::new(file)
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
     let mut slug = String::new();
     for c in folded(question).chars() {
         match c {
@@ -208,7 +263,10 @@ mod tests {
                     Да, **любой** картой.\n\n- Visa\n- Мир\n\n## Рассрочка есть?\n\nНет.\n";
         let entries = read(text).unwrap();
         assert_eq!(entries[0].id, "card");
-        assert_eq!(entries[0].questions, ["Можно картой?", "принимаете карты", "есть терминал"]);
+        assert_eq!(
+            entries[0].questions,
+            ["Можно картой?", "принимаете карты", "есть терминал"]
+        );
         assert_eq!(entries[0].answer, "Да, любой картой.\n\n• Visa\n• Мир");
         assert_eq!(entries[0].source.line, 7);
         assert_eq!(entries[0].verified_by.as_deref(), Some("Марина"));
@@ -219,9 +277,22 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
-        let found = read("---\nverified_bi: x\n---\n## Вопрос без ответа\n\n## Ещё {until=завтра}\n\nДа.\n").unwrap_err();
-        let told: Vec<String> = found.iter().map(|problem| format!("{}:{}", problem.line, problem.message)).collect();
-        assert_eq!(told, ["2:is not a known key", "6:is not a day", "4:has no answer under it"]);
+        let found = read(
+            "---\nverified_bi: x\n---\n## Вопрос без ответа\n\n## Ещё {until=завтра}\n\nДа.\n",
+        )
+        .unwrap_err();
+        let told: Vec<String> = found
+            .iter()
+            .map(|problem| format!("{}:{}", problem.line, problem.message))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "2:is not a known key",
+                "6:is not a day",
+                "4:has no answer under it"
+            ]
+        );
         assert_eq!(found[0].hint, "did you mean `verified_by`?");
     }
 }

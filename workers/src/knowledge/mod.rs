@@ -20,9 +20,9 @@ pub use index::Document;
 pub use search::{ANSWER_FROM, Asked, Finder, Hit, OFFER_FROM, Passage, extract};
 
 use crate::business::Business;
-use zapis_core::config::Problem;
 use crate::source_text::SourceText;
 use crate::words::Language;
+use zapis_core::config::Problem;
 
 /// Everything the firm knows.
 #[derive(Debug)]
@@ -49,7 +49,11 @@ impl Knowledge {
             Err(problem) => problems.push(problem),
         }
         problems.extend(repeated_ids(&entries));
-        if problems.is_empty() { Ok(Self::of(entries)) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Self::of(entries))
+        } else {
+            Err(problems)
+        }
     }
 
     /// Knowledge made of these entries.
@@ -66,8 +70,12 @@ impl Knowledge {
     /// The entry with this id in a language, where there is one: facts exist in every language
     /// under the same id.
     pub fn entry_in(&self, id: &str, language: Language, today: NaiveDate) -> Option<Passage> {
-        let fits = |entry: &&Entry| entry.id == id && entry.language == language && !entry.expired(today);
-        self.entries.iter().find(fits).map(|entry| entry.passage(1.0))
+        let fits =
+            |entry: &&Entry| entry.id == id && entry.language == language && !entry.expired(today);
+        self.entries
+            .iter()
+            .find(fits)
+            .map(|entry| entry.passage(1.0))
     }
 
     /// The facts about `hours` or `address` of every place.
@@ -78,29 +86,50 @@ impl Knowledge {
                 && entry.id.split(':').next() == Some(what)
                 && entry.origin == Origin::Fact
         };
-        self.entries.iter().filter(fits).map(|entry| entry.passage(1.0)).collect()
+        self.entries
+            .iter()
+            .filter(fits)
+            .map(|entry| entry.passage(1.0))
+            .collect()
     }
 
     /// The passages nearest to a question, best first.
     pub fn search(&self, asked: &Asked<'_>, limit: usize) -> Vec<Passage> {
         let usable = |at: usize| {
             let entry = &self.entries[at];
-            !entry.expired(asked.today) && asked.language.is_none_or(|language| language == entry.language)
+            !entry.expired(asked.today)
+                && asked
+                    .language
+                    .is_none_or(|language| language == entry.language)
         };
-        let found = self.finder.search(asked, |at| self.entries[at].topics.as_slice(), usable);
-        found.into_iter().take(limit).map(|hit| self.entries[hit.document].passage(hit.confidence)).collect()
+        let found = self
+            .finder
+            .search(asked, |at| self.entries[at].topics.as_slice(), usable);
+        found
+            .into_iter()
+            .take(limit)
+            .map(|hit| self.entries[hit.document].passage(hit.confidence))
+            .collect()
     }
 
     /// The passages that answer a question: none, one, or several services that fit equally.
     pub fn answer(&self, asked: &Asked<'_>) -> Vec<Passage> {
         let usable = |at: usize| {
             let entry = &self.entries[at];
-            !entry.expired(asked.today) && asked.language.is_none_or(|language| language == entry.language)
+            !entry.expired(asked.today)
+                && asked
+                    .language
+                    .is_none_or(|language| language == entry.language)
         };
-        let found = self.finder.search(asked, |at| self.entries[at].topics.as_slice(), usable);
+        let found = self
+            .finder
+            .search(asked, |at| self.entries[at].topics.as_slice(), usable);
         let is_service = |at: usize| self.entries[at].id.starts_with(facts::SERVICE);
         let chosen = search::choose(&found, is_service);
-        chosen.iter().map(|hit| self.entries[hit.document].passage(hit.confidence)).collect()
+        chosen
+            .iter()
+            .map(|hit| self.entries[hit.document].passage(hit.confidence))
+            .collect()
     }
 
     /// Whether a stem belongs to the words of the knowledge base.
@@ -133,7 +162,10 @@ fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, Problem> {
 
 fn is_knowledge_file(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    matches!(ending, Some("md" | "csv")) && !path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("readme.md"))
+    matches!(ending, Some("md" | "csv"))
+        && !path
+            .file_name()
+            .is_some_and(|name| name.eq_ignore_ascii_case("readme.md"))
 }
 
 /// The entries of one file.

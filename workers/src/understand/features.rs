@@ -24,15 +24,26 @@ pub(super) fn counts(text: &str) -> Counts {
     let stems: Vec<_> = tokens.iter().map(|token| stem(token)).collect();
     let mut words: Vec<u32> = stems.iter().map(|stem| bucket(1, stem.bytes())).collect();
     words.extend(stems.windows(2).map(|pair| {
-        bucket(2, pair[0].bytes().chain(std::iter::once(b' ')).chain(pair[1].bytes()))
+        bucket(
+            2,
+            pair[0]
+                .bytes()
+                .chain(std::iter::once(b' '))
+                .chain(pair[1].bytes()),
+        )
     }));
     let mut pieces = Vec::new();
     for token in tokens {
         let padded = format!("_{token}_");
-        let starts: Vec<usize> = padded.char_indices().map(|(at, _)| at).chain([padded.len()]).collect();
+        let starts: Vec<usize> = padded
+            .char_indices()
+            .map(|(at, _)| at)
+            .chain([padded.len()])
+            .collect();
         for length in PIECES {
             let windows = starts.windows(length + 1);
-            pieces.extend(windows.map(|window| bucket(3, padded[window[0]..window[length]].bytes())));
+            pieces
+                .extend(windows.map(|window| bucket(3, padded[window[0]..window[length]].bytes())));
         }
     }
     Counts {
@@ -71,7 +82,10 @@ pub(super) struct Weighing {
 
 impl Weighing {
     /// Learns from the features of texts: what is rare tells more.
-    #[expect(clippy::cast_precision_loss, reason = "counts of examples are far below 2^24")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts of examples are far below 2^24"
+    )]
     pub(super) fn learn<'c>(texts: impl Iterator<Item = &'c Counts>) -> Self {
         let mut holders = vec![0_u32; BUCKETS];
         let mut count = 0_u32;
@@ -96,11 +110,18 @@ impl Weighing {
     }
 
     fn weighed(&self, counts: &Sparse) -> Sparse {
-        let mut out: Sparse =
-            counts.iter().map(|(bucket, n)| (*bucket, (1.0 + n.ln()) * self.weights[*bucket as usize])).collect();
-        let length = out.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
+        let mut out: Sparse = counts
+            .iter()
+            .map(|(bucket, n)| (*bucket, (1.0 + n.ln()) * self.weights[*bucket as usize]))
+            .collect();
+        let length = out
+            .iter()
+            .map(|(_, value)| value * value)
+            .sum::<f32>()
+            .sqrt();
         if length > 0.0 {
-            out.iter_mut().for_each(|(_, value)| *value /= length * std::f32::consts::SQRT_2);
+            out.iter_mut()
+                .for_each(|(_, value)| *value /= length * std::f32::consts::SQRT_2);
         }
         out
     }

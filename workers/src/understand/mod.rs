@@ -17,9 +17,9 @@ use serde::Serialize;
 pub use intent::Intent;
 pub use model::{Classifier, Example, Scored};
 
-use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 use crate::words::{Language, folded, is_light, repaired, tokens};
+use zapis_core::config::Problem;
 
 /// Fewer examples of an intent than this teach nothing.
 const FEWEST_EXAMPLES: usize = 12;
@@ -54,7 +54,9 @@ impl Part {
 
     /// The likeliest intent, when it is believed.
     pub fn believed(&self) -> Option<Intent> {
-        self.best().filter(|guess| guess.confidence >= BELIEVED).map(|guess| guess.intent)
+        self.best()
+            .filter(|guess| guess.confidence >= BELIEVED)
+            .map(|guess| guess.intent)
     }
 }
 
@@ -116,7 +118,12 @@ impl Understander {
         let labelled: Vec<Example> = examples
             .values()
             .enumerate()
-            .flat_map(|(label, texts)| texts.iter().map(move |text| Example { text: text.clone(), label }))
+            .flat_map(|(label, texts)| {
+                texts.iter().map(move |text| Example {
+                    text: text.clone(),
+                    label,
+                })
+            })
             .collect();
         Self {
             classifier: Classifier::train(&labelled, intents.len()),
@@ -129,16 +136,26 @@ impl Understander {
         let meant = repaired(text, |stem| self.classifier.knows(stem));
         let meant = meant.as_deref().unwrap_or(text);
         let signals = signals::signals(meant);
-        let parts: Vec<Part> = segments::segments(meant).into_iter().map(|part| self.part(part)).collect();
+        let parts: Vec<Part> = segments::segments(meant)
+            .into_iter()
+            .map(|part| self.part(part))
+            .collect();
         let mut intents: Vec<Guess> = Vec::new();
         for guess in parts.iter().flat_map(|part| &part.guesses) {
-            match intents.iter_mut().find(|known| known.intent == guess.intent) {
+            match intents
+                .iter_mut()
+                .find(|known| known.intent == guess.intent)
+            {
                 Some(known) => known.confidence = known.confidence.max(guess.confidence),
                 None => intents.push(*guess),
             }
         }
         intents.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-        let believes = |intent| intents.iter().any(|guess| guess.intent == intent && guess.confidence >= BELIEVED);
+        let believes = |intent| {
+            intents
+                .iter()
+                .any(|guess| guess.intent == intent && guess.confidence >= BELIEVED)
+        };
         Understanding {
             language: Language::of(meant),
             asks_human: signals.asks_human || believes(Intent::Human),
@@ -154,16 +171,29 @@ impl Understander {
     }
 
     fn part(&self, text: &str) -> Part {
-        let guesses = self.classifier.classify(text).into_iter().take(3).map(|scored| Guess {
-            intent: self.intents[scored.label],
-            confidence: scored.confidence,
-        });
+        let guesses = self
+            .classifier
+            .classify(text)
+            .into_iter()
+            .take(3)
+            .map(|scored| Guess {
+                intent: self.intents[scored.label],
+                confidence: scored.confidence,
+            });
         let folded = folded(text);
         // Without a single word that tells something there is nothing to guess from, except a
         // greeting or thanks, which are light words themselves.
         let telling = tokens(&folded).any(|token| !is_light(token));
         let polite = |guess: &Guess| {
-            matches!(guess.intent, Intent::Greeting | Intent::Thanks | Intent::Goodbye | Intent::ConfirmYes | Intent::ConfirmNo | Intent::Smalltalk)
+            matches!(
+                guess.intent,
+                Intent::Greeting
+                    | Intent::Thanks
+                    | Intent::Goodbye
+                    | Intent::ConfirmYes
+                    | Intent::ConfirmNo
+                    | Intent::Smalltalk
+            )
         };
         Part {
             text: text.to_owned(),
@@ -174,15 +204,25 @@ impl Understander {
 
 /// The examples of a file.
 fn read(source: &SourceText) -> Result<BTreeMap<Intent, Vec<String>>, Vec<Problem>> {
-    let parsed: BTreeMap<String, Vec<String>> = serde_yaml_ng::from_str(&source.text).map_err(|error| {
-        let place = error.location().map_or(0, |at| at.index());
-        vec![source.problem(&(place..place), "yaml", &error.to_string(), "write `intent:` and a list of examples under it")]
-    })?;
+    let parsed: BTreeMap<String, Vec<String>> =
+        serde_yaml_ng::from_str(&source.text).map_err(|error| {
+            let place = error.location().map_or(0, |at| at.index());
+            vec![source.problem(
+                &(place..place),
+                "yaml",
+                &error.to_string(),
+                "write `intent:` and a list of examples under it",
+            )]
+        })?;
     let mut problems = Vec::new();
     let mut examples = BTreeMap::new();
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for (id, texts) in parsed {
-        let line = source.text.lines().position(|line| line.starts_with(&format!("{id}:"))).map_or(0, |at| at + 1);
+        let line = source
+            .text
+            .lines()
+            .position(|line| line.starts_with(&format!("{id}:")))
+            .map_or(0, |at| at + 1);
         let Some(intent) = Intent::from_id(&id) else {
             let hint = nearest(&id, Intent::ALL.iter().map(|intent| intent.id()));
             problems.push(source.problem_at_line(line, &id, "is not an intent of the bot", &hint));
@@ -190,20 +230,46 @@ fn read(source: &SourceText) -> Result<BTreeMap<Intent, Vec<String>>, Vec<Proble
         };
         if texts.len() < FEWEST_EXAMPLES {
             let message = format!("has {} examples", texts.len());
-            problems.push(source.problem_at_line(line, &id, &message, &format!("write at least {FEWEST_EXAMPLES}")));
+            problems.push(source.problem_at_line(
+                line,
+                &id,
+                &message,
+                &format!("write at least {FEWEST_EXAMPLES}"),
+            ));
         }
         for text in &texts {
             if let Some(other) = seen.insert(folded(text), id.clone()) {
-                let line = source.text.lines().position(|line| line.contains(text.as_str())).map_or(line, |at| at + 1);
-                problems.push(source.problem_at_line(line, &id, &format!("has the example «{text}», which `{other}` has"), "one example belongs to one intent"));
+                let line = source
+                    .text
+                    .lines()
+                    .position(|line| line.contains(text.as_str()))
+                    .map_or(line, |at| at + 1);
+                problems.push(source.problem_at_line(
+                    line,
+                    &id,
+                    &format!("has the example «{text}», which `{other}` has"),
+                    "one example belongs to one intent",
+                ));
             }
         }
         examples.insert(intent, texts);
     }
-    for missing in Intent::ALL.iter().filter(|intent| !examples.contains_key(intent)) {
-        problems.push(source.problem_at_line(0, missing.id(), "is missing", &format!("add `{}:` with examples", missing.id())));
+    for missing in Intent::ALL
+        .iter()
+        .filter(|intent| !examples.contains_key(intent))
+    {
+        problems.push(source.problem_at_line(
+            0,
+            missing.id(),
+            "is missing",
+            &format!("add `{}:` with examples", missing.id()),
+        ));
     }
-    if problems.is_empty() { Ok(examples) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(examples)
+    } else {
+        Err(problems)
+    }
 }
 
 #[cfg(test)]
@@ -234,12 +300,16 @@ mod tests {
     #[test]
     fn a_forgotten_layout_does_not_matter() {
         assert_eq!(best("crjkmrj cnjbn vfybr.h"), Intent::Price);
-        assert_eq!(understander().understand("ghbdtn").language, Some(Language::Ru));
+        assert_eq!(
+            understander().understand("ghbdtn").language,
+            Some(Language::Ru)
+        );
     }
 
     #[test]
     fn every_question_of_a_message_is_heard() {
-        let heard = understander().understand("Добрый день! Сколько стоит педикюр и где вы находитесь?");
+        let heard =
+            understander().understand("Добрый день! Сколько стоит педикюр и где вы находитесь?");
         for intent in [Intent::Greeting, Intent::Price, Intent::Address] {
             assert!(heard.believes(intent), "{intent:?}: {:?}", heard.intents);
         }
@@ -258,7 +328,11 @@ mod tests {
             file: "intents.yaml".to_owned(),
             text: "boking:\n  - запишите\nprice:\n  - сколько\n  - Сколько\n".to_owned(),
         };
-        let told: Vec<String> = read(&source).unwrap_err().iter().map(Problem::to_string).collect();
+        let told: Vec<String> = read(&source)
+            .unwrap_err()
+            .iter()
+            .map(Problem::to_string)
+            .collect();
         let all = told.join("\n");
         for expected in [
             "intents.yaml:1:1: error: boking: is not an intent of the bot (hint: did you mean `booking`?)",

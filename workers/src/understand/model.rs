@@ -47,7 +47,10 @@ pub struct Classifier {
 impl Classifier {
     /// Trains on examples of `labels` labels.
     pub fn train(examples: &[Example], labels: usize) -> Self {
-        let counted: Vec<Counts> = examples.iter().map(|example| counts(&example.text)).collect();
+        let counted: Vec<Counts> = examples
+            .iter()
+            .map(|example| counts(&example.text))
+            .collect();
         let calibration = calibrate(examples, &counted, labels);
         let all: Vec<usize> = (0..examples.len()).collect();
         Self {
@@ -104,7 +107,8 @@ impl View {
     }
 
     fn best(&self) -> usize {
-        let order = |a: &usize, b: &usize| self.probabilities[*a].total_cmp(&self.probabilities[*b]);
+        let order =
+            |a: &usize, b: &usize| self.probabilities[*a].total_cmp(&self.probabilities[*b]);
         (0..self.probabilities.len()).max_by(order).unwrap_or(0)
     }
 }
@@ -125,7 +129,10 @@ struct Raw {
 impl Raw {
     fn train(examples: &[Example], counted: &[Counts], chosen: &[usize], labels: usize) -> Self {
         let weighing = Weighing::learn(chosen.iter().map(|at| &counted[*at]));
-        let vectors: Vec<Sparse> = chosen.iter().map(|at| weighing.vector(&counted[*at])).collect();
+        let vectors: Vec<Sparse> = chosen
+            .iter()
+            .map(|at| weighing.vector(&counted[*at]))
+            .collect();
         let mut raw = Self {
             labels,
             weighing,
@@ -167,7 +174,10 @@ impl Raw {
                     *square += energy * value * value;
                     let step = RATE / square.sqrt();
                     let start = *bucket as usize * self.labels;
-                    for (weight, error) in self.weights[start..start + self.labels].iter_mut().zip(&errors) {
+                    for (weight, error) in self.weights[start..start + self.labels]
+                        .iter_mut()
+                        .zip(&errors)
+                    {
                         *weight -= step * (error * value + DECAY * *weight);
                     }
                 }
@@ -182,7 +192,10 @@ impl Raw {
         let mut sums = self.bias.clone();
         for (bucket, value) in vector {
             let start = *bucket as usize * self.labels;
-            for (sum, weight) in sums.iter_mut().zip(&self.weights[start..start + self.labels]) {
+            for (sum, weight) in sums
+                .iter_mut()
+                .zip(&self.weights[start..start + self.labels])
+            {
                 *sum += weight * value;
             }
         }
@@ -217,7 +230,10 @@ impl Raw {
     }
 
     /// The share of the letters of telling words that belong to known words.
-    #[expect(clippy::cast_precision_loss, reason = "lengths of messages are far below 2^24")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "lengths of messages are far below 2^24"
+    )]
     fn known(&self, text: &str) -> f32 {
         let folded = folded(text);
         let (mut known, mut all) = (0, 0);
@@ -229,7 +245,11 @@ impl Raw {
                 known += letters;
             }
         }
-        if all == 0 { 1.0 } else { known as f32 / all as f32 }
+        if all == 0 {
+            1.0
+        } else {
+            known as f32 / all as f32
+        }
     }
 }
 
@@ -242,7 +262,12 @@ struct Calibration {
 
 impl Calibration {
     fn confidence(&self, evidence: &Evidence) -> f32 {
-        let sum: f32 = self.weights.iter().zip(evidence).map(|(weight, value)| weight * value).sum();
+        let sum: f32 = self
+            .weights
+            .iter()
+            .zip(evidence)
+            .map(|(weight, value)| weight * value)
+            .sum();
         1.0 / (1.0 + (-(sum + self.bias)).exp())
     }
 
@@ -259,7 +284,10 @@ impl Calibration {
             for (evidence, right, weight) in seen {
                 let error = (curve.confidence(evidence) - f32::from(u8::from(*right))) * weight;
                 bias += error;
-                steps.iter_mut().zip(evidence).for_each(|(step, value)| *step += error * value);
+                steps
+                    .iter_mut()
+                    .zip(evidence)
+                    .for_each(|(step, value)| *step += error * value);
             }
             for (weight, step) in curve.weights.iter_mut().zip(steps) {
                 *weight = (*weight - 0.5 * step / total).max(0.0);
@@ -278,9 +306,15 @@ fn calibrate(examples: &[Example], counted: &[Counts], labels: usize) -> Calibra
     let mut seen = Vec::with_capacity(examples.len());
     for fold in 0..FOLDS {
         let left_out = |label: usize| label % FOLDS == fold;
-        let (asked, rest): (Vec<_>, Vec<_>) = order.iter().enumerate().partition(|(at, _)| at % FOLDS == fold);
-        let chosen: Vec<usize> =
-            rest.into_iter().map(|(_, at)| *at).filter(|at| !left_out(examples[*at].label)).collect();
+        let (asked, rest): (Vec<_>, Vec<_>) = order
+            .iter()
+            .enumerate()
+            .partition(|(at, _)| at % FOLDS == fold);
+        let chosen: Vec<usize> = rest
+            .into_iter()
+            .map(|(_, at)| *at)
+            .filter(|at| !left_out(examples[*at].label))
+            .collect();
         if chosen.is_empty() {
             continue;
         }
@@ -321,12 +355,33 @@ mod tests {
 
     fn classifier() -> Classifier {
         let texts = [
-            ["сколько стоит стрижка", "какая цена маникюра", "почем окрашивание", "цена на педикюр", "стоимость укладки"],
-            ["где вы находитесь", "какой у вас адрес", "как до вас добраться", "подскажите адрес салона", "где салон"],
-            ["отмените мою запись", "хочу отменить визит", "отмена записи", "не приду отмените", "отменить запись на завтра"],
+            [
+                "сколько стоит стрижка",
+                "какая цена маникюра",
+                "почем окрашивание",
+                "цена на педикюр",
+                "стоимость укладки",
+            ],
+            [
+                "где вы находитесь",
+                "какой у вас адрес",
+                "как до вас добраться",
+                "подскажите адрес салона",
+                "где салон",
+            ],
+            [
+                "отмените мою запись",
+                "хочу отменить визит",
+                "отмена записи",
+                "не приду отмените",
+                "отменить запись на завтра",
+            ],
         ];
         let label = |(label, texts): (usize, &[&str; 5])| {
-            texts.map(|text| Example { text: text.to_owned(), label })
+            texts.map(|text| Example {
+                text: text.to_owned(),
+                label,
+            })
         };
         let examples: Vec<Example> = texts.iter().enumerate().flat_map(label).collect();
         Classifier::train(&examples, 3)
@@ -335,7 +390,11 @@ mod tests {
     #[test]
     fn unseen_wording_and_typos_find_their_label() {
         let classifier = classifier();
-        for (text, label) in [("скока стоит педикюрр", 0), ("адрес подскажите плиз", 1), ("отменяю запись", 2)] {
+        for (text, label) in [
+            ("скока стоит педикюрр", 0),
+            ("адрес подскажите плиз", 1),
+            ("отменяю запись", 2),
+        ] {
             assert_eq!(classifier.classify(text)[0].label, label, "{text}");
         }
     }

@@ -86,7 +86,9 @@ fn rests(stem: &str) -> Vec<u64> {
     for first in 0..letters.len() {
         out.push(hash(&letters, Some(first), None));
         if letters.len() >= SHORTEST_TWO_TYPOS - 1 {
-            out.extend((first + 1..letters.len()).map(|second| hash(&letters, Some(first), Some(second))));
+            out.extend(
+                (first + 1..letters.len()).map(|second| hash(&letters, Some(first), Some(second))),
+            );
         }
     }
     out.sort_unstable();

@@ -14,7 +14,9 @@ pub use lexicon::Lexicon;
 pub(crate) use repair::repaired;
 
 /// A language the bot speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// Russian.
@@ -38,7 +40,9 @@ impl Language {
 
     /// The language with this code.
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|language| language.code() == code)
+        Self::ALL
+            .into_iter()
+            .find(|language| language.code() == code)
     }
 
     /// The language of a text, or nothing when its letters do not tell (a number, a smile).
@@ -79,7 +83,9 @@ pub fn folded(text: &str) -> String {
 
 /// The words of a folded text.
 pub fn tokens(folded: &str) -> impl Iterator<Item = &str> {
-    folded.split(|c: char| !c.is_alphanumeric()).filter(|token| !token.is_empty())
+    folded
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|token| !token.is_empty())
 }
 
 /// The stem of a folded word, by its script.
@@ -113,8 +119,12 @@ const FRAME: &str = "\
 длинный длинные длинных короткие коротких средние средней длины густые густых лопаток плеч пояса взять возьмете прийти приду придти приходить зайти попасть бывает просто последняя последний много мало лучше раз работает работаете салон салоне салона вашем услуга услуги услугу \
 how much many cost costs price prices charge long take takes time when where what who which why need make book offer salon";
 
-static FRAME_STEMS: LazyLock<std::collections::HashSet<String>> =
-    LazyLock::new(|| FRAME.split_whitespace().map(|word| stem(word).into_owned()).collect());
+static FRAME_STEMS: LazyLock<std::collections::HashSet<String>> = LazyLock::new(|| {
+    FRAME
+        .split_whitespace()
+        .map(|word| stem(word).into_owned())
+        .collect()
+});
 
 /// Whether a stem says what is asked and not about what.
 pub fn is_frame(stem: &str) -> bool {

@@ -1,0 +1,104 @@
+//! The lock on an embedded engine's file: one process owns it, because what is handed out and what
+//! a bucket still allows live in that process's memory.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// Held for as long as it lives. The operating system lets go of it when the process dies.
+#[derive(Debug)]
+pub(crate) struct DataLock {
+    _file: File,
+}
+
+/// Why a data folder could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DataDirError {
+    /// It cannot be made or written.
+    #[error("the data folder {} cannot be used: {source}", path.display())]
+    Unusable {
+        /// Which folder or file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "{} is in use by {holder}; stop that process, or give this one another engines.data_dir, \
+         or use RabbitMQ and Redis (engines.broker, engines.sessions) to run several processes",
+        path.display()
+    )]
+    Held {
+        /// The lock's file.
+        path: PathBuf,
+        /// What it wrote into the lock.
+        holder: String,
+    },
+}
+
+impl DataLock {
+    /// Makes the folder if it is missing and takes the lock `{name}.lock` in it.
+    pub(crate) fn take(data_dir: &Path, name: &str, process: &str) -> Result<Self, DataDirError> {
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| DataDirError::Unusable { path, source }
+        };
+        std::fs::create_dir_all(data_dir).map_err(unusable(data_dir))?;
+        let path = data_dir.join(format!("{name}.lock"));
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(unusable(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = holder(&mut file);
+                return Err(DataDirError::Held { path, holder });
+            }
+            Err(TryLockError::Error(error)) => return Err(unusable(&path)(error)),
+        }
+        write_holder(&mut file, process).map_err(unusable(&path))?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn write_holder(file: &mut File, process: &str) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "{process}, process {}", std::process::id())
+}
+
+/// What the holder wrote; some systems do not let others read a locked file.
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    match file.read_to_string(&mut text) {
+        Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
+        _ => "another process".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_one_is_told_who_holds_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = DataLock::take(folder.path(), "queue", "zapis run").unwrap();
+
+        let error = DataLock::take(folder.path(), "queue", "zapis worker").unwrap_err();
+
+        let text = error.to_string();
+        let pid = std::process::id();
+        assert!(
+            text.contains(&format!("zapis run, process {pid}")),
+            "{text}"
+        );
+        assert!(text.contains("engines.data_dir"), "{text}");
+        drop(first);
+        DataLock::take(folder.path(), "queue", "zapis worker").unwrap();
+    }
+}

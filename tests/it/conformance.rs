@@ -1,0 +1,9 @@
+//! The promises of each seam, held against every engine behind it.
+
+mod broker;
+mod broker_ground;
+mod kill;
+mod sessions;
+mod store;
+mod store_ground;
+mod store_races;
