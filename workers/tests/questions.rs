@@ -1,5 +1,10 @@
 //! The shipped salon answers the questions of real-looking customers: right, or not at all.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says where it fails by failing there"
+)]
+
 use std::path::Path;
 
 use chrono::NaiveDate;

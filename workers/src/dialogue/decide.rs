@@ -316,7 +316,7 @@ fn written(situation: &Situation<'_>, decision: &mut Decision) {
     let changes = [Intent::Reschedule, Intent::Cancel]
         .into_iter()
         .any(|wish| understood.believes(wish));
-    if understood.own_visit && !(changes && !situation.said.text.contains('?')) {
+    if understood.own_visit && (!changes || situation.said.text.contains('?')) {
         return decision.hand_over(Reason::NotKnown, "own_visit");
     }
     for part in &understood.parts {

@@ -187,7 +187,9 @@ impl Field {
                 .collect();
             all.sort_unstable();
             all.dedup();
-            all.iter().for_each(|term| holders[*term as usize] += 1);
+            for term in all {
+                holders[term as usize] += 1;
+            }
         }
         let count = as_f32(documents.len());
         self.weights = holders

@@ -207,9 +207,11 @@ pub(super) fn choose(hits: &[Hit], is_service: impl Fn(usize) -> bool) -> Vec<Hi
     // Words such as "how much" are in every service, and another service shares half of its name:
     // a service is meant only when its name has most of what was asked. Of other entries, one
     // that merely mentions the words must be surer than one whose question has them.
-    let fits = |hit: &&Hit| match is_service(hit.document) {
-        true => hit.fit.asked >= NAMED,
-        false => hit.fit.title > 0.0 || hit.confidence >= MENTIONED,
+    let fits = |hit: &&Hit| {
+        if is_service(hit.document) {
+            return hit.fit.asked >= NAMED;
+        }
+        hit.fit.title > 0.0 || hit.confidence >= MENTIONED
     };
     let Some(best) = hits
         .first()

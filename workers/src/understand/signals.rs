@@ -7,6 +7,10 @@ use std::sync::LazyLock;
 use crate::words::{folded, stem, tokens};
 
 /// What the words of a message tell without any training.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "signals do not exclude each other: a message can give all of them"
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Signals {
     pub(super) asks_human: bool,

@@ -22,7 +22,7 @@ pub(super) fn decide(part: &Part, situation: &Situation<'_>, decision: &mut Deci
         Some(Intent::ConfirmNo) => polite(Phrase::Noted, situation, decision),
         Some(Intent::ConfirmYes) => confirmed(situation, decision),
         Some(wish @ (Intent::Booking | Intent::Reschedule | Intent::Cancel)) => {
-            wished(wish, part, situation, decision)
+            wished(wish, part, situation, decision);
         }
         Some(Intent::Medical) => medical(part, situation, decision),
         Some(Intent::Smalltalk) => aside(Phrase::Smalltalk, "smalltalk", part, situation, decision),
