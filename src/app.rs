@@ -3,25 +3,22 @@
 mod dead;
 mod demo;
 mod engines;
-mod feed;
-mod http;
-mod measure;
 mod parts;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
 use clap::ValueEnum;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{info, warn};
-use zapis_channels::Channel;
+use zapis_core::config::Secret;
 use zapis_core::{Clock, causes};
 
 pub use demo::{demo, sandbox};
@@ -30,10 +27,14 @@ pub use parts::channels;
 
 use crate::cli::WorkerName;
 use crate::client;
-use crate::config::{Config, Loaded};
+use crate::config::Loaded;
 use crate::control::{Control, Wake};
+use crate::gateway::{self, Vitals};
 use crate::lifecycle::Stop;
 use crate::telemetry;
+
+/// How long requests in hand may take after the stop.
+const REQUESTS_END: Duration = Duration::from_secs(5);
 
 /// What this process does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,10 +106,34 @@ async fn run_on(
         &engines,
         &soft,
     )?;
-    let router = router(&mut tasks, config, &roles, &channels, &engines, metrics, &soft);
+    let vitals = Vitals {
+        broker: Arc::clone(&engines.broker),
+        sessions: Arc::clone(&engines.sessions),
+        store: engines.store.clone(),
+        metrics,
+    };
+    let measured = gateway::measure(vitals.clone(), parts::topics(&channels), soft.clone());
+    tasks.spawn(async move {
+        measured.await;
+        Ok(())
+    });
+    // Every process tells its health; the doors and the live journal are the gateway's.
+    let doors = if roles.gateway { channels } else { Vec::new() };
+    let token = if roles.gateway {
+        config.observability.journal_token.clone()
+    } else {
+        Secret::default()
+    };
+    let router = client::settle(gateway::router(&doors, vitals, token), &config.server);
     info!(listen = %listener.local_addr()?, ?roles, "Started");
-    tasks.spawn(http::serve(listener, router, soft.clone()));
-    tasks.spawn(measure::measure(engines.clone(), parts::topics(&channels), soft.clone()));
+    tasks.spawn(serve(listener, router, soft.clone()));
+    for channel in doors {
+        let soft = soft.clone();
+        tasks.spawn(async move {
+            channel.listen(soft).await;
+            Ok(())
+        });
+    }
 
     let (wakes, woken) = mpsc::channel(1);
     tasks.spawn(dead::retry_when_woken(engines.clone(), woken, soft.clone()));
@@ -135,30 +160,23 @@ async fn run_on(
     outcome
 }
 
-/// Health and metrics of every process; the channels' doors and the live journal of a gateway.
-fn router(
-    tasks: &mut JoinSet<anyhow::Result<()>>,
-    config: &Config,
-    roles: &Roles,
-    channels: &[Arc<dyn Channel>],
-    engines: &Engines,
-    metrics: PrometheusHandle,
-    soft: &CancellationToken,
-) -> Router {
-    let mut router = http::router(engines.clone(), metrics, soft.clone());
-    if roles.gateway {
-        for channel in channels {
-            router = router.merge(channel.routes());
-            let (channel, soft) = (Arc::clone(channel), soft.clone());
-            tasks.spawn(async move {
-                channel.listen(soft).await;
-                Ok(())
-            });
-        }
-        let token = config.observability.journal_token.clone();
-        router = router.merge(feed::routes(engines.store.clone(), token));
+/// Serves until told to stop, then lets the requests in hand finish; streams that never end are cut.
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let served =
+        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let cut = async {
+        stop.cancelled().await;
+        tokio::time::sleep(REQUESTS_END).await;
+    };
+    tokio::select! {
+        served = served => served.context("serving HTTP"),
+        () = cut => Ok(()),
     }
-    client::settle(router.layer(CatchPanicLayer::new()), &config.server)
 }
 
 async fn serve_control(

@@ -6,6 +6,8 @@ pub mod client;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod feed;
+pub mod gateway;
 pub mod lifecycle;
 pub mod output;
 pub mod probes;

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use futures::FutureExt;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +35,7 @@ use zapis_core::intake::Intake;
 use zapis_core::message::{Content, Outbound, ProviderError};
 use zapis_core::sessions::Rate;
 
-pub use self::config::{Mode, TelegramConfig};
+pub use self::config::{TelegramConfig, TelegramMode};
 
 use self::account::Account;
 use self::address::Address;
@@ -87,19 +88,22 @@ impl fmt::Debug for Telegram {
 }
 
 impl Telegram {
-    /// Sets the enabled bots up. `public_url` is where Telegram reaches us (`[server] public_url`).
+    /// Sets the enabled bots up. `public_url` is where Telegram reaches us (`[server] public_url`);
+    /// `takeover` is how long the bot keeps silent after a word of the staff (`[staff]`).
     pub fn new(
         accounts: Vec<TelegramConfig>,
         public_url: &str,
+        takeover: TimeDelta,
         intake: &Intake,
     ) -> Result<Self, SetUpError> {
         let mut bots = BTreeMap::new();
         for config in accounts.into_iter().filter(|config| config.enabled) {
             let name = config.account.clone();
-            let bot = Account::new(config, intake.clone()).map_err(|source| SetUpError {
-                account: name.clone(),
-                source: source.without_url(),
-            })?;
+            let bot =
+                Account::new(config, intake.clone(), takeover).map_err(|source| SetUpError {
+                    account: name.clone(),
+                    source: source.without_url(),
+                })?;
             bots.insert(name, Arc::new(bot));
         }
         Ok(Self {
@@ -142,8 +146,10 @@ impl Channel for Telegram {
         let bots = self.accounts.values().map(|account| {
             let (account, stop) = (Arc::clone(account), stop.clone());
             match account.config.mode {
-                Mode::Polling => poll::poll(account, stop).boxed(),
-                Mode::Webhook => webhook::register(account, self.public_url.clone(), stop).boxed(),
+                TelegramMode::Polling => poll::poll(account, stop).boxed(),
+                TelegramMode::Webhook => {
+                    webhook::register(account, self.public_url.clone(), stop).boxed()
+                }
             }
         });
         join_all(bots).await;
@@ -195,7 +201,7 @@ impl Channel for Telegram {
 
     fn limits(&self, outbound: &Outbound) -> Vec<(String, Rate)> {
         let account = outbound.conversation.account();
-        let mut limits = vec![(format!("{NAME}:{account}"), PER_BOT)];
+        let mut limits = Vec::new();
         let typing = matches!(outbound.content, Content::Typing { .. });
         if let Some(address) = Address::parse(outbound.conversation.peer())
             && !typing
@@ -207,6 +213,7 @@ impl Channel for Telegram {
             };
             limits.push((bucket(account, &address), rate));
         }
+        limits.push((format!("{NAME}:{account}"), PER_BOT));
         limits
     }
 

@@ -32,11 +32,26 @@ const CONTENT: [(&str, &str); 9] = [
     ("intents.yaml", include_str!("../../config/intents.yaml")),
     ("texts/ru.ftl", include_str!("../../config/texts/ru.ftl")),
     ("texts/en.ftl", include_str!("../../config/texts/en.ftl")),
-    ("knowledge/faq-en.md", include_str!("../../config/knowledge/faq-en.md")),
-    ("knowledge/oplata.md", include_str!("../../config/knowledge/oplata.md")),
-    ("knowledge/podgotovka.csv", include_str!("../../config/knowledge/podgotovka.csv")),
-    ("knowledge/uslugi.md", include_str!("../../config/knowledge/uslugi.md")),
-    ("knowledge/vizit.md", include_str!("../../config/knowledge/vizit.md")),
+    (
+        "knowledge/faq-en.md",
+        include_str!("../../config/knowledge/faq-en.md"),
+    ),
+    (
+        "knowledge/oplata.md",
+        include_str!("../../config/knowledge/oplata.md"),
+    ),
+    (
+        "knowledge/podgotovka.csv",
+        include_str!("../../config/knowledge/podgotovka.csv"),
+    ),
+    (
+        "knowledge/uslugi.md",
+        include_str!("../../config/knowledge/uslugi.md"),
+    ),
+    (
+        "knowledge/vizit.md",
+        include_str!("../../config/knowledge/vizit.md"),
+    ),
 ];
 
 /// Runs everything on this machine, with emulated messengers and a page to try them on. The firm is
@@ -58,10 +73,18 @@ pub async fn demo(mut loaded: Loaded, listen: SocketAddr, stop: Stop) -> anyhow:
         webchat_account: "site".into(),
     };
     let sandbox = emulators(listen, Some(page)).await?;
-    configure(&mut loaded, &sandbox, &zapis_url, &journal_token, folder.path());
+    configure(
+        &mut loaded,
+        &sandbox,
+        &zapis_url,
+        &journal_token,
+        folder.path(),
+    );
 
     output::line(sandbox.url());
-    output::line("Open this page: a salon on Telegram, on WhatsApp and on its site, with its staff and its journal.");
+    output::line(
+        "Open this page: a salon on Telegram, on WhatsApp and on its site, with its staff and its journal.",
+    );
     output::line("Everything runs on this machine and is forgotten when you stop it with Ctrl+C.");
     let result = run_on(listener, loaded, Roles::all(), stop).await;
     sandbox.stop().await;
@@ -81,7 +104,10 @@ pub async fn sandbox(listen: SocketAddr, stop: Stop) -> anyhow::Result<()> {
          app_secret = \"{APP_SECRET}\", verify_token = \"{VERIFY_TOKEN}\"",
         sandbox.whatsapp_api_url()
     ));
-    output::line(format!("LLM:       base_url = \"{}\"", sandbox.llm_base_url()));
+    output::line(format!(
+        "LLM:       base_url = \"{}\"",
+        sandbox.llm_base_url()
+    ));
     output::line(format!("Control:   {}/sandbox", sandbox.url()));
     stop.soft().cancelled().await;
     sandbox.stop().await;
@@ -89,11 +115,15 @@ pub async fn sandbox(listen: SocketAddr, stop: Stop) -> anyhow::Result<()> {
 }
 
 async fn emulators(listen: SocketAddr, page: Option<Page>) -> anyhow::Result<Sandbox> {
-    let webhook_url =
-        page.as_ref().map(|page| format!("{}/webhooks/whatsapp/main", page.zapis_url));
+    let webhook_url = page
+        .as_ref()
+        .map(|page| format!("{}/webhooks/whatsapp/main", page.zapis_url));
     zapis_sandbox::start(SandboxConfig {
         listen,
-        telegram: vec![TelegramBot { token: TOKEN.into(), username: "salon_demo_bot".into() }],
+        telegram: vec![TelegramBot {
+            token: TOKEN.into(),
+            username: "salon_demo_bot".into(),
+        }],
         whatsapp: vec![WhatsAppNumber {
             phone_number_id: PHONE_NUMBER_ID.into(),
             waba_id: "200000000000001".into(),
@@ -156,6 +186,8 @@ fn unpack(folder: &Path) -> anyhow::Result<()> {
         }
         std::fs::write(&path, text).context("unpacking the demo's content")?;
     }
-    warn!("No content beside the configuration file: showing the salon that comes with the program");
+    warn!(
+        "No content beside the configuration file: showing the salon that comes with the program"
+    );
     Ok(())
 }

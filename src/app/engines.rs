@@ -52,9 +52,7 @@ pub async fn open_sessions(
     config: &EnginesConfig,
     clock: &Clock,
 ) -> anyhow::Result<Arc<dyn Sessions>> {
-    sessions::open(config, clock, &process())
-        .await
-        .context("opening the sessions (engines.sessions)")
+    sessions::open(config, clock, &process()).context("opening the sessions (engines.sessions)")
 }
 
 /// The store.

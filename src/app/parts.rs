@@ -37,8 +37,14 @@ pub fn channels(config: &Config, engines: &Engines) -> anyhow::Result<Vec<Arc<dy
         engines.clock.clone(),
     );
     let doors = &config.channels;
-    let telegram = Telegram::new(doors.telegram.clone(), &config.server.public_url, &intake);
-    let whatsapp = WhatsApp::new(doors.whatsapp.clone(), intake.clone());
+    let takeover = minutes(config.staff.takeover_minutes);
+    let telegram = Telegram::new(
+        doors.telegram.clone(),
+        &config.server.public_url,
+        takeover,
+        &intake,
+    );
+    let whatsapp = WhatsApp::new(doors.whatsapp.clone(), takeover, intake.clone());
     Ok(vec![
         Arc::new(telegram.context("setting Telegram up")?),
         Arc::new(whatsapp.context("setting WhatsApp up")?),
@@ -48,8 +54,13 @@ pub fn channels(config: &Config, engines: &Engines) -> anyhow::Result<Vec<Arc<dy
 
 /// The topics of an installation.
 pub(super) fn topics(channels: &[Arc<dyn Channel>]) -> Vec<Topic> {
-    let outbound = channels.iter().map(|channel| Topic::outbound(channel.name()));
-    [Topic::inbound(), Topic::journal()].into_iter().chain(outbound).collect()
+    let outbound = channels
+        .iter()
+        .map(|channel| Topic::outbound(channel.name()));
+    [Topic::inbound(), Topic::journal()]
+        .into_iter()
+        .chain(outbound)
+        .collect()
 }
 
 /// Starts the workers of these roles.
@@ -66,7 +77,12 @@ pub(super) fn start_workers(
     let has = |name| roles.workers.contains(&name);
     if has(WorkerName::Answer) {
         let answer = answer(config, content_dir, &desks, engines)?;
-        tasks.spawn(consume(Arc::new(answer), Topic::inbound(), engines.clone(), stop.clone()));
+        tasks.spawn(consume(
+            Arc::new(answer),
+            Topic::inbound(),
+            engines.clone(),
+            stop.clone(),
+        ));
     }
     if has(WorkerName::Send) {
         let alarm: Arc<dyn Alarm> = Arc::new(StaffAlarm(desks.clone()));
@@ -80,7 +96,12 @@ pub(super) fn start_workers(
                 Arc::clone(&alarm),
                 engines.clock.clone(),
             );
-            tasks.spawn(consume(Arc::new(sender), topic, engines.clone(), stop.clone()));
+            tasks.spawn(consume(
+                Arc::new(sender),
+                topic,
+                engines.clone(),
+                stop.clone(),
+            ));
         }
     }
     if has(WorkerName::Remind) {
@@ -89,7 +110,10 @@ pub(super) fn start_workers(
             broker: Arc::clone(&engines.broker),
             desks: desks.clone(),
             owner_after: minutes(
-                config.staff.owner_after_minutes.saturating_sub(config.staff.remind_after_minutes),
+                config
+                    .staff
+                    .owner_after_minutes
+                    .saturating_sub(config.staff.remind_after_minutes),
             ),
             clock: engines.clock.clone(),
         };
@@ -119,7 +143,12 @@ async fn consume<W: lanes::Worker>(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let name = topic.as_str().to_owned();
-    let Engines { broker, store, clock, .. } = engines;
+    let Engines {
+        broker,
+        store,
+        clock,
+        ..
+    } = engines;
     lanes::run(worker, topic, broker, store, clock, Limits::default(), stop)
         .await
         .with_context(|| format!("consuming {name}"))
@@ -137,7 +166,9 @@ fn answer(
     })?;
     let dialogue = &config.dialogue;
     Ok(Answer {
-        mind: Arc::new(Receptionist { content: Arc::new(content) }),
+        mind: Arc::new(Receptionist {
+            content: Arc::new(content),
+        }),
         sessions: Arc::clone(&engines.sessions),
         store: engines.store.clone(),
         broker: Arc::clone(&engines.broker),
@@ -172,13 +203,24 @@ fn minutes(count: u32) -> TimeDelta {
 struct StaffAlarm(Desks);
 
 impl Alarm for StaffAlarm {
-    fn undelivered(&self, outbound: &Outbound, reason: &str, now: DateTime<Utc>) -> Option<Outbound> {
+    fn undelivered(
+        &self,
+        outbound: &Outbound,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> Option<Outbound> {
         // Trouble with the desk itself is not told to the desk.
         if !matches!(outbound.content, Content::Message { .. }) {
             return None;
         }
         let card = undelivered_card(&outbound.conversation, "", reason);
         let id = ids::of(outbound.id, "undelivered", 0);
-        self.0.message(&outbound.conversation, id, card, now, outbound.trace.child())
+        self.0.message(
+            &outbound.conversation,
+            id,
+            card,
+            now,
+            outbound.trace.child(),
+        )
     }
 }

@@ -9,4 +9,5 @@
 
 mod cli;
 mod conformance;
+mod journeys;
 mod support;

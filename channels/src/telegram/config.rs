@@ -1,6 +1,5 @@
 //! One bot: a `[[channels.telegram]]` section.
 
-use chrono::TimeDelta;
 use serde::Deserialize;
 use zapis_core::config::{Findings, Secret};
 use zapis_core::message::ConversationId;
@@ -14,10 +13,10 @@ use super::address::Address;
 pub struct TelegramConfig {
     /// Names the bot in conversation ids and in the webhook's path.
     pub account: String,
-    /// As BotFather gives it.
+    /// As `@BotFather` gives it.
     pub token: Secret,
     /// How updates come to us.
-    pub mode: Mode,
+    pub mode: TelegramMode,
     /// What Telegram proves itself with at the webhook: 1 to 256 of `A-Za-z0-9_-`.
     pub webhook_secret: Secret,
     /// The Bot API server.
@@ -26,8 +25,6 @@ pub struct TelegramConfig {
     pub staff_chat: Option<i64>,
     /// The owner's private chat with the bot, for calls that nobody answered.
     pub owner_chat: Option<i64>,
-    /// How long the bot keeps silent after a word of the staff.
-    pub takeover_minutes: u32,
     /// `socks5://…`, `socks5h://…` or `http://…`; empty: none.
     pub proxy: String,
     /// Whether it is used at all.
@@ -37,7 +34,7 @@ pub struct TelegramConfig {
 /// How updates come to us.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mode {
+pub enum TelegramMode {
     /// We ask.
     #[default]
     Polling,
@@ -48,14 +45,13 @@ pub enum Mode {
 impl Default for TelegramConfig {
     fn default() -> Self {
         Self {
-            account: "main".to_owned(),
+            account: String::new(),
             token: Secret::default(),
-            mode: Mode::Polling,
+            mode: TelegramMode::Polling,
             webhook_secret: Secret::default(),
             api_url: "https://api.telegram.org".to_owned(),
             staff_chat: None,
             owner_chat: None,
-            takeover_minutes: 120,
             proxy: String::new(),
             enabled: true,
         }
@@ -71,9 +67,6 @@ impl TelegramConfig {
 
     /// Notes what is out of range. `key` is the section's path, e.g. `channels.telegram.0`.
     pub fn check(&self, key: &str, findings: &mut Findings) {
-        if !self.enabled {
-            return;
-        }
         let key = |name: &str| format!("{key}.{name}");
         findings.check(
             ConversationId::new(NAME, &self.account, "1").is_ok(),
@@ -81,6 +74,9 @@ impl TelegramConfig {
             "not a usable name",
             "use letters, digits, - and _",
         );
+        if !self.enabled {
+            return;
+        }
         findings.check(
             bot_id(self.token.expose()).is_some(),
             &key("token"),
@@ -95,7 +91,7 @@ impl TelegramConfig {
             "use 1 to 256 of A-Z, a-z, 0-9, _ and -",
         );
         findings.check(
-            self.mode == Mode::Polling || !secret.is_empty(),
+            self.mode == TelegramMode::Polling || !secret.is_empty(),
             &key("webhook_secret"),
             "a webhook needs a secret, or anybody could write to it",
             "set it, e.g. to the output of: openssl rand -hex 32",
@@ -125,17 +121,6 @@ impl TelegramConfig {
             "not a private chat: ids of persons are positive",
             "let the owner write /start to the bot and copy the owner's id",
         );
-        findings.check(
-            (1..=10_080).contains(&self.takeover_minutes),
-            &key("takeover_minutes"),
-            "out of range",
-            "use 1 to 10080 (a week)",
-        );
-    }
-
-    /// How long the bot keeps silent after a word of the staff.
-    pub(super) fn takeover(&self) -> TimeDelta {
-        TimeDelta::minutes(i64::from(self.takeover_minutes))
     }
 }
 
@@ -166,6 +151,7 @@ mod tests {
     #[test]
     fn a_complete_account_has_no_findings() {
         let config = TelegramConfig {
+            account: "main".into(),
             token: Secret::new("123456:AAE-x_y"),
             staff_chat: Some(-100_123),
             owner_chat: Some(5),
@@ -181,17 +167,15 @@ mod tests {
         let config = TelegramConfig {
             account: "a b".into(),
             token: Secret::new("nonsense"),
-            mode: Mode::Webhook,
+            mode: TelegramMode::Webhook,
             api_url: "telegram".into(),
             staff_chat: Some(5),
             owner_chat: Some(-5),
-            takeover_minutes: 0,
             proxy: "::".into(),
             ..TelegramConfig::default()
         };
 
-        let names =
-            "account token webhook_secret api_url proxy staff_chat owner_chat takeover_minutes";
+        let names = "account token webhook_secret api_url proxy staff_chat owner_chat";
         let expected: Vec<String> = names
             .split(' ')
             .map(|name| format!("channels.telegram.0.{name}"))
