@@ -411,7 +411,10 @@ fn a_program_whose_log_nobody_reads_any_more_still_stops() {
     let mut running = Running::start(&salon);
     // From now on every line of the log fails to be written.
     let (unread, _) = std::io::pipe().unwrap();
-    drop(std::mem::replace(&mut running.log, BufReader::new(Box::new(unread))));
+    drop(std::mem::replace(
+        &mut running.log,
+        BufReader::new(Box::new(unread)),
+    ));
 
     running.signal();
 
