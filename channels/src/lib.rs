@@ -5,7 +5,6 @@ pub mod sender;
 pub mod telegram;
 pub mod webchat;
 pub mod whatsapp;
-pub mod telegram;
 
 use std::fmt;
 use std::time::Duration;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::business::Business;
 use crate::knowledge::Knowledge;
-use zapis_core::config::Problem;
 use crate::texts::Texts;
 use crate::understand::Understander;
+use zapis_core::config::Problem;
 
 /// The content files beside `zapis.toml`.
 #[derive(Debug)]

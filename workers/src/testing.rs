@@ -7,9 +7,9 @@ use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 
 use crate::business::Business;
 use crate::knowledge::Knowledge;
-use zapis_core::config::Problem;
 use crate::texts::Texts;
 use crate::understand::Understander;
+use zapis_core::config::Problem;
 
 /// The shipped content.
 pub(crate) fn config() -> PathBuf {

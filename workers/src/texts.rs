@@ -10,9 +10,9 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
-use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 use crate::words::Language;
+use zapis_core::config::Problem;
 
 macro_rules! phrases {
     ($($(#[$doc:meta])* $name:ident = $key:literal [$($variable:literal),*];)*) => {

@@ -8,9 +8,9 @@ use toml::de::DeTable;
 use super::hours::{self, DAYS, Span, SpecialDays, Week};
 use super::reader::{Reader, Section};
 use super::{Business, Employee, Escalation, Location, Price, Service};
-use zapis_core::config::Problem;
 use crate::source_text::SourceText;
 use crate::words::Language;
+use zapis_core::config::Problem;
 
 /// What a day's hours look like, for hints.
 const HOURS_HINT: &str = "write \"10:00-21:00\", \"10:00-14:00, 15:00-21:00\" or \"closed\"";

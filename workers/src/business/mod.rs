@@ -12,9 +12,9 @@ use chrono_tz::Tz;
 pub(crate) use hours::day_text;
 pub use hours::{Span, SpecialDays, Week};
 
-use zapis_core::config::Problem;
 use crate::source_text::SourceText;
 use crate::words::Language;
+use zapis_core::config::Problem;
 
 /// How many days ahead somebody's working time is looked for.
 const HORIZON_DAYS: u64 = 30;

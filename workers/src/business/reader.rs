@@ -8,8 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Words;
-use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
+use zapis_core::config::Problem;
 
 /// The file being read and what was wrong with it so far.
 pub(super) struct Reader<'t> {

@@ -201,11 +201,18 @@ fn language(situation: &Situation<'_>) -> Language {
     let known = situation.state.language;
     match (heard, known) {
         (Some(heard), Some(known)) if heard != known => {
-            if tokens(&text).count() >= 2 || heard == Language::Ru { heard } else { known }
+            if tokens(&text).count() >= 2 || heard == Language::Ru {
+                heard
+            } else {
+                known
+            }
         }
         (Some(heard), _) => heard,
         (None, Some(known)) => known,
-        (None, None) => situation.said.app_language.unwrap_or(situation.content.business.language),
+        (None, None) => situation
+            .said
+            .app_language
+            .unwrap_or(situation.content.business.language),
     }
 }
 
@@ -221,7 +228,10 @@ fn pressed(payload: &str, situation: &Situation<'_>, decision: &mut Decision) {
     let knowledge = &situation.content.knowledge;
     let shown: Vec<Passage> = match payload {
         "hours" | "address" => knowledge.about(payload, decision.language, today),
-        _ => knowledge.entry_in(entry, decision.language, today).into_iter().collect(),
+        _ => knowledge
+            .entry_in(entry, decision.language, today)
+            .into_iter()
+            .collect(),
     };
     if shown.is_empty() {
         // A button from before a change of the knowledge base.
@@ -240,7 +250,9 @@ fn commanded(command: &str, situation: &Situation<'_>, decision: &mut Decision) 
     match command {
         "start" => decision.steps.push(Step::Greet),
         "stop" => opt_out(decision),
-        "operator" | "human" | "admin" => return decision.hand_over(Reason::Person, "asked_for_person"),
+        "operator" | "human" | "admin" => {
+            return decision.hand_over(Reason::Person, "asked_for_person");
+        }
         _ => {
             decision.say(Phrase::Capabilities);
             decision.steps.push(Step::Menu);
@@ -312,14 +324,19 @@ const URGENT_FROM: f32 = 0.25;
 /// What holds for the whole turn: misunderstandings, greetings, calls that were made before.
 fn finish(situation: &Situation<'_>, decision: &mut Decision) {
     let missed = decision.rule == "not_understood";
-    let helped = decision.steps.iter().any(|step| matches!(step, Step::Quote(_)));
+    let helped = decision
+        .steps
+        .iter()
+        .any(|step| matches!(step, Step::Quote(_)));
     if missed && !helped && decision.handover.is_none() {
         if situation.staff_called {
             decision.steps.clear();
         } else {
             decision.state.misses += 1;
             if decision.state.misses >= MISSES {
-                decision.steps.retain(|step| *step == Step::Say(Phrase::Hello));
+                decision
+                    .steps
+                    .retain(|step| *step == Step::Say(Phrase::Hello));
                 decision.hand_over(Reason::NotUnderstood, "misunderstood_twice");
             }
         }
@@ -337,9 +354,15 @@ fn finish(situation: &Situation<'_>, decision: &mut Decision) {
 
 /// Tells the customer that a person is called, once: what comes later joins the call.
 fn call(reason: Reason, situation: &Situation<'_>, decision: &mut Decision) {
-    let promised = decision.state.promised_at.is_some_and(|at| situation.now - at < PROMISE_LASTS);
+    let promised = decision
+        .state
+        .promised_at
+        .is_some_and(|at| situation.now - at < PROMISE_LASTS);
     // A reason that hurts is always answered with its own words.
-    let own_words = matches!(reason, Reason::Medical | Reason::Complaint | Reason::Refund | Reason::Person);
+    let own_words = matches!(
+        reason,
+        Reason::Medical | Reason::Complaint | Reason::Refund | Reason::Person
+    );
     if !situation.staff_called || (own_words && !promised) {
         decision.say(reason.told());
         decision.promise = true;

@@ -19,9 +19,19 @@ const HINT_FROM: f32 = 0.2;
 
 /// Puts a decision into words.
 pub fn phrase(decision: &Decision, situation: &Situation<'_>) -> Thought {
-    let voice = Voice { decision, situation };
+    let voice = Voice {
+        decision,
+        situation,
+    };
     let text = voice.text();
-    let replies = if text.is_empty() { Vec::new() } else { vec![Reply { text, buttons: voice.buttons() }] };
+    let replies = if text.is_empty() {
+        Vec::new()
+    } else {
+        vec![Reply {
+            text,
+            buttons: voice.buttons(),
+        }]
+    };
     Thought {
         replies,
         handover: decision.handover.map(|reason| voice.handover(reason)),
@@ -39,7 +49,10 @@ struct Voice<'a> {
 
 impl Voice<'_> {
     fn say(&self, phrase: Phrase, variables: &[(&str, &str)]) -> String {
-        self.situation.content.texts.say(self.decision.language, phrase, variables)
+        self.situation
+            .content
+            .texts
+            .say(self.decision.language, phrase, variables)
     }
 
     fn text(&self) -> String {
@@ -48,7 +61,12 @@ impl Voice<'_> {
             match step {
                 Step::Say(phrase) => paragraphs.push(self.say(*phrase, &[])),
                 Step::Greet => {
-                    let salon = self.situation.content.business.name.in_language(self.decision.language);
+                    let salon = self
+                        .situation
+                        .content
+                        .business
+                        .name
+                        .in_language(self.decision.language);
                     paragraphs.push(self.say(Phrase::Greeting, &[("salon", salon)]));
                 }
                 Step::OpenToday => paragraphs.push(self.open_today()),
@@ -72,7 +90,11 @@ impl Voice<'_> {
     fn open_today(&self) -> String {
         let business = &self.situation.content.business;
         let today = business.local(self.situation.now).date_naive();
-        let hours: Vec<String> = business.open_on(today).iter().map(ToString::to_string).collect();
+        let hours: Vec<String> = business
+            .open_on(today)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         if hours.is_empty() {
             return self.say(Phrase::ClosedToday, &[]);
         }
@@ -92,7 +114,12 @@ impl Voice<'_> {
     }
 
     fn moment(&self, moment: DateTime<Tz>) -> String {
-        let today = self.situation.content.business.local(self.situation.now).date_naive();
+        let today = self
+            .situation
+            .content
+            .business
+            .local(self.situation.now)
+            .date_naive();
         let (date, time) = (moment.date_naive(), moment.format("%H:%M").to_string());
         if date == today {
             return self.say(Phrase::MomentToday, &[("time", &time)]);
@@ -144,7 +171,10 @@ impl Voice<'_> {
         let now = self.situation.now;
         // The staff reads the language of the firm, whatever the customer writes.
         let staff_language = content.business.language;
-        let expected = content.business.next_staff_time(now).map_or(now, |moment| moment.to_utc());
+        let expected = content
+            .business
+            .next_staff_time(now)
+            .map_or(now, |moment| moment.to_utc());
         Handover {
             reason: content.texts.say(staff_language, reason.for_staff(), &[]),
             hints: self.hints(),
@@ -167,7 +197,10 @@ impl Voice<'_> {
         let mut found = content.knowledge.search(&asked, HINTS);
         found.retain(|passage| passage.score >= HINT_FROM);
         let hint = |passage: &Passage| {
-            format!("{}: {} ({}:{})", passage.question, passage.answer, passage.source.file, passage.source.line)
+            format!(
+                "{}: {} ({}:{})",
+                passage.question, passage.answer, passage.source.file, passage.source.line
+            )
         };
         found.iter().map(hint).collect()
     }
@@ -196,11 +229,22 @@ impl Voice<'_> {
             "neutral"
         };
         Facts {
-            intent: self.decision.intent.map(|guess| guess.intent.id().to_owned()),
-            confidence: self.decision.intent.map(|guess| f64::from(guess.confidence)),
+            intent: self
+                .decision
+                .intent
+                .map(|guess| guess.intent.id().to_owned()),
+            confidence: self
+                .decision
+                .intent
+                .map(|guess| f64::from(guess.confidence)),
             sentiment: (!self.situation.said.text.is_empty()).then(|| sentiment.to_owned()),
             sources: (!sources.is_empty()).then_some(Value::Array(sources)),
-            action: if self.decision.handover.is_some() { "handoff" } else { "none" }.to_owned(),
+            action: if self.decision.handover.is_some() {
+                "handoff"
+            } else {
+                "none"
+            }
+            .to_owned(),
             reason: Some(self.decision.rule.to_owned()),
             opt_out: self.decision.opt_out,
         }
@@ -211,6 +255,10 @@ impl Voice<'_> {
 fn quoted(passages: &[Passage]) -> String {
     match passages {
         [one] => one.answer.clone(),
-        several => several.iter().map(|passage| format!("• {}", passage.answer)).collect::<Vec<_>>().join("\n"),
+        several => several
+            .iter()
+            .map(|passage| format!("• {}", passage.answer))
+            .collect::<Vec<_>>()
+            .join("\n"),
     }
 }

@@ -28,7 +28,12 @@ impl Said {
     pub fn of(inbound: &[&Inbound]) -> Self {
         let mut said = Self::default();
         for inbound in inbound {
-            said.app_language = inbound.profile.language.as_deref().and_then(app_language).or(said.app_language);
+            said.app_language = inbound
+                .profile
+                .language
+                .as_deref()
+                .and_then(app_language)
+                .or(said.app_language);
             said.add(&inbound.what);
         }
         said
@@ -39,7 +44,11 @@ impl Said {
             What::Text { text } => self.write(text),
             What::Press { payload, .. } => self.pressed = Some(payload.clone()),
             What::Command { name, .. } => self.command = Some(name.clone()),
-            What::Media { attachments, caption, .. } => {
+            What::Media {
+                attachments,
+                caption,
+                ..
+            } => {
                 self.write(caption.as_deref().unwrap_or_default());
                 for attachment in attachments {
                     match attachment.kind.as_str() {

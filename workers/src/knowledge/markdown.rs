@@ -8,9 +8,9 @@ use chrono::NaiveDate;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::entry::{Entry, Origin, Source};
-use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 use crate::words::{Language, folded};
+use zapis_core::config::Problem;
 
 /// What the header of a file, or a row of a table, says about entries.
 #[derive(Debug, Clone, Default)]

@@ -20,9 +20,9 @@ pub use index::Document;
 pub use search::{ANSWER_FROM, Asked, Finder, Hit, OFFER_FROM, Passage, extract};
 
 use crate::business::Business;
-use zapis_core::config::Problem;
 use crate::source_text::SourceText;
 use crate::words::Language;
+use zapis_core::config::Problem;
 
 /// Everything the firm knows.
 #[derive(Debug)]
@@ -86,7 +86,11 @@ impl Knowledge {
                 && entry.id.split(':').next() == Some(what)
                 && entry.origin == Origin::Fact
         };
-        self.entries.iter().filter(fits).map(|entry| entry.passage(1.0)).collect()
+        self.entries
+            .iter()
+            .filter(fits)
+            .map(|entry| entry.passage(1.0))
+            .collect()
     }
 
     /// The passages nearest to a question, best first.

@@ -17,9 +17,9 @@ use serde::Serialize;
 pub use intent::Intent;
 pub use model::{Classifier, Example, Scored};
 
-use zapis_core::config::Problem;
 use crate::source_text::{SourceText, nearest};
 use crate::words::{Language, folded, is_light, repaired, tokens};
+use zapis_core::config::Problem;
 
 /// Fewer examples of an intent than this teach nothing.
 const FEWEST_EXAMPLES: usize = 12;

@@ -21,7 +21,9 @@ pub(super) fn decide(part: &Part, situation: &Situation<'_>, decision: &mut Deci
         Some(Intent::Goodbye) => polite(Phrase::Goodbye, situation, decision),
         Some(Intent::ConfirmNo) => polite(Phrase::Noted, situation, decision),
         Some(Intent::ConfirmYes) => confirmed(situation, decision),
-        Some(wish @ (Intent::Booking | Intent::Reschedule | Intent::Cancel)) => wished(wish, part, situation, decision),
+        Some(wish @ (Intent::Booking | Intent::Reschedule | Intent::Cancel)) => {
+            wished(wish, part, situation, decision)
+        }
         Some(Intent::Medical) => medical(part, situation, decision),
         Some(Intent::Smalltalk) => aside(Phrase::Smalltalk, "smalltalk", part, situation, decision),
         Some(Intent::Offtopic) => aside(Phrase::Offtopic, "offtopic", part, situation, decision),
@@ -44,7 +46,9 @@ fn greeted(part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
 
 /// Thanks and the like get their answer once per message, and none next to another answer.
 fn polite(phrase: Phrase, situation: &Situation<'_>, decision: &mut Decision) {
-    if situation.understood.parts.len() == 1 || (decision.steps.is_empty() && decision.handover.is_none()) {
+    if situation.understood.parts.len() == 1
+        || (decision.steps.is_empty() && decision.handover.is_none())
+    {
         decision.say(phrase);
         decision.rule = "polite";
     }
@@ -66,8 +70,13 @@ fn wished(wish: Intent, part: &Part, situation: &Situation<'_>, decision: &mut D
         Intent::Reschedule => (Reason::Reschedule, "reschedule_wish"),
         _ => (Reason::Booking, "booking_wish"),
     };
-    let rules: Vec<Passage> = find(&part.text, part, situation, decision).into_iter().filter(is_about_booking).collect();
-    let clear = part.best().is_some_and(|guess| guess.confidence >= CLEAR_WISH);
+    let rules: Vec<Passage> = find(&part.text, part, situation, decision)
+        .into_iter()
+        .filter(is_about_booking)
+        .collect();
+    let clear = part
+        .best()
+        .is_some_and(|guess| guess.confidence >= CLEAR_WISH);
     let asks = part.text.contains('?');
     if rules.is_empty() {
         return decision.hand_over(reason, rule);
@@ -80,14 +89,21 @@ fn wished(wish: Intent, part: &Part, situation: &Situation<'_>, decision: &mut D
 
 fn is_about_booking(passage: &Passage) -> bool {
     let about = |topic: &str| passage.topics.iter().any(|known| known == topic);
-    (about(Intent::Booking.id()) || about(Intent::CancelPolicy.id())) && !about(Intent::Price.id()) && !passage.id.contains(':')
+    (about(Intent::Booking.id()) || about(Intent::CancelPolicy.id()))
+        && !about(Intent::Price.id())
+        && !passage.id.contains(':')
 }
 
 /// Health: what the firm itself says about contraindications, or a person.
 fn medical(part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
     let found: Vec<Passage> = find(&part.text, part, situation, decision)
         .into_iter()
-        .filter(|passage| passage.topics.iter().any(|topic| topic == Intent::Medical.id()))
+        .filter(|passage| {
+            passage
+                .topics
+                .iter()
+                .any(|topic| topic == Intent::Medical.id())
+        })
         .collect();
     if found.is_empty() {
         return decision.hand_over(Reason::Medical, "health");
@@ -96,7 +112,13 @@ fn medical(part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
 }
 
 /// Small talk and other people's business, unless the knowledge base has it after all.
-fn aside(phrase: Phrase, rule: &'static str, part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
+fn aside(
+    phrase: Phrase,
+    rule: &'static str,
+    part: &Part,
+    situation: &Situation<'_>,
+    decision: &mut Decision,
+) {
     let found = find(&part.text, part, situation, decision);
     if !found.is_empty() {
         return quote(found, decision);
@@ -114,14 +136,30 @@ fn asked(part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
     let mut found = find(&part.text, part, situation, decision);
     let short = telling_words(&part.text) <= 3;
     let unnamed = found.is_empty() || found.iter().any(|passage| passage.id == "price-list");
-    if let Some(subject) = situation.state.subject.as_ref().filter(|_| short && unnamed && asks_about_service(part)) {
-        let with_subject = find(&format!("{subject} {}", part.text), part, situation, decision);
+    if let Some(subject) = situation
+        .state
+        .subject
+        .as_ref()
+        .filter(|_| short && unnamed && asks_about_service(part))
+    {
+        let with_subject = find(
+            &format!("{subject} {}", part.text),
+            part,
+            situation,
+            decision,
+        );
         if !with_subject.is_empty() {
             found = with_subject;
         }
     }
     if !found.is_empty() {
-        if found.iter().any(|passage| passage.topics.iter().any(|topic| topic == Intent::Hours.id())) && about_today(&part.text) {
+        if found.iter().any(|passage| {
+            passage
+                .topics
+                .iter()
+                .any(|topic| topic == Intent::Hours.id())
+        }) && about_today(&part.text)
+        {
             decision.steps.push(Step::OpenToday);
         }
         return quote(found, decision);
@@ -139,7 +177,12 @@ fn asked(part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
 /// Neither a passage nor an intent: offer what comes nearest, or ask again.
 fn unclear(part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
     // Chatter around a question that was understood needs no answer.
-    let others = situation.understood.parts.len() > 1 && situation.understood.parts.iter().any(|other| other.believed().is_some());
+    let others = situation.understood.parts.len() > 1
+        && situation
+            .understood
+            .parts
+            .iter()
+            .any(|other| other.believed().is_some());
     if others || !decision.steps.is_empty() && decision.rule != "answered" {
         return;
     }
@@ -159,7 +202,10 @@ fn today(situation: &Situation<'_>) -> NaiveDate {
 }
 
 fn topics(guesses: &[Guess]) -> Vec<(String, f32)> {
-    guesses.iter().map(|guess| (guess.intent.id().to_owned(), guess.confidence)).collect()
+    guesses
+        .iter()
+        .map(|guess| (guess.intent.id().to_owned(), guess.confidence))
+        .collect()
 }
 
 fn find(text: &str, part: &Part, situation: &Situation<'_>, decision: &Decision) -> Vec<Passage> {
@@ -189,8 +235,14 @@ fn quote(passages: Vec<Passage>, decision: &mut Decision) {
     let quoted = |id: &str| {
         decision.steps.iter().any(|step| matches!(step, Step::Quote(known) if known.iter().any(|passage| passage.id == id)))
     };
-    let fresh: Vec<Passage> = passages.into_iter().filter(|passage| !quoted(&passage.id)).collect();
-    if let Some(service) = fresh.first().filter(|passage| passage.id.starts_with("service:")) {
+    let fresh: Vec<Passage> = passages
+        .into_iter()
+        .filter(|passage| !quoted(&passage.id))
+        .collect();
+    if let Some(service) = fresh
+        .first()
+        .filter(|passage| passage.id.starts_with("service:"))
+    {
         decision.state.subject = Some(service.question.clone());
     }
     if !fresh.is_empty() {
@@ -200,13 +252,21 @@ fn quote(passages: Vec<Passage>, decision: &mut Decision) {
 
 fn asks_about_service(part: &Part) -> bool {
     part.guesses.iter().any(|guess| {
-        matches!(guess.intent, Intent::Price | Intent::Duration | Intent::StaffInfo) && guess.confidence >= BELIEVED
+        matches!(
+            guess.intent,
+            Intent::Price | Intent::Duration | Intent::StaffInfo
+        ) && guess.confidence >= BELIEVED
     })
 }
 
 fn about_today(text: &str) -> bool {
     let folded = folded(text);
-    tokens(&folded).any(|token| matches!(token, "сегодня" | "сейчас" | "today" | "now" | "еще" | "tonight"))
+    tokens(&folded).any(|token| {
+        matches!(
+            token,
+            "сегодня" | "сейчас" | "today" | "now" | "еще" | "tonight"
+        )
+    })
 }
 
 fn telling_words(text: &str) -> usize {
