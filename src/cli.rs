@@ -227,16 +227,17 @@ pub struct Selection {
 /// The firm's documents.
 #[derive(Debug, Subcommand)]
 pub enum KnowledgeCommand {
-    /// Check documents and copy them into the knowledge folder.
+    /// Check documents and copy them into the knowledge folder, over those of the same name.
     #[command(after_help = "Examples:
+  zapis knowledge import --dry-run prices.csv
   zapis knowledge import prices.csv about-us.md")]
     Import {
         /// Markdown and CSV files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// Replace documents of the same name.
+        /// Only tell what would change.
         #[arg(long)]
-        replace: bool,
+        dry_run: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,

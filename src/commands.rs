@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod dead;
+mod knowledge;
 mod run;
 mod trace;
 
@@ -85,9 +86,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Sandbox(listen) => run::sandbox(listen.listen).await,
         Command::Check { connect, json } => check::check(path, connect, json).await,
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
-        Command::Knowledge(_) => {
-            Err(anyhow::anyhow!("the knowledge is not part of this build").into())
-        }
+        Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command),
         Command::Trace {
             conversation,
             limit,

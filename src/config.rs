@@ -19,10 +19,8 @@ mod tree;
 use serde::Deserialize;
 use zapis_core::config::{EnginesConfig, Findings};
 
-pub use channels::{
-    ChannelsConfig, Flavour, TelegramConfig, TelegramMode, Template, WebChatConfig, WhatsAppConfig,
-};
-pub use dialogue::DialogueConfig;
+pub use channels::ChannelsConfig;
+pub use dialogue::{DefaultLanguage, DialogueConfig};
 pub use load::{Loaded, Missing, load};
 pub use observability::{LogFormat, ObservabilityConfig};
 pub use overlay::Environment;
@@ -63,7 +61,7 @@ impl Config {
     /// customer waits. An error of `zapis check`, a loud warning of `zapis run`.
     pub fn check_escalation(&self, findings: &mut Findings) {
         findings.check(
-            self.channels.has_staff_chat(),
+            self.channels.has_desk(),
             "channels.telegram",
             "no place for escalations: a customer who asks for a person would wait for ever",
             "set staff_chat of a Telegram account to the id of your staff group",

@@ -57,13 +57,35 @@ pub fn router(channels: &[Arc<dyn Channel>], vitals: Vitals, journal_token: Secr
 
 /// 200 when a message could be taken and answered now, otherwise 503 and what is missing.
 async fn ready(State(vitals): State<Vitals>) -> Response {
-    let broker = within(async { vitals.broker.check().await.map_err(|error| causes(&error).to_string()) });
-    let sessions =
-        within(async { vitals.sessions.check().await.map(|_| ()).map_err(|error| causes(&error).to_string()) });
-    let store = within(async { vitals.store.check().await.map_err(|error| causes(&error).to_string()) });
+    let broker = within(async {
+        vitals
+            .broker
+            .check()
+            .await
+            .map_err(|error| causes(&error).to_string())
+    });
+    let sessions = within(async {
+        vitals
+            .sessions
+            .check()
+            .await
+            .map(|_| ())
+            .map_err(|error| causes(&error).to_string())
+    });
+    let store = within(async {
+        vitals
+            .store
+            .check()
+            .await
+            .map_err(|error| causes(&error).to_string())
+    });
     let (broker, sessions, store) = tokio::join!(broker, sessions, store);
     let fine = broker.is_ok() && sessions.is_ok() && store.is_ok();
-    for (part, result) in [("broker", &broker), ("sessions", &sessions), ("store", &store)] {
+    for (part, result) in [
+        ("broker", &broker),
+        ("sessions", &sessions),
+        ("store", &store),
+    ] {
         if let Err(error) = result {
             // The reason is for the operator's log; outside it could tell an address.
             warn!(part, error, "Not ready");
@@ -76,7 +98,11 @@ async fn ready(State(vitals): State<Vitals>) -> Response {
         "sessions": word(&sessions),
         "store": word(&store),
     });
-    let status = if fine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if fine {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(body)).into_response()
 }
 
@@ -89,7 +115,14 @@ async fn within(probe: impl Future<Output = Result<(), String>>) -> Result<(), S
 
 async fn metrics(State(vitals): State<Vitals>) -> Response {
     let text = vitals.metrics.render();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
 }
 
 /// Keeps the gauges of queues and dead letters fresh, until asked to stop.
@@ -105,7 +138,8 @@ pub async fn measure(vitals: Vitals, topics: Vec<Topic>, stop: CancellationToken
                 gauge("waiting", depth.waiting);
                 gauge("in_hand", depth.in_hand);
                 let age = Duration::from_millis(depth.oldest_ms.unwrap_or_default());
-                metrics::gauge!("zapis_queue_oldest_seconds", "topic" => name).set(age.as_secs_f64());
+                metrics::gauge!("zapis_queue_oldest_seconds", "topic" => name)
+                    .set(age.as_secs_f64());
             }
         }
         if let Ok(count) = vitals.store.dead_count().await {

@@ -2,10 +2,12 @@
 
 pub mod app;
 pub mod cli;
+pub mod client;
 pub mod commands;
 pub mod config;
 pub mod control;
 pub mod lifecycle;
 pub mod output;
 pub mod probes;
+pub mod scratch;
 pub mod telemetry;

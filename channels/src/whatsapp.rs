@@ -9,6 +9,8 @@ mod items;
 mod json;
 mod people;
 mod signature;
+#[cfg(test)]
+mod tests;
 mod text;
 mod translate;
 mod webhook;

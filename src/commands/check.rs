@@ -5,6 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 use zapis_core::config::{Findings, Problem};
 
+use zapis_workers::content::check_content;
+
 use super::Failure;
 use crate::config::{self, Environment, Missing};
 use crate::output::{self, Table};
@@ -32,6 +34,7 @@ pub(super) async fn check(path: &Path, connect: bool, json: bool) -> Result<(), 
         let mut findings = Findings::default();
         loaded.config.check_escalation(&mut findings);
         problems.extend(loaded.problems(findings));
+        problems.extend(check_content(&loaded.folder));
         if connect {
             probes = probes::probe(loaded).await;
         }

@@ -11,8 +11,6 @@ pub struct StaffConfig {
     pub remind_after_minutes: u32,
     /// … and goes to the owner after this many.
     pub owner_after_minutes: u32,
-    /// How long the bot keeps silent after a person wrote, in minutes.
-    pub takeover_minutes: u32,
 }
 
 impl Default for StaffConfig {
@@ -20,7 +18,6 @@ impl Default for StaffConfig {
         Self {
             remind_after_minutes: 5,
             owner_after_minutes: 15,
-            takeover_minutes: 60,
         }
     }
 }
@@ -40,12 +37,6 @@ impl StaffConfig {
             "staff.owner_after_minutes",
             "out of range",
             "use more minutes than remind_after_minutes, at most 1440",
-        );
-        findings.check(
-            (1..=10_080).contains(&self.takeover_minutes),
-            "staff.takeover_minutes",
-            "out of range",
-            "use 1 to 10080 minutes, a week",
         );
     }
 }

@@ -255,3 +255,237 @@ pub(super) fn typing(inbound: &str) -> Value {
         "typing_indicator": { "type": "text" },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use zapis_core::message::Fence;
+    use zapis_core::trace::TraceParent;
+
+    fn button(title: &str, payload: &str) -> Button {
+        Button {
+            title: title.into(),
+            payload: payload.into(),
+        }
+    }
+
+    fn outbound(text: &str, buttons: Vec<Button>) -> Outbound {
+        Outbound {
+            id: Uuid::from_u128(7),
+            conversation: "whatsapp:main:79000000001".parse().unwrap(),
+            turn: None,
+            answers: vec![],
+            fence: Fence::Staff,
+            content: Content::Message {
+                text: text.into(),
+                buttons,
+                staff: None,
+            },
+            language: "ru".into(),
+            purpose: Some(Purpose {
+                name: "reminder".into(),
+                parameters: vec![],
+            }),
+            customer_wrote_at: None,
+            at: chrono::DateTime::from_timestamp(1, 0).unwrap(),
+            trace: TraceParent::start(),
+        }
+    }
+
+    fn parts(outbound: Outbound) -> Vec<(String, usize)> {
+        split(outbound)
+            .into_iter()
+            .map(|part| match part.content {
+                Content::Message { text, buttons, .. } => (text, buttons.len()),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    fn shown(text: &str, buttons: &[Button]) -> Value {
+        let ids: Vec<String> = button_ids(buttons).into_iter().map(|(id, _)| id).collect();
+        message(text, buttons, &ids, None, "ru")
+    }
+
+    #[test]
+    fn up_to_three_short_titles_are_buttons() {
+        let body = shown(
+            "Куда?",
+            &[button("Двадцать букв вот он", "a"), button("Нет", "b")],
+        );
+
+        assert_eq!(body["interactive"]["type"], "button");
+        let reply = &body["interactive"]["action"]["buttons"][0]["reply"];
+        assert_eq!(reply, &json!({"id": "a", "title": "Двадцать букв вот он"}));
+    }
+
+    #[test]
+    fn more_or_longer_titles_are_a_list() {
+        let four: Vec<Button> = (0..4)
+            .map(|n| button(&format!("t{n}"), &format!("p{n}")))
+            .collect();
+        let body = shown("Куда?", &four);
+        assert_eq!(body["interactive"]["type"], "list");
+        let action = &body["interactive"]["action"];
+        assert_eq!(
+            action["sections"][0]["rows"][3],
+            json!({"id": "p3", "title": "t3"})
+        );
+
+        let long = shown("Куда?", &[button("Двадцать одна буква!!", "a")]);
+        assert_eq!(long["interactive"]["type"], "list");
+    }
+
+    #[test]
+    fn titles_that_fit_nowhere_are_listed_in_the_text() {
+        let body = shown(
+            "Куда?",
+            &[button("Это название длиннее двадцати четырёх", "a")],
+        );
+        assert_eq!(
+            body["text"]["body"],
+            "Куда?\n\n1. Это название длиннее двадцати четырёх"
+        );
+
+        let many: Vec<Button> = (0..11)
+            .map(|n| button(&format!("t{n}"), &format!("p{n}")))
+            .collect();
+        assert_eq!(shown("Куда?", &many)["type"], "text");
+        let same = shown("Куда?", &[button("t", "a"), button("t", "b")]);
+        assert_eq!(same["type"], "text");
+    }
+
+    #[test]
+    fn ids_are_unique_and_short_and_only_kept_where_needed() {
+        let long = "п".repeat(201);
+        let buttons = [
+            button("1", "a"),
+            button("2", "a"),
+            button("3", &long),
+            button("4", ""),
+        ];
+        let ids = button_ids(&buttons);
+
+        assert_eq!(ids[0], ("a".to_owned(), false));
+        for (id, kept) in &ids[1..] {
+            assert!(*kept && id.starts_with(SHORT) && id.len() <= 200, "{id}");
+        }
+        let distinct: std::collections::BTreeSet<&String> = ids.iter().map(|(id, _)| id).collect();
+        assert_eq!(distinct.len(), 4);
+        assert_eq!(ids, button_ids(&buttons));
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_id_its_order_and_its_buttons_at_the_end() {
+        let text = "Предложение номер один. ".repeat(300);
+        let parts = split(outbound(&text, vec![button("Да", "y")]));
+
+        assert!(parts.len() > 1);
+        assert_eq!(parts[0].id, Uuid::from_u128(7));
+        assert_eq!(parts[1].id, ids::of(Uuid::from_u128(7), "part", 1));
+        assert!(parts[0].purpose.is_some() && parts[1].purpose.is_none());
+        let buttons: Vec<usize> = parts
+            .iter()
+            .map(|part| match &part.content {
+                Content::Message { buttons, .. } => buttons.len(),
+                _ => 0,
+            })
+            .collect();
+        assert_eq!(buttons.iter().sum::<usize>(), 1);
+        assert_eq!(buttons.last(), Some(&1));
+    }
+
+    #[test]
+    fn a_short_text_stays_whole() {
+        assert_eq!(parts(outbound("Да.", vec![])), [("Да.".to_owned(), 0)]);
+        assert_eq!(
+            parts(outbound("", vec![button("Да", "y")])),
+            [(String::new(), 1)]
+        );
+    }
+
+    #[test]
+    fn the_phone_written_from_last_is_the_address_and_else_the_scoped_id() {
+        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        let both = ids(&["79000000001", "RU.1", "79000000002", "RU.ENT.2"]);
+
+        assert_eq!(
+            address(&both, Some("+79000000001")),
+            Some(("to", "79000000001".into()))
+        );
+        assert_eq!(
+            address(&both, Some("+79999999999")),
+            Some(("to", "79000000002".into()))
+        );
+        assert_eq!(address(&both, None), Some(("to", "79000000002".into())));
+        assert_eq!(
+            address(&ids(&["RU.1", "RU.ENT.2"]), None),
+            Some(("recipient", "RU.1".into()))
+        );
+        assert_eq!(
+            address(&ids(&["RU.ENT.2"]), None),
+            Some(("recipient", "RU.ENT.2".into()))
+        );
+        assert_eq!(address(&[], None), None);
+    }
+
+    #[test]
+    fn a_template_has_its_language_and_clean_parameters() {
+        let approved = Template {
+            name: "visit".into(),
+            language: "ru".into(),
+        };
+        let purpose = Purpose {
+            name: "reminder".into(),
+            parameters: vec!["Анна\n".into(), "завтра\tв     11".into(), String::new()],
+        };
+        let body = template(&approved, &purpose);
+
+        assert_eq!(body["template"]["language"], json!({"code": "ru"}));
+        let parameters = &body["template"]["components"][0]["parameters"];
+        assert_eq!(parameters[0]["text"], "Анна");
+        assert_eq!(parameters[1]["text"], "завтра в 11");
+        assert_eq!(parameters[2]["text"], "—");
+        let bare = template(
+            &approved,
+            &Purpose {
+                name: String::new(),
+                parameters: vec![],
+            },
+        );
+        assert!(bare["template"].get("components").is_none());
+    }
+
+    #[test]
+    fn a_person_of_the_firm_is_named_above_the_words() {
+        let body = message("Добрый день", &[], &[], Some("Анна"), "ru");
+        assert_eq!(body["text"]["body"], "*Анна*\nДобрый день");
+    }
+
+    proptest! {
+        #[test]
+        fn every_part_fits_into_one_call(
+            text in "[а-я.! *_👩\n]{0,6000}",
+            titles in prop::collection::vec("[а-яA-Z👩 ]{0,40}", 0..13),
+            staff in prop::option::of("[а-я]{0,80}"),
+        ) {
+            let buttons: Vec<Button> = titles.iter().map(|title| button(title, "p")).collect();
+            let mut outbound = outbound(&text, buttons);
+            if let Content::Message { staff: who, .. } = &mut outbound.content {
+                *who = staff;
+            }
+            for part in split(outbound) {
+                let Content::Message { text, buttons, staff } = &part.content else { panic!() };
+                let ids: Vec<String> = button_ids(buttons).into_iter().map(|(id, _)| id).collect();
+                let body = message(text, buttons, &ids, staff.as_deref(), "ru");
+                let (shown, limit) = match body["interactive"]["type"].as_str() {
+                    None => (&body["text"]["body"], TEXT),
+                    Some("button") => (&body["interactive"]["body"]["text"], TEXT_ABOVE_BUTTONS),
+                    Some(_) => (&body["interactive"]["body"]["text"], TEXT),
+                };
+                prop_assert!(length(shown.as_str().unwrap()) <= limit);
+            }
+        }
+    }
+}

@@ -78,11 +78,13 @@ fn class_of_status(status: u16) -> Class {
 pub(super) struct Refusal {
     class: Class,
     error: ProviderError,
+    retry_after: Option<u64>,
 }
 
 impl Refusal {
     /// Reads an answer; nothing when it is a success. A body that is no JSON counts as empty.
-    pub(super) fn of(status: u16, body: &Value) -> Option<Self> {
+    /// `retry_after` is the header of that name.
+    pub(super) fn of(status: u16, body: &Value, retry_after: Option<u64>) -> Option<Self> {
         let success = (200..300).contains(&status);
         let error = body.get("error").filter(|error| !error.is_null());
         let Some(error) = error else {
@@ -92,6 +94,7 @@ impl Refusal {
                     code: status.to_string(),
                     text: "the answer has no error code".to_owned(),
                 },
+                retry_after,
             });
         };
         let code = id(error, "/code").and_then(|code| code.parse::<i64>().ok());
@@ -117,6 +120,7 @@ impl Refusal {
                 code: code.map_or_else(|| status.to_string(), |code| code.to_string()),
                 text: clean(&[words, details.unwrap_or_default()].join(" ")),
             },
+            retry_after,
         })
     }
 
@@ -137,7 +141,8 @@ impl Refusal {
         match self.class {
             Class::Again => SendError::NotSent(said(&error)),
             Class::Slow(seconds) => SendError::TooFast {
-                after: Duration::from_secs(seconds),
+                // An hour at most: a wrong header must not close the number for long.
+                after: Duration::from_secs(self.retry_after.unwrap_or(seconds).clamp(1, 3_600)),
                 bucket: number,
             },
             Class::Pair => SendError::TooFast {
@@ -180,7 +185,7 @@ mod tests {
     use serde_json::json;
 
     fn outcome(status: u16, body: &Value) -> String {
-        let Some(refusal) = Refusal::of(status, body) else {
+        let Some(refusal) = Refusal::of(status, body, None) else {
             return "fine".into();
         };
         let pause = Duration::from_secs(16);
@@ -265,6 +270,13 @@ mod tests {
     }
 
     #[test]
+    fn the_provider_s_wish_to_wait_is_obeyed() {
+        let refusal = Refusal::of(429, &json!({"error": {"code": 429}}), Some(7)).unwrap();
+        let error = refusal.into_send_error("n".into(), "p".into(), Duration::ZERO);
+        assert!(matches!(error, SendError::TooFast { after, .. } if after.as_secs() == 7));
+    }
+
+    #[test]
     fn words_of_the_provider_lose_phones_tokens_and_addresses() {
         let token = "EAAB".repeat(20);
         let words =
@@ -276,7 +288,7 @@ mod tests {
     fn error_data_may_be_a_bare_text() {
         let body =
             json!({"error": {"code": 100, "message": "(#100) Invalid", "error_data": "param to"}});
-        let error = Refusal::of(400, &body).unwrap().into_error();
+        let error = Refusal::of(400, &body, None).unwrap().into_error();
         assert_eq!(error.text, "(#100) Invalid param to");
     }
 }

@@ -94,12 +94,17 @@ impl Graph {
             .await
             .map_err(|error| CallError::Lost(send_error(error)))?;
         let status = answer.status().as_u16();
+        let retry_after = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let body = read(answer).await;
         let json: Option<Value> = body
             .as_ref()
             .ok()
             .and_then(|body| serde_json::from_slice(body).ok());
-        if let Some(refusal) = Refusal::of(status, json.as_ref().unwrap_or(&Value::Null)) {
+        let said = json.as_ref().unwrap_or(&Value::Null);
+        if let Some(refusal) = Refusal::of(status, said, retry_after) {
             return Err(CallError::Refused(refusal));
         }
         match (body, json) {

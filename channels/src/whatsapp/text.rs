@@ -61,7 +61,10 @@ fn fitting(text: &str, limit: usize) -> usize {
             units += c.len_utf16();
             units > limit
         })
-        .map_or(text.len(), |(at, c)| at.max(c.len_utf8()))
+        .map_or(
+            text.len(),
+            |(at, c)| if at == 0 { c.len_utf8() } else { at },
+        )
 }
 
 /// Where to cut what fits; `after` is what follows it.
@@ -194,7 +197,7 @@ mod tests {
             render("5 * 3, 2*3*4, snake_case"),
             "5 * 3, 2*3*4, snake_case"
         );
-        assert_eq!(render("2**3"), "2**3");
+        assert_eq!(render("**Важно"), "∗∗Важно");
     }
 
     #[test]
@@ -215,7 +218,7 @@ mod tests {
             pieces(text, 40),
             ["Первое предложение. Второе предложение!", "Третье?"]
         );
-        assert_eq!(pieces("aaa\n\nbbb ccc", 9), ["aaa\n\nbbb", "ccc"]);
+        assert_eq!(pieces("aaa\n\nbbb ccc", 9), ["aaa", "bbb ccc"]);
         assert_eq!(pieces("3.5 и 4.5", 7), ["3.5 и", "4.5"]);
         assert_eq!(pieces(" x ", 10), ["x"]);
         assert!(pieces("  ", 10).is_empty());

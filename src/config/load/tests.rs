@@ -1,9 +1,11 @@
+use zapis_channels::telegram::{Mode, TelegramConfig};
+use zapis_channels::webchat::WebChatConfig;
+use zapis_channels::whatsapp::{Template, WhatsAppConfig};
 use zapis_core::config::{EnginesConfig, QueueType, Secret};
 
 use super::super::schema::with_examples;
 use super::super::{
     ChannelsConfig, DOCUMENTED, DialogueConfig, ObservabilityConfig, ServerConfig, StaffConfig,
-    TelegramConfig, TelegramMode, Template, WebChatConfig, WhatsAppConfig,
 };
 use super::*;
 
@@ -14,7 +16,7 @@ fn load_text<const N: usize>(
 ) -> Result<Loaded, Vec<Problem>> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("my.toml"), text).unwrap();
-    std::fs::write(folder.path().join("token"), "from-a-file\n").unwrap();
+    std::fs::write(folder.path().join("token"), "7:from-a-file\n").unwrap();
     load(
         &folder.path().join("my.toml"),
         &Environment::from(environment),
@@ -337,7 +339,7 @@ fn the_environment_lies_over_the_file_and_takes_its_types_from_the_documentation
     assert_eq!(config.engines.partitions, 8);
     assert_eq!(config.channels.telegram[0].staff_chat, Some(-100));
     assert_eq!(config.channels.telegram[0].token, Secret::new("2:b"));
-    assert_eq!(config.channels.telegram[0].mode, TelegramMode::Polling);
+    assert_eq!(config.channels.telegram[0].mode, Mode::Polling);
     assert_eq!(config.channels.whatsapp[0].phone_number_id, "0012345");
     assert!(!config.channels.whatsapp[0].enabled);
     assert_eq!(
@@ -430,7 +432,7 @@ fn secrets_are_read_from_the_environment_and_from_files() {
         .config;
 
     let bot = &config.channels.telegram[0];
-    assert_eq!(bot.token.expose(), "from-a-file");
+    assert_eq!(bot.token.expose(), "7:from-a-file");
     assert_eq!(bot.staff_chat, Some(-5));
     assert_eq!(bot.webhook_secret.expose(), "0123456789abcdef");
 }

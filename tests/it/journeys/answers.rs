@@ -4,7 +4,6 @@ use uuid::Uuid;
 
 use crate::support::firm::visitor::Visitor;
 use crate::support::firm::{Firm, On};
-use crate::support::servers::installation;
 
 /// The same questions on every channel.
 async fn every_channel_answers_from_the_firms_knowledge(on: On) {
@@ -33,7 +32,7 @@ async fn every_channel_answers_on_embedded_engines() {
 
 #[tokio::test]
 async fn every_channel_answers_on_rabbitmq_redis_and_postgresql() {
-    every_channel_answers_from_the_firms_knowledge(installation("quorum").await).await;
+    every_channel_answers_from_the_firms_knowledge(On::servers("quorum")).await;
 }
 
 #[tokio::test]

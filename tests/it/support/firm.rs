@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use zapis_core::store::Store;
+use super::postgres::Database;
+use super::rabbit::Rabbit;
+use super::redis::Redis;
 use zapis_sandbox::{Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber};
 
 /// The staff group of every firm.
@@ -21,29 +25,58 @@ pub(crate) const APP_SECRET: &str = "canaryappsecret0123456789";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which engines the program runs on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum On {
     /// Everything in one process.
     Embedded,
-    /// Servers, by their addresses.
-    Servers {
-        broker: String,
-        sessions: String,
-        store: String,
-        queue_type: &'static str,
-    },
+    /// RabbitMQ, Redis and PostgreSQL.
+    Servers(Arc<Servers>),
+}
+
+/// A RabbitMQ of the test's own or a virtual host on the shared one, and an empty Redis and database.
+pub(crate) struct Servers {
+    queue_type: &'static str,
+    vhost: String,
+    pub(crate) redis: Redis,
+    database: Database,
 }
 
 impl On {
+    /// Servers for one test, with RabbitMQ shared by all tests.
+    pub(crate) fn servers(queue_type: &'static str) -> Self {
+        Self::with_rabbit(queue_type, Rabbit::shared())
+    }
+
+    /// Servers for one test on this RabbitMQ.
+    pub(crate) fn with_rabbit(queue_type: &'static str, rabbit: &Rabbit) -> Self {
+        Self::Servers(Arc::new(Servers {
+            queue_type,
+            vhost: rabbit.vhost(),
+            redis: Redis::private(&["--appendonly", "yes"]),
+            database: Database::new(),
+        }))
+    }
+
     fn lines(&self, data: &Path) -> String {
         match self {
             Self::Embedded => format!(
-                "broker = \"embedded\"\nsessions = \"embedded\"\nstore = \"sqlite:{}\"\n",
-                data.join("zapis.db").display()
+                "broker = \"embedded\"\nsessions = \"embedded\"\nstore = \"{}\"\n",
+                self.store(data)
             ),
-            Self::Servers { broker, sessions, store, queue_type } => format!(
-                "broker = \"{broker}\"\nsessions = \"{sessions}\"\nstore = \"{store}\"\nqueue_type = \"{queue_type}\"\n"
+            Self::Servers(servers) => format!(
+                "broker = \"{}\"\nsessions = \"{}\"\nstore = \"{}\"\nqueue_type = \"{}\"\n",
+                servers.vhost,
+                servers.redis.url(),
+                self.store(data),
+                servers.queue_type
             ),
+        }
+    }
+
+    fn store(&self, data: &Path) -> String {
+        match self {
+            Self::Embedded => format!("sqlite:{}", data.join("zapis.db").display()),
+            Self::Servers(servers) => servers.database.url(),
         }
     }
 }
@@ -245,10 +278,7 @@ format = "json"
 
     /// The store of the firm, beside the running program.
     pub(crate) async fn store(&self) -> Store {
-        let url = match &self.on {
-            On::Embedded => format!("sqlite:{}", self.data_dir().join("zapis.db").display()),
-            On::Servers { store, .. } => store.clone(),
-        };
+        let url = self.on.store(&self.data_dir());
         Store::open(&url).await.unwrap()
     }
 

@@ -79,6 +79,8 @@ pub struct Understanding {
     pub injection: bool,
     /// Health trouble that cannot wait.
     pub urgent: bool,
+    /// A question about the customer's own visit.
+    pub own_visit: bool,
     /// None of the known intents.
     pub out_of_scope: bool,
 }
@@ -161,6 +163,7 @@ impl Understander {
             opt_out: signals.opt_out || believes(Intent::Optout),
             injection: signals.injection || believes(Intent::Injection),
             urgent: signals.urgent,
+            own_visit: signals.own_visit,
             out_of_scope: intents.first().is_none_or(|guess| guess.confidence < HEARD),
             parts,
             intents,

@@ -1,6 +1,9 @@
 //! What must never be missed, told by words: a wish for a person, anger, danger to health, a stop
 //! to advertising, an attempt to turn the bot.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use crate::words::{folded, stem, tokens};
 
 /// What the words of a message tell without any training.
@@ -11,6 +14,7 @@ pub(super) struct Signals {
     pub(super) opt_out: bool,
     pub(super) injection: bool,
     pub(super) urgent: bool,
+    pub(super) own_visit: bool,
 }
 
 /// Who a customer may ask for.
@@ -43,48 +47,48 @@ const URGENT: &str = "опухл опух опухла опухло отек о�
 
 /// Ways to say that one wants no advertising.
 const STOP: [&[&str]; 14] = [
-    &["отпис"],
-    &["реклам"],
-    &["рассылк"],
-    &["спам"],
-    &["spam"],
-    &["unsubscribe"],
-    &["stop"],
-    &["стоп"],
-    &["opt", "out"],
-    &["удалите", "рассыл"],
-    &["не", "присыла"],
-    &["не", "пишите"],
-    &["убер", "рассыл"],
-    &["хватит", "слать"],
+    &["отпис"], &["реклам"], &["рассылк"], &["спам"], &["spam"], &["unsubscribe"], &["stop"], &["стоп"], &["opt", "out"],
+    &["удалите", "рассыл"], &["не", "присыла"], &["не", "пишите"], &["убер", "рассыл"], &["хватит", "слать"],
 ];
 const STOP_NEEDS: &str = "не отпишите отписаться отпишись отписка отпишите хватит удалите уберите прекратите отключите стоп stop unsubscribe надоели исключите больше no dont remove";
 
 /// Ways to turn the bot into something else.
 const TURN: [&str; 22] = [
-    "игнорируй",
-    "забудь все",
-    "забудь инструкции",
-    "забудь предыдущ",
-    "системный промпт",
-    "системную инструкцию",
-    "твои инструкции",
-    "твой промпт",
-    "свой промпт",
-    "свои инструкции",
-    "представь что ты",
-    "притворись",
-    "ты теперь",
-    "режим разработчика",
-    "джейлбрейк",
-    "ignore previous",
-    "ignore all",
-    "ignore your",
-    "system prompt",
-    "jailbreak",
-    "you are now",
-    "developer mode",
+    "игнорируй", "забудь все", "забудь инструкции", "забудь предыдущ", "системный промпт", "системную инструкцию", "твои инструкции",
+    "твой промпт", "свой промпт", "свои инструкции", "представь что ты", "притворись", "ты теперь", "режим разработчика", "джейлбрейк", "ignore previous", "ignore all",
+    "ignore your", "system prompt", "jailbreak", "you are now", "developer mode",
 ];
+
+/// Questions about the customer's own visit, which no knowledge base can answer.
+const OWN_VISIT: [&str; 15] = [
+    "я записан", "записана ли я", "записан ли я", "записаны ли мы", "у меня запись", "моя запись", "моей записи", "к какому мастеру я",
+    "к кому я", "во сколько я", "когда я записан", "время моей", "my appointment", "my booking", "am i booked",
+];
+
+/// Words with their stems, made once.
+struct Words {
+    words: HashSet<&'static str>,
+    stems: HashSet<String>,
+}
+
+impl Words {
+    fn of(list: &'static str) -> Self {
+        Self {
+            words: list.split_whitespace().collect(),
+            stems: list.split_whitespace().map(|word| stem(word).into_owned()).collect(),
+        }
+    }
+
+    fn hold(&self, word: &str, stem: &str) -> bool {
+        self.words.contains(word) || self.stems.contains(stem)
+    }
+}
+
+static PERSON_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON));
+static REACH_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(REACH));
+static PERSON_ALONE_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON_ALONE));
+static ANGER_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(ANGER));
+static URGENT_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(URGENT));
 
 /// Reads the signals of a message.
 pub(super) fn signals(text: &str) -> Signals {
@@ -94,39 +98,27 @@ pub(super) fn signals(text: &str) -> Signals {
     let joined = words.join(" ");
     Signals {
         asks_human: asks_human(&words, &stems),
-        negative: has_unturned(&words, &stems, ANGER) || shouts(text),
+        negative: has_unturned(&words, &stems, &ANGER_WORDS) || shouts(text),
         opt_out: opt_out(&words, &joined),
         injection: TURN.iter().any(|turn| joined.contains(turn)),
-        urgent: has_unturned(&words, &stems, URGENT),
+        urgent: has_unturned(&words, &stems, &URGENT_WORDS),
+        own_visit: OWN_VISIT.iter().any(|own| joined.contains(own)),
     }
 }
 
-fn any_of(list: &str, word: &str, stemmed: &str) -> bool {
-    list.split_whitespace()
-        .any(|known| known == word || stem(known) == stemmed)
-}
-
 fn asks_human(words: &[&str], stems: &[String]) -> bool {
-    let person = (0..words.len()).any(|at| any_of(PERSON, words[at], &stems[at]));
-    let reach = (0..words.len()).any(|at| any_of(REACH, words[at], &stems[at]));
-    let alone = words.len() <= 2
-        && words
-            .iter()
-            .zip(stems)
-            .any(|(word, stem)| any_of(PERSON_ALONE, word, stem));
-    let not_bot = words
-        .iter()
-        .any(|word| word.starts_with("бот") || word.starts_with("робот") || *word == "bot")
-        && words
-            .iter()
-            .any(|word| matches!(*word, "не" | "not" | "без" | "хватит" | "надоел"));
+    let person = (0..words.len()).any(|at| PERSON_WORDS.hold(words[at], &stems[at]));
+    let reach = (0..words.len()).any(|at| REACH_WORDS.hold(words[at], &stems[at]));
+    let alone = words.len() <= 2 && words.iter().zip(stems).any(|(word, stem)| PERSON_ALONE_WORDS.hold(word, stem));
+    let not_bot = words.iter().any(|word| word.starts_with("бот") || word.starts_with("робот") || *word == "bot")
+        && words.iter().any(|word| matches!(*word, "не" | "not" | "без" | "хватит" | "надоел"));
     alone || not_bot || (person && reach && words.len() <= 25)
 }
 
-fn has_unturned(words: &[&str], stems: &[String], list: &str) -> bool {
+fn has_unturned(words: &[&str], stems: &[String], list: &Words) -> bool {
     (0..words.len()).any(|at| {
         let turned = at > 0 && NEGATION.split_whitespace().any(|not| not == words[at - 1]);
-        !turned && any_of(list, words[at], &stems[at])
+        !turned && list.hold(words[at], &stems[at])
     })
 }
 
@@ -138,20 +130,11 @@ fn shouts(text: &str) -> bool {
 }
 
 fn opt_out(words: &[&str], joined: &str) -> bool {
-    if matches!(
-        joined,
-        "стоп" | "stop" | "отписаться" | "отпишите" | "unsubscribe" | "отписка"
-    ) {
+    if matches!(joined, "стоп" | "stop" | "отписаться" | "отпишите" | "unsubscribe" | "отписка") {
         return true;
     }
-    let needs = STOP_NEEDS
-        .split_whitespace()
-        .any(|need| words.contains(&need));
-    needs
-        && words.len() <= 15
-        && STOP
-            .iter()
-            .any(|all| all.iter().all(|part| joined.contains(part)))
+    let needs = STOP_NEEDS.split_whitespace().any(|need| words.contains(&need));
+    needs && words.len() <= 15 && STOP.iter().any(|all| all.iter().all(|part| joined.contains(part)))
         && !joined.contains("стоп ")
 }
 
@@ -162,20 +145,12 @@ mod tests {
     #[test]
     fn a_wish_for_a_person_is_heard() {
         for text in [
-            "позовите администратора",
-            "можно с живым человеком поговорить?",
-            "оператор",
-            "соедините с менеджером",
-            "I want to talk to a human",
-            "я не хочу говорить с ботом",
+            "позовите администратора", "можно с живым человеком поговорить?", "оператор", "соедините с менеджером",
+            "I want to talk to a human", "я не хочу говорить с ботом",
         ] {
             assert!(signals(text).asks_human, "{text}");
         }
-        for text in [
-            "сколько человек у вас работает",
-            "стрижка",
-            "где вы находитесь",
-        ] {
+        for text in ["сколько человек у вас работает", "стрижка", "где вы находитесь"] {
             assert!(!signals(text).asks_human, "{text}");
         }
     }

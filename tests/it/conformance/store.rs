@@ -1,0 +1,6 @@
+//! What every store promises.
+
+mod ledger;
+mod ownership;
+mod rest;
+mod trouble;
