@@ -28,7 +28,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 use futures::FutureExt;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +36,7 @@ use zapis_core::intake::Intake;
 use zapis_core::message::{Content, Outbound, ProviderError};
 use zapis_core::sessions::Rate;
 
-pub use self::config::{TelegramConfig, TelegramMode};
+pub use self::config::{Mode, TelegramConfig};
 
 use self::account::Account;
 use self::address::Address;
@@ -90,22 +89,19 @@ impl fmt::Debug for Telegram {
 }
 
 impl Telegram {
-    /// Sets the enabled bots up. `public_url` is where Telegram reaches us (`[server] public_url`);
-    /// `takeover` is how long the bot keeps silent after a word of the staff (`[staff]`).
+    /// Sets the enabled bots up. `public_url` is where Telegram reaches us (`[server] public_url`).
     pub fn new(
         accounts: Vec<TelegramConfig>,
         public_url: &str,
-        takeover: TimeDelta,
         intake: &Intake,
     ) -> Result<Self, SetUpError> {
         let mut bots = BTreeMap::new();
         for config in accounts.into_iter().filter(|config| config.enabled) {
             let name = config.account.clone();
-            let bot =
-                Account::new(config, intake.clone(), takeover).map_err(|source| SetUpError {
-                    account: name.clone(),
-                    source: source.without_url(),
-                })?;
+            let bot = Account::new(config, intake.clone()).map_err(|source| SetUpError {
+                account: name.clone(),
+                source: source.without_url(),
+            })?;
             bots.insert(name, Arc::new(bot));
         }
         Ok(Self {
@@ -148,10 +144,8 @@ impl Channel for Telegram {
         let bots = self.accounts.values().map(|account| {
             let (account, stop) = (Arc::clone(account), stop.clone());
             match account.config.mode {
-                TelegramMode::Polling => poll::poll(account, stop).boxed(),
-                TelegramMode::Webhook => {
-                    webhook::register(account, self.public_url.clone(), stop).boxed()
-                }
+                Mode::Polling => poll::poll(account, stop).boxed(),
+                Mode::Webhook => webhook::register(account, self.public_url.clone(), stop).boxed(),
             }
         });
         join_all(bots).await;

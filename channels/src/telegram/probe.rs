@@ -5,7 +5,7 @@ use teloxide::types::WebhookInfo;
 
 use super::account::Account;
 use super::api::CallError;
-use super::config::TelegramMode as Mode;
+use super::config::Mode;
 use crate::Probe;
 
 #[derive(serde::Deserialize)]

@@ -10,7 +10,7 @@ async fn a_customer_writes_and_gets_an_answer() {
     let mut desk = Desk::open().await;
     desk.listen();
 
-    desk.sandbox.telegram_writes(ANNA, "Привет").await.unwrap();
+    desk.sandbox.telegram_writes(ANNA, "Привет").unwrap();
     let inbound = desk.inbound().await;
     desk.sends(words(inbound.conversation.peer(), "**Добрый день!** 5 < 6"))
         .await;
@@ -33,10 +33,7 @@ async fn a_customer_writes_and_gets_an_answer() {
 async fn nothing_is_confirmed_to_telegram_before_the_queue_has_it() {
     let desk = Desk::open().await;
     desk.broker.close().await;
-    desk.sandbox
-        .telegram_writes(ANNA, "Вы работаете?")
-        .await
-        .unwrap();
+    desk.sandbox.telegram_writes(ANNA, "Вы работаете?").unwrap();
 
     desk.listen();
     let offsets: Vec<_> = desk.calls("getUpdates", 3).await;
@@ -47,7 +44,7 @@ async fn nothing_is_confirmed_to_telegram_before_the_queue_has_it() {
             .all(|body| body["offset"] == offsets[0]["offset"]),
         "{offsets:?}"
     );
-    assert_eq!(desk.sandbox.telegram_pending(None).await, 1);
+    assert_eq!(desk.sandbox.telegram_pending(None), 1);
     let mut desk = desk.restarted().await;
     desk.listen();
     assert!(
@@ -62,14 +59,14 @@ async fn nothing_is_confirmed_to_telegram_before_the_queue_has_it() {
 async fn after_a_restart_fetching_goes_on_where_it_stopped() {
     let mut desk = Desk::open().await;
     desk.listen();
-    desk.sandbox.telegram_writes(ANNA, "раз").await.unwrap();
+    desk.sandbox.telegram_writes(ANNA, "раз").unwrap();
     desk.inbound().await;
     desk.calls("getUpdates", 2).await;
 
     let mut desk = desk.restarted().await;
-    desk.sandbox.clear_calls().await;
+    desk.sandbox.clear_calls();
     desk.listen();
-    desk.sandbox.telegram_writes(ANNA, "два").await.unwrap();
+    desk.sandbox.telegram_writes(ANNA, "два").unwrap();
 
     assert!(
         desk.inbound().await.what
@@ -89,7 +86,7 @@ async fn one_gateway_polls_and_the_other_takes_over_when_it_leaves() {
     let now = zapis_core::Clock::system().now();
     assert!(desk.store.lease(name, "other", lease, now).await.unwrap());
     desk.listen();
-    desk.sandbox.telegram_writes(ANNA, "Привет").await.unwrap();
+    desk.sandbox.telegram_writes(ANNA, "Привет").unwrap();
 
     desk.store.release(name, "other").await.unwrap();
 
@@ -105,16 +102,12 @@ async fn trouble_at_telegram_passes() {
             .on("getUpdates")
             .times(1)
     };
-    desk.sandbox
-        .add_fault(trouble(FaultKind::Status {
-            status: 502,
-            html: true,
-        }))
-        .await;
-    desk.sandbox
-        .add_fault(trouble(FaultKind::CutBeforeAccept))
-        .await;
-    desk.sandbox.telegram_writes(ANNA, "Привет").await.unwrap();
+    desk.sandbox.add_fault(trouble(FaultKind::Status {
+        status: 502,
+        html: true,
+    }));
+    desk.sandbox.add_fault(trouble(FaultKind::CutBeforeAccept));
+    desk.sandbox.telegram_writes(ANNA, "Привет").unwrap();
 
     desk.listen();
 
@@ -128,7 +121,7 @@ async fn trouble_at_telegram_passes() {
 async fn a_press_is_answered_and_a_long_payload_comes_back_whole() {
     let mut desk = Desk::open().await;
     desk.listen();
-    desk.sandbox.telegram_writes(ANNA, "/start").await.unwrap();
+    desk.sandbox.telegram_writes(ANNA, "/start").unwrap();
     desk.inbound().await;
     let payload = "слот:2026-11-28T11:00:наращивание-ресниц-3D-плюс";
     let mut offer = words("7000000001", "Когда?");
@@ -140,7 +133,7 @@ async fn a_press_is_answered_and_a_long_payload_comes_back_whole() {
     }
     desk.sends(offer).await;
 
-    desk.sandbox.telegram_presses(ANNA, "11:00").await.unwrap();
+    desk.sandbox.telegram_presses(ANNA, "11:00").unwrap();
 
     let press = desk.inbound().await;
     assert!(
@@ -158,6 +151,6 @@ async fn a_press_is_answered_and_a_long_payload_comes_back_whole() {
         forged: true,
         inaccessible: false,
     };
-    desk.sandbox.telegram(forged).await.unwrap();
+    desk.sandbox.telegram(forged).unwrap();
     assert!(matches!(desk.inbound().await.what, What::Unreadable { .. }));
 }

@@ -10,7 +10,7 @@ use crate::{Channel, SendError};
 
 async fn with_anna() -> Desk {
     let desk = Desk::open().await;
-    desk.sandbox.telegram_writes(ANNA, "/start").await.unwrap();
+    desk.sandbox.telegram_writes(ANNA, "/start").unwrap();
     desk
 }
 
@@ -40,7 +40,7 @@ async fn a_long_answer_arrives_whole_with_its_buttons_at_the_end() {
 
     desk.sends(outbound("7000000001", content)).await;
 
-    let lines = desk.sandbox.telegram_transcript(ANNA, None).await;
+    let lines = desk.sandbox.telegram_transcript(ANNA, None);
     let sent: Vec<_> = lines.iter().filter(|line| line.from == "bot").collect();
     assert!(sent.len() >= 3);
     assert!(
@@ -79,12 +79,11 @@ async fn parts_have_ids_of_their_own_that_stay_the_same() {
 async fn what_telegram_cannot_read_goes_out_as_plain_text() {
     let desk = with_anna().await;
     desk.sandbox
-        .add_fault(refuse(400, "Bad Request: can't parse entities: oops"))
-        .await;
+        .add_fault(refuse(400, "Bad Request: can't parse entities: oops"));
 
     desk.sends(words("7000000001", "**Цена** < 5")).await;
 
-    let lines = desk.sandbox.telegram_transcript(ANNA, None).await;
+    let lines = desk.sandbox.telegram_transcript(ANNA, None);
     assert_eq!(lines.last().unwrap().text, "Цена < 5");
 }
 
@@ -92,8 +91,7 @@ async fn what_telegram_cannot_read_goes_out_as_plain_text() {
 async fn a_refused_keyboard_becomes_lines_of_text() {
     let desk = with_anna().await;
     desk.sandbox
-        .add_fault(refuse(400, "Bad Request: BUTTON_DATA_INVALID"))
-        .await;
+        .add_fault(refuse(400, "Bad Request: BUTTON_DATA_INVALID"));
     let content = Content::Message {
         text: "Когда?".into(),
         buttons: vec![Button {
@@ -105,7 +103,7 @@ async fn a_refused_keyboard_becomes_lines_of_text() {
 
     desk.sends(outbound("7000000001", content)).await;
 
-    let lines = desk.sandbox.telegram_transcript(ANNA, None).await;
+    let lines = desk.sandbox.telegram_transcript(ANNA, None);
     assert_eq!(lines.last().unwrap().text, "Когда?\n• 11:00");
 }
 
@@ -120,8 +118,7 @@ async fn each_way_to_fail_is_told_to_the_sender() {
     };
 
     desk.sandbox
-        .add_fault(fault(FaultKind::TooManyRequests { retry_after: 14 }))
-        .await;
+        .add_fault(fault(FaultKind::TooManyRequests { retry_after: 14 }));
     let Err(SendError::TooFast { after, bucket }) = send().await else {
         panic!("not too fast")
     };
@@ -134,22 +131,17 @@ async fn each_way_to_fail_is_told_to_the_sender() {
         "the account's own comes last"
     );
 
-    desk.sandbox
-        .add_fault(fault(FaultKind::Status {
-            status: 500,
-            html: false,
-        }))
-        .await;
+    desk.sandbox.add_fault(fault(FaultKind::Status {
+        status: 500,
+        html: false,
+    }));
     assert!(matches!(send().await, Err(SendError::NotSent(_))));
 
-    desk.sandbox
-        .add_fault(fault(FaultKind::CutAfterAccept))
-        .await;
+    desk.sandbox.add_fault(fault(FaultKind::CutAfterAccept));
     assert!(matches!(send().await, Err(SendError::Unknown(_))));
 
     desk.sandbox
         .telegram(TelegramAction::Blocks { chat: ANNA })
-        .await
         .unwrap();
     assert!(matches!(send().await, Err(SendError::Unreachable(_))));
 
@@ -175,7 +167,6 @@ async fn typing_is_shown_for_a_moment_only_and_never_fails() {
     desk.sends(typing()).await;
     desk.sandbox
         .telegram(TelegramAction::Blocks { chat: ANNA })
-        .await
         .unwrap();
     desk.sends(typing()).await;
 
@@ -194,7 +185,7 @@ async fn the_answer_to_a_business_customer_travels_over_the_connection() {
             from_owner,
         })
     };
-    desk.sandbox.telegram(text(false)).await.unwrap();
+    desk.sandbox.telegram(text(false)).unwrap();
     let inbound = desk.inbound().await;
 
     desk.sends(words(inbound.conversation.peer(), "Да, в 12:00"))
@@ -202,7 +193,7 @@ async fn the_answer_to_a_business_customer_travels_over_the_connection() {
 
     let sent = desk.calls("sendMessage", 1).await;
     assert_eq!(sent[0]["business_connection_id"], "bc_1");
-    desk.sandbox.telegram(text(true)).await.unwrap();
+    desk.sandbox.telegram(text(true)).unwrap();
     let owner = desk.inbound().await;
     assert_eq!(owner.conversation, inbound.conversation);
     let now = zapis_core::Clock::system().now();

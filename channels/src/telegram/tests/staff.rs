@@ -50,7 +50,6 @@ async fn with_anna(staff_chat: i64) -> Desk {
     desk.listen();
     desk.sandbox
         .telegram_writes(ANNA, "Позовите администратора")
-        .await
         .unwrap();
     desk.inbound().await;
     desk
@@ -62,13 +61,12 @@ async fn a_call_opens_a_topic_and_what_staff_writes_there_goes_to_the_customer()
 
     desk.sends(card_for(FORUM, Urgency::First)).await;
 
-    let topics = desk.sandbox.telegram_topics(FORUM).await;
+    let topics = desk.sandbox.telegram_topics(FORUM);
     assert_eq!(topics.len(), 1);
     assert_eq!(topics[0].1, "Анна <Примерова> · Telegram");
     let thread = topics[0].0;
     desk.sandbox
         .staff_writes(FORUM, Some(thread), "Здравствуйте, это Мария")
-        .await
         .unwrap();
 
     let inbound = desk.inbound().await;
@@ -79,7 +77,7 @@ async fn a_call_opens_a_topic_and_what_staff_writes_there_goes_to_the_customer()
     assert!(owner_of(&desk).await.is_some());
     let words = desk.outbound().await;
     desk.sends(words).await;
-    let lines = desk.sandbox.telegram_transcript(ANNA, None).await;
+    let lines = desk.sandbox.telegram_transcript(ANNA, None);
     assert_eq!(lines.last().unwrap().text, "Здравствуйте, это Мария");
 }
 
@@ -91,12 +89,9 @@ async fn the_second_card_and_what_the_customer_says_go_into_the_same_topic() {
     desk.sends(relay(FORUM, "Алло?")).await;
     desk.sends(card_for(FORUM, Urgency::Reminder)).await;
 
-    let topics = desk.sandbox.telegram_topics(FORUM).await;
+    let topics = desk.sandbox.telegram_topics(FORUM);
     assert_eq!(topics.len(), 1);
-    let lines = desk
-        .sandbox
-        .telegram_transcript(FORUM, Some(topics[0].0))
-        .await;
+    let lines = desk.sandbox.telegram_transcript(FORUM, Some(topics[0].0));
     assert!(
         lines.iter().any(|line| line.text == "👤 Анна\nАлло?"),
         "{lines:?}"
@@ -107,7 +102,7 @@ async fn the_second_card_and_what_the_customer_says_go_into_the_same_topic() {
 async fn a_closed_topic_is_opened_and_a_deleted_one_made_anew() {
     let desk = with_anna(FORUM).await;
     desk.sends(card_for(FORUM, Urgency::First)).await;
-    let first = desk.sandbox.telegram_topics(FORUM).await[0].0;
+    let first = desk.sandbox.telegram_topics(FORUM)[0].0;
     let change = |change: &str| TelegramAction::StaffTopic {
         chat: FORUM,
         change: change.into(),
@@ -115,15 +110,15 @@ async fn a_closed_topic_is_opened_and_a_deleted_one_made_anew() {
         name: None,
     };
 
-    desk.sandbox.telegram(change("close")).await.unwrap();
+    desk.sandbox.telegram(change("close")).unwrap();
     desk.sends(relay(FORUM, "раз")).await;
     desk.calls("reopenForumTopic", 1).await;
-    desk.sandbox.telegram(change("delete")).await.unwrap();
+    desk.sandbox.telegram(change("delete")).unwrap();
     desk.sends(relay(FORUM, "два")).await;
 
-    let topics = desk.sandbox.telegram_topics(FORUM).await;
+    let topics = desk.sandbox.telegram_topics(FORUM);
     let second = topics.iter().find(|(id, _)| *id != first).unwrap().0;
-    let lines = desk.sandbox.telegram_transcript(FORUM, Some(second)).await;
+    let lines = desk.sandbox.telegram_transcript(FORUM, Some(second));
     assert!(
         lines.iter().any(|line| line.text.ends_with("два")),
         "{lines:?}"
@@ -134,11 +129,10 @@ async fn a_closed_topic_is_opened_and_a_deleted_one_made_anew() {
 async fn commands_hand_over_and_notes_stay_inside() {
     let mut desk = with_anna(FORUM).await;
     desk.sends(card_for(FORUM, Urgency::First)).await;
-    let thread = desk.sandbox.telegram_topics(FORUM).await[0].0;
+    let thread = desk.sandbox.telegram_topics(FORUM)[0].0;
     let writes = async |text: &str| {
         desk.sandbox
             .staff_writes(FORUM, Some(thread), text)
-            .await
             .unwrap()
     };
 
@@ -157,7 +151,7 @@ async fn commands_hand_over_and_notes_stay_inside() {
     assert_eq!(owner_of(&desk).await, None);
     // The card, and an answer to each of the three commands that deserve one.
     desk.calls("sendMessage", 4).await;
-    assert_eq!(desk.sandbox.telegram_transcript(ANNA, None).await.len(), 1);
+    assert_eq!(desk.sandbox.telegram_transcript(ANNA, None).len(), 1);
 }
 
 #[tokio::test]
@@ -167,9 +161,8 @@ async fn talk_among_the_staff_reaches_nobody() {
 
     desk.sandbox
         .staff_writes(FORUM, None, "Кто сегодня до восьми?")
-        .await
         .unwrap();
-    desk.sandbox.telegram_writes(ANNA, "Алло").await.unwrap();
+    desk.sandbox.telegram_writes(ANNA, "Алло").unwrap();
 
     assert!(
         desk.inbound().await.what
@@ -184,7 +177,7 @@ async fn talk_among_the_staff_reaches_nobody() {
 async fn an_anonymous_administrator_is_staff_too() {
     let mut desk = with_anna(FORUM).await;
     desk.sends(card_for(FORUM, Urgency::First)).await;
-    let thread = desk.sandbox.telegram_topics(FORUM).await[0].0;
+    let thread = desk.sandbox.telegram_topics(FORUM)[0].0;
 
     let action = TelegramAction::StaffWrites {
         chat: FORUM,
@@ -194,7 +187,7 @@ async fn an_anonymous_administrator_is_staff_too() {
         from: None,
         anonymous: true,
     };
-    desk.sandbox.telegram(action).await.unwrap();
+    desk.sandbox.telegram(action).unwrap();
 
     assert!(matches!(desk.inbound().await.what, What::Staff { .. }));
 }
@@ -204,7 +197,7 @@ async fn without_topics_a_reply_to_the_card_goes_to_the_customer() {
     let mut desk = with_anna(GROUP).await;
     desk.sends(card_for(GROUP, Urgency::First)).await;
     desk.sends(relay(GROUP, "Алло?")).await;
-    let lines = desk.sandbox.telegram_transcript(GROUP, None).await;
+    let lines = desk.sandbox.telegram_transcript(GROUP, None);
     assert_eq!(
         lines[1].raw["reply_to_message"]["message_id"].to_string(),
         lines[0].id
@@ -219,7 +212,7 @@ async fn without_topics_a_reply_to_the_card_goes_to_the_customer() {
             from: None,
             anonymous: false,
         };
-        desk.sandbox.telegram(action).await.unwrap();
+        desk.sandbox.telegram(action).unwrap();
         assert!(matches!(
             desk.inbound().await.what,
             What::Staff { text: Some(_), .. }
@@ -234,11 +227,11 @@ async fn without_the_right_to_make_topics_the_card_still_arrives() {
         chat: FORUM,
         allowed: false,
     };
-    desk.sandbox.telegram(forbid).await.unwrap();
+    desk.sandbox.telegram(forbid).unwrap();
 
     desk.sends(card_for(FORUM, Urgency::First)).await;
 
-    let lines = desk.sandbox.telegram_transcript(FORUM, None).await;
+    let lines = desk.sandbox.telegram_transcript(FORUM, None);
     assert!(lines.last().unwrap().text.contains("Нужен человек"));
     assert!(
         desk.telegram
@@ -252,7 +245,7 @@ async fn without_the_right_to_make_topics_the_card_still_arrives() {
 #[tokio::test]
 async fn a_call_that_nobody_answered_also_goes_to_the_owner() {
     let mut desk = with_anna(FORUM).await;
-    desk.sandbox.telegram_writes(5, "/start").await.unwrap();
+    desk.sandbox.telegram_writes(5, "/start").unwrap();
     desk.inbound().await;
 
     desk.sends(card_for(FORUM, Urgency::Owner)).await;
@@ -268,7 +261,7 @@ async fn a_call_that_nobody_answered_also_goes_to_the_owner() {
         reply_to: Some(lines[1].id.parse().unwrap()),
         at: None,
     };
-    desk.sandbox.telegram(reply).await.unwrap();
+    desk.sandbox.telegram(reply).unwrap();
     let inbound = desk.inbound().await;
     assert_eq!(inbound.conversation, conversation("7000000001"));
     assert!(matches!(inbound.what, What::Staff { .. }));
@@ -285,11 +278,10 @@ async fn a_group_that_became_a_supergroup_keeps_its_conversations() {
             chat: GROUP,
             to: new,
         })
-        .await
         .unwrap();
     desk.sends(relay(GROUP, "Алло?")).await;
 
-    let lines = desk.sandbox.telegram_transcript(new, None).await;
+    let lines = desk.sandbox.telegram_transcript(new, None);
     let relayed = lines
         .iter()
         .find(|line| line.text.ends_with("Алло?"))
@@ -302,6 +294,6 @@ async fn a_group_that_became_a_supergroup_keeps_its_conversations() {
         from: None,
         anonymous: false,
     };
-    desk.sandbox.telegram(action).await.unwrap();
+    desk.sandbox.telegram(action).unwrap();
     assert!(matches!(desk.inbound().await.what, What::Staff { .. }));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -110,13 +110,7 @@ impl Desk {
             .await
             .unwrap();
         let intake = Intake::new(broker.clone(), store.clone(), Clock::system());
-        let telegram = Telegram::new(
-            vec![config.clone()],
-            "http://127.0.0.1:1",
-            TimeDelta::hours(1),
-            &intake,
-        )
-        .unwrap();
+        let telegram = Telegram::new(vec![config.clone()], "http://127.0.0.1:1", &intake).unwrap();
         Self {
             sandbox,
             telegram: Arc::new(telegram),

@@ -27,9 +27,10 @@ fn message(content: Value) -> Value {
         "chat": {"id": ANNA, "type": "private"},
         "date": NOW - 5,
     });
-    for (key, value) in content.as_object().unwrap() {
-        message[key] = value.clone();
-    }
+    let Value::Object(fields) = content else {
+        panic!("no content")
+    };
+    message.as_object_mut().unwrap().extend(fields);
     message
 }
 
