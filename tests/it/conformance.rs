@@ -3,4 +3,5 @@
 mod broker;
 mod broker_ground;
 mod kill;
+mod rabbit;
 mod sessions;

@@ -21,10 +21,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::code;
 use super::link::Link;
-use super::publisher::{ID, KEY, TRACE};
+use super::publisher::{ID, KEY, Publisher, TRACE};
 use super::topology::Topology;
-use crate::broker::{Delivery, Incoming, Topic};
+use crate::broker::{BrokerError, Delivery, Incoming, Topic};
 use crate::causes;
 use crate::trace::TraceParent;
 
@@ -40,7 +41,8 @@ const ACKS: usize = 256;
 pub(super) struct Subscriber {
     pub(super) topic: Topic,
     pub(super) prefetch: u16,
-    pub(super) topology: Arc<Topology>,
+    pub(super) partitions: u16,
+    pub(super) publisher: Arc<Publisher>,
     pub(super) link: Arc<Link>,
     pub(super) feed: mpsc::Sender<Incoming>,
     pub(super) stop: CancellationToken,
@@ -86,11 +88,10 @@ async fn hold(
     partition: u16,
     give_up: &mut mpsc::Receiver<()>,
     joined: &mpsc::UnboundedSender<u16>,
-) -> lapin::Result<()> {
+) -> Result<(), BrokerError> {
     let Subscriber { topic, .. } = subscriber;
+    subscriber.publisher.ensure(topic).await?;
     let channel = subscriber.link.channel().await?;
-    let topology = &subscriber.topology;
-    topology.declare(&channel, topic, partition).await?;
     channel
         .basic_qos(subscriber.prefetch, BasicQosOptions::default())
         .await?;
@@ -101,14 +102,23 @@ async fn hold(
             BasicConsumeOptions::default(),
             FieldTable::default(),
         )
-        .await?;
+        .await;
+    let consumer = match consumer {
+        Ok(consumer) => consumer,
+        Err(error) => {
+            if code(&error) == Some(404) {
+                subscriber.publisher.missing(topic).await;
+            }
+            return Err(error.into());
+        }
+    };
     joined.send(partition).ok();
     let mut hand = Hand::new(channel, partition);
     let lost = match hand.serve(subscriber, consumer, give_up).await {
         Ok(()) => Lost::Willingly,
         Err(error) => Lost::Broken(error),
     };
-    hand.empty(lost).await
+    Ok(hand.empty(lost).await?)
 }
 
 /// What is handed out of a partition while one channel lasts.
