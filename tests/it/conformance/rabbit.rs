@@ -131,7 +131,7 @@ async fn what_was_in_hand_when_the_connection_was_cut_comes_again() {
         held.push(next(&mut subscription).await);
     }
 
-    rabbit.ctl(&["close_all_connections", "a test"]);
+    rabbit.ctl(&["close_all_connections", "--global", "a test"]);
 
     let again = next_valid(&mut subscription).await;
     assert_eq!((again.id.as_str(), again.redelivered), ("k/0", true));
