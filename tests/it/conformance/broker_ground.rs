@@ -45,11 +45,6 @@ impl Ground {
     }
 
     pub(super) fn at(url: &str, queue_type: QueueType) -> Self {
-        tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
-            .with_test_writer()
-            .try_init()
-            .ok();
         let mut ground = Self::embedded();
         ground.config.broker = Secret::new(url);
         ground.config.queue_type = queue_type;

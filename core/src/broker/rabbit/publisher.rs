@@ -24,8 +24,8 @@ const CHANNELS: u16 = 4;
 const WINDOW: usize = 64;
 /// How long a publish waits for a connection …
 const CONNECTING: Duration = Duration::from_secs(2);
-/// … and then for its confirms. A connection that is slow is left alone, because others wait for
-/// theirs on it; one that is dead is found out by its heartbeat.
+/// … and then for its confirms. The connection is left alone then, because others wait for theirs on
+/// it; one that is dead is found out by its heartbeat.
 const PUBLISHING: Duration = Duration::from_secs(3);
 
 /// The longest text that a short string of AMQP holds.
@@ -92,9 +92,24 @@ impl Publisher {
             messages.iter().all(|message| made.contains(&message.topic))
         };
         let limit = if known { PUBLISHING } else { PATIENCE };
-        timeout(limit, self.publish_on(&wires, messages))
-            .await
-            .unwrap_or_else(|late| Err(BrokerError::Unavailable(late.into())))
+        match timeout(limit, self.publish_on(&wires, messages)).await {
+            Ok(result) => result,
+            Err(late) => {
+                self.replace(&wires).await;
+                Err(BrokerError::Unavailable(late.into()))
+            }
+        }
+    }
+
+    /// The next publish gets new channels. A replicated queue that had no leader yet when a channel
+    /// first published to it may never confirm to that channel.
+    async fn replace(&self, wires: &Arc<Wires>) {
+        let mut current = self.wires.lock().await;
+        if let Some(same) = &*current
+            && Arc::ptr_eq(same, wires)
+        {
+            *current = None;
+        }
     }
 
     async fn publish_on(&self, wires: &Wires, messages: &[Publish]) -> Result<(), BrokerError> {
