@@ -33,15 +33,26 @@ async fn publish(broker: &Arc<dyn Broker>, key: &str, n: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_in_mid_load_loses_nothing_and_keeps_order_in_quorum_queues() {
-    survives_restarts(QueueType::Quorum).await;
+    survives_restarts(QueueType::Quorum, Rabbit::restart).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_in_mid_load_loses_nothing_and_keeps_order_in_classic_queues() {
-    survives_restarts(QueueType::Classic).await;
+    survives_restarts(QueueType::Classic, Rabbit::restart).await;
 }
 
-async fn survives_restarts(queue_type: QueueType) {
+/// Quorum queues are left out: on a single node of RabbitMQ 3.10, one of them was seen to stay
+/// without a leader after its node was killed. They are meant for three nodes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_power_cut_in_mid_load_loses_nothing_and_keeps_order_in_classic_queues() {
+    let cut = |rabbit: &Rabbit| {
+        rabbit.stop();
+        rabbit.start();
+    };
+    survives_restarts(QueueType::Classic, cut).await;
+}
+
+async fn survives_restarts(queue_type: QueueType, restart: impl Fn(&Rabbit)) {
     const KEYS: usize = 8;
     let rabbit = Rabbit::private();
     let ground = Ground::at(&rabbit.vhost(), queue_type);
@@ -90,7 +101,7 @@ async fn survives_restarts(queue_type: QueueType) {
         })
         .await;
         println!("restart {round}");
-        rabbit.restart();
+        restart(&rabbit);
     }
     let mark = confirmed.load(Ordering::SeqCst) + 300;
     eventually("messages flow", || async {

@@ -106,3 +106,13 @@ fn as_ordinary_user(name: &str) -> Command {
     command.arg(binary(name));
     command
 }
+
+#[test]
+fn each_database_is_new_and_empty() {
+    let postgres = Postgres::shared();
+    let (one, two) = (postgres.database(), postgres.database());
+    assert_ne!(one, two);
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+    let mut command = Command::new(binary("psql"));
+    assert_eq!(run(command.args([&two, "-qtAc", tables])).trim(), "0");
+}

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::PATIENCE;
 use super::code;
 use super::link::Link;
 use super::publisher::{ID, KEY, Publisher, TRACE};
@@ -71,8 +72,8 @@ pub(super) async fn consume(
     joined: mpsc::UnboundedSender<u16>,
 ) {
     while !subscriber.stop.is_cancelled() && !subscriber.feed.is_closed() {
-        let held = hold(&subscriber, partition, &mut give_up, &joined).await;
-        if let Err(error) = held {
+        let held = hold(&subscriber, partition, &mut give_up, &joined);
+        if let Err(error) = held.await {
             debug!(partition, error = %causes(&error), "Lost a partition");
             tokio::select! {
                 () = subscriber.stop.cancelled() => {}
@@ -89,6 +90,21 @@ async fn hold(
     give_up: &mut mpsc::Receiver<()>,
     joined: &mpsc::UnboundedSender<u16>,
 ) -> Result<(), BrokerError> {
+    // A replicated queue without a leader answers nothing; ask again on a new channel then.
+    let (channel, consumer) = timeout(PATIENCE, join(subscriber, partition))
+        .await
+        .unwrap_or_else(|late| Err(BrokerError::Unavailable(late.into())))?;
+    joined.send(partition).ok();
+    let mut hand = Hand::new(channel, partition);
+    let lost = match hand.serve(subscriber, consumer, give_up).await {
+        Ok(()) => Lost::Willingly,
+        Err(error) => Lost::Broken(error),
+    };
+    Ok(hand.empty(lost).await?)
+}
+
+/// Joins the line of a partition's consumers.
+async fn join(subscriber: &Subscriber, partition: u16) -> Result<(Channel, Consumer), BrokerError> {
     let Subscriber { topic, .. } = subscriber;
     subscriber.publisher.ensure(topic).await?;
     let channel = subscriber.link.channel().await?;
@@ -103,22 +119,15 @@ async fn hold(
             FieldTable::default(),
         )
         .await;
-    let consumer = match consumer {
-        Ok(consumer) => consumer,
+    match consumer {
+        Ok(consumer) => Ok((channel, consumer)),
         Err(error) => {
             if code(&error) == Some(404) {
                 subscriber.publisher.missing(topic).await;
             }
-            return Err(error.into());
+            Err(error.into())
         }
-    };
-    joined.send(partition).ok();
-    let mut hand = Hand::new(channel, partition);
-    let lost = match hand.serve(subscriber, consumer, give_up).await {
-        Ok(()) => Lost::Willingly,
-        Err(error) => Lost::Broken(error),
-    };
-    Ok(hand.empty(lost).await?)
+    }
 }
 
 /// What is handed out of a partition while one channel lasts.
