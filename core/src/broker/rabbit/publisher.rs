@@ -207,7 +207,7 @@ impl Publisher {
                 BasicProperties::default(),
             )
             .await?;
-        taken(confirm.await?)?;
+        taken(&confirm.await?)?;
         Ok(channel.close(200, "done".into()).await?)
     }
 
@@ -287,7 +287,7 @@ impl Wires {
 
     async fn confirmed(&self, pending: Pending<'_>) -> Result<(), BrokerError> {
         let confirmation = pending.confirm.await?;
-        let result = taken(confirmation);
+        let result = taken(&confirmation);
         if result.is_err() {
             self.declared.lock().await.remove(pending.topic);
         }
@@ -295,7 +295,7 @@ impl Wires {
     }
 }
 
-fn taken(confirmation: Confirmation) -> Result<(), BrokerError> {
+fn taken(confirmation: &Confirmation) -> Result<(), BrokerError> {
     let why = match confirmation {
         Confirmation::Ack(None) => return Ok(()),
         Confirmation::Ack(Some(BasicReturnMessage { .. })) => NotTaken::Unroutable,
