@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 pub mod http;
+pub mod sender;
+pub mod telegram;
+pub mod webchat;
+pub mod whatsapp;
 
 use std::fmt;
 use std::time::Duration;
@@ -28,7 +32,8 @@ pub trait Channel: Send + Sync + fmt::Debug {
         vec![outbound]
     }
 
-    /// The buckets that a message must find a place in, and their rates.
+    /// The buckets that a message must find a place in, and their rates; the account's own comes last
+    /// (it is the one that rests while the account cannot send).
     fn limits(&self, outbound: &Outbound) -> Vec<(String, Rate)>;
 
     /// Makes one provider call. The claim is recorded; the clock is read here for messaging windows.

@@ -212,13 +212,18 @@ pub fn outbound_message(batch: &[Outbound]) -> Publish {
     }
 }
 
-/// A line for the journal as the queue takes it.
-pub fn journal_message(key: &str, id: String, item: &JournalItem, trace: TraceParent) -> Publish {
+/// Items for the journal as the queue takes them: one message, JSON array.
+pub fn journal_message(
+    key: &str,
+    id: String,
+    items: &[JournalItem],
+    trace: TraceParent,
+) -> Publish {
     Publish {
         topic: Topic::journal(),
         key: key.to_owned(),
         id,
-        body: json(item),
+        body: json(items),
         trace,
     }
 }
@@ -230,7 +235,7 @@ fn delivery_message(report: DeliveryReport) -> Publish {
     journal_message(
         &key,
         id.to_string(),
-        &JournalItem::Delivery(Box::new(report)),
+        &[JournalItem::Delivery(Box::new(report))],
         TraceParent::start(),
     )
 }

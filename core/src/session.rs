@@ -5,6 +5,7 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::broker::{Publish, Topic};
@@ -18,7 +19,7 @@ const TRANSCRIPT: usize = 30;
 const SEEN_AT_MOST: usize = 2_000;
 
 /// The session of a conversation.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Session {
     /// Native ids of handled inbound messages and when they were handled.
@@ -31,12 +32,17 @@ pub struct Session {
     pub turn: Option<Uuid>,
     /// The newest lines of the conversation, oldest first.
     pub transcript: Vec<Line>,
+    /// When the staff was called and nobody has answered since: what the customer and the bot say
+    /// is shown at the desk meanwhile.
+    pub called_staff: Option<DateTime<Utc>>,
+    /// A phone that the customer shared, as the channel gave it.
+    pub phone: Option<String>,
     /// The dialogue's own state, as JSON of its type.
     pub dialogue: Value,
 }
 
 /// A message that a turn decided to publish.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outgoing {
     /// The topic's name.
     pub topic: String,
@@ -44,10 +50,24 @@ pub struct Outgoing {
     pub key: String,
     /// The id of the message in the queue.
     pub id: String,
-    /// JSON.
-    pub body: Value,
+    /// JSON, as the queue takes it.
+    pub body: Box<RawValue>,
     /// The trace it belongs to.
     pub trace: TraceParent,
+}
+
+impl From<Publish> for Outgoing {
+    fn from(message: Publish) -> Self {
+        Self {
+            topic: message.topic.as_str().to_owned(),
+            key: message.key,
+            id: message.id,
+            // Made by our own serialiser, so it is JSON.
+            body: serde_json::from_slice(&message.body)
+                .unwrap_or_else(|_| RawValue::NULL.to_owned()),
+            trace: message.trace,
+        }
+    }
 }
 
 impl Outgoing {
@@ -57,7 +77,7 @@ impl Outgoing {
             topic: Topic::named(&self.topic),
             key: self.key.clone(),
             id: self.id.clone(),
-            body: Bytes::from(self.body.to_string()),
+            body: Bytes::from(self.body.get().to_owned()),
             trace: self.trace.clone(),
         }
     }
@@ -126,7 +146,7 @@ mod tests {
             topic: "journal".into(),
             key: "k".into(),
             id: id.into(),
-            body: Value::Null,
+            body: RawValue::NULL.to_owned(),
             trace: TraceParent::start(),
         }
     }

@@ -3,18 +3,26 @@
 //!
 //! One schema and one set of statements serve both databases. Times are stored to the millisecond.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod chat;
+mod db;
+mod desk;
+mod group;
+mod journal;
+mod ledger;
+mod open;
+mod ownership;
+mod people;
+mod queue_troubles;
+mod small;
+
+use std::fmt;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::event::{Event, Seen};
-use crate::message::{
-    Button, ConversationId, DeliveryReport, DeliveryStatus, Fence, ProviderError,
-};
+use crate::message::{Button, ConversationId, DeliveryStatus, Fence, ProviderError};
 use crate::trace::TraceParent;
 
 /// Why the store did not do it.
@@ -124,7 +132,7 @@ pub struct LedgerEntry {
     pub id: Uuid,
     /// To whom.
     pub conversation: ConversationId,
-    /// `claimed`, `sent`, `failed`, `doubt`, `fenced`, `answered`.
+    /// `claimed`, `sent`, `failed`, `doubt`, `fenced`, `answered`, `free` (given back).
     pub state: String,
     /// How often it was claimed.
     pub attempts: u32,
@@ -261,442 +269,51 @@ pub struct Draft {
 }
 
 /// The store. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Store {}
+#[derive(Clone)]
+pub struct Store {
+    db: db::Db,
+    group: group::Group,
+}
 
-#[expect(
-    unused_variables,
-    clippy::todo,
-    clippy::unused_async,
-    clippy::too_many_arguments,
-    reason = "signatures first"
-)]
-impl Store {
-    /// Opens (`sqlite:PATH`, `sqlite::memory:` or `postgres://…`) and migrates.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
-        todo!()
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.db {
+            db::Db::Sqlite { .. } => "Store(SQLite)",
+            db::Db::Postgres(_) => "Store(PostgreSQL)",
+        })
     }
+}
+
+impl Store {
+    /// Opens (`sqlite:PATH`, `sqlite::memory:` or `postgres://…`) and migrates. What the address of
+    /// a PostgreSQL database says about its schema (`?options=-c search_path=…`) holds.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let db = open::open(url).await?;
+        let group = group::Group::start(db.clone());
+        Ok(Self { db, group })
+    }
+
     /// Proves that it can read and write now.
     pub async fn check(&self) -> Result<(), StoreError> {
-        todo!()
+        let proof = Uuid::new_v4().to_string();
+        self.set_value(CHECK, &proof).await?;
+        self.value(CHECK).await?;
+        Ok(())
     }
-    /// Flushes and closes.
+
+    /// Finishes what was asked for, flushes and closes. Whoever asks later gets
+    /// [`StoreError::Unavailable`].
     pub async fn close(&self) {
-        todo!()
+        self.group.finish().await;
+        self.db.close().await;
     }
+}
 
-    // ownership
-    /// Who may speak now. A person's time that is over counts as the bot's.
-    pub async fn ownership(
-        &self,
-        conversation: &ConversationId,
-        now: DateTime<Utc>,
-    ) -> Result<Ownership, StoreError> {
-        todo!()
-    }
-    /// Changes who may speak, once per cause; a repeat changes nothing. Returns what holds afterwards.
-    pub async fn change_ownership(
-        &self,
-        conversation: &ConversationId,
-        change: &OwnershipChange,
-    ) -> Result<Ownership, StoreError> {
-        todo!()
-    }
+/// The small value that [`Store::check`] writes.
+const CHECK: &str = "check";
 
-    // send ledger
-    /// Claims outbound messages and compares their fences, in one atomic statement per message and
-    /// one durable transaction in all. Answers in the order of the requests.
-    pub async fn claim(
-        &self,
-        requests: &[ClaimRequest],
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        todo!()
-    }
-    /// Claims again what was in doubt, if its fence still allows; `false` if it does not or it was sent meanwhile.
-    pub async fn reclaim(
-        &self,
-        request: &ClaimRequest,
-        now: DateTime<Utc>,
-    ) -> Result<Claimed, StoreError> {
-        todo!()
-    }
-    /// Records how provider calls ended, in one transaction.
-    pub async fn record(
-        &self,
-        outcomes: &[(Uuid, SendOutcome)],
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Applies what providers report; a status never goes back. Returns the outbound ids where known.
-    pub async fn delivered(
-        &self,
-        reports: &[DeliveryReport],
-    ) -> Result<Vec<Option<(Uuid, ConversationId)>>, StoreError> {
-        todo!()
-    }
-    /// One row of the ledger.
-    pub async fn ledger(&self, id: Uuid) -> Result<Option<LedgerEntry>, StoreError> {
-        todo!()
-    }
-    /// The ledger of a conversation, oldest first.
-    pub async fn ledger_of(
-        &self,
-        conversation: &ConversationId,
-    ) -> Result<Vec<LedgerEntry>, StoreError> {
-        todo!()
-    }
-    /// How many rows are in each state, for metrics and tests.
-    pub async fn ledger_counts(&self) -> Result<BTreeMap<String, u64>, StoreError> {
-        todo!()
-    }
-
-    // people
-    /// The peer that names a conversation for ever: the first id ever seen of `ids` (in the order of
-    /// preference) on the account; the others become aliases of it.
-    pub async fn resolve_peer(
-        &self,
-        channel: &str,
-        account: &str,
-        ids: &[String],
-    ) -> Result<String, StoreError> {
-        todo!()
-    }
-    /// All native ids of a peer, itself included.
-    pub async fn aliases(
-        &self,
-        channel: &str,
-        account: &str,
-        peer: &str,
-    ) -> Result<Vec<String>, StoreError> {
-        todo!()
-    }
-    /// Notes what inbound messages told about persons; older news never replaces newer.
-    pub async fn note_seen(&self, seen: &[Seen]) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// What is known of the person in a conversation.
-    pub async fn known(&self, conversation: &ConversationId) -> Result<Known, StoreError> {
-        todo!()
-    }
-
-    // queue troubles
-    /// Counts an attempt at a message that came a second time, durably; returns how many there were.
-    pub async fn count_attempt(&self, topic: &str, message_id: &str) -> Result<u32, StoreError> {
-        todo!()
-    }
-    /// Forgets the attempts at messages that succeeded.
-    pub async fn forget_attempts(
-        &self,
-        topic: &str,
-        message_ids: &[String],
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Sets messages aside. One that is there already stays as it is.
-    pub async fn bury(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// The newest dead letters.
-    pub async fn dead(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
-        todo!()
-    }
-    /// How many there are.
-    pub async fn dead_count(&self) -> Result<u64, StoreError> {
-        todo!()
-    }
-    /// One dead letter.
-    pub async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, StoreError> {
-        todo!()
-    }
-    /// Throws one away; whether it was there.
-    pub async fn drop_dead(&self, id: Uuid) -> Result<bool, StoreError> {
-        todo!()
-    }
-    /// Marks one to be published again by the running program; whether it was there.
-    pub async fn retry_dead(&self, id: Uuid) -> Result<bool, StoreError> {
-        todo!()
-    }
-    /// Those marked, to publish and then [`Store::drop_dead`].
-    pub async fn dead_to_retry(&self) -> Result<Vec<DeadLetter>, StoreError> {
-        todo!()
-    }
-    /// Puts messages at the tail of a parked lane (and parks it), due no earlier than `due` (an
-    /// already parked lane keeps the later of both). A message that is there already stays once.
-    pub async fn park(
-        &self,
-        topic: &str,
-        lane: &str,
-        messages: &[Parked],
-        due: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// The parked lanes of a topic and when each is due.
-    pub async fn parked_lanes(
-        &self,
-        topic: &str,
-    ) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
-        todo!()
-    }
-    /// A lane's messages in order, at most `limit`.
-    pub async fn parked(
-        &self,
-        topic: &str,
-        lane: &str,
-        limit: u32,
-    ) -> Result<Vec<Parked>, StoreError> {
-        todo!()
-    }
-    /// Forgets finished messages of a lane; `true` when none are left (the lane is no longer parked).
-    pub async fn unpark(
-        &self,
-        topic: &str,
-        lane: &str,
-        message_ids: &[String],
-    ) -> Result<bool, StoreError> {
-        todo!()
-    }
-    /// Makes a parked lane wait until then.
-    pub async fn postpone(
-        &self,
-        topic: &str,
-        lane: &str,
-        due: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-
-    // web chat
-    /// Appends an event once per id and gives it the next `seq`; a repeat gets the seq of the first.
-    /// `published`: true for our own messages, which do not go to the queue.
-    pub async fn chat_append(
-        &self,
-        conversation: &ConversationId,
-        entry: &ChatEntry,
-        published: bool,
-    ) -> Result<Appended, StoreError> {
-        todo!()
-    }
-    /// Notes that an event is in the queue.
-    pub async fn chat_published(
-        &self,
-        conversation: &ConversationId,
-        id: &str,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Events with a larger `seq`, oldest first, at most `limit`.
-    pub async fn chat_after(
-        &self,
-        conversation: &ConversationId,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<ChatEntry>, StoreError> {
-        todo!()
-    }
-    /// The newest events, oldest first.
-    pub async fn chat_last(
-        &self,
-        conversation: &ConversationId,
-        count: u32,
-    ) -> Result<Vec<ChatEntry>, StoreError> {
-        todo!()
-    }
-    /// The highest `seq` of each of these conversations: the slow check for lost hints.
-    pub async fn chat_heads(
-        &self,
-        conversations: &[ConversationId],
-    ) -> Result<BTreeMap<ConversationId, i64>, StoreError> {
-        todo!()
-    }
-    /// Keeps a visitor's token (hashed by the caller).
-    pub async fn put_visitor(
-        &self,
-        token_hash: &str,
-        conversation: &ConversationId,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Whose token it is.
-    pub async fn visitor(&self, token_hash: &str) -> Result<Option<ConversationId>, StoreError> {
-        todo!()
-    }
-    /// Notes how far the visitor has read.
-    pub async fn chat_read(
-        &self,
-        conversation: &ConversationId,
-        seq: i64,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-
-    // staff desk
-    /// Where the staff sees a conversation.
-    pub async fn staff_thread(
-        &self,
-        conversation: &ConversationId,
-    ) -> Result<Option<StaffThread>, StoreError> {
-        todo!()
-    }
-    /// Sets it.
-    pub async fn put_staff_thread(
-        &self,
-        conversation: &ConversationId,
-        thread: &StaffThread,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Forgets it (the topic was deleted).
-    pub async fn forget_staff_thread(
-        &self,
-        conversation: &ConversationId,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Whose topic or card it is.
-    pub async fn conversation_of_thread(
-        &self,
-        desk: &ConversationId,
-        thread: i64,
-    ) -> Result<Option<ConversationId>, StoreError> {
-        todo!()
-    }
-    /// Remembers that a message in the staff chat belongs to a conversation, so that a reply to it finds the way.
-    pub async fn put_staff_message(
-        &self,
-        desk: &ConversationId,
-        message: i64,
-        conversation: &ConversationId,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Whose message it is.
-    pub async fn conversation_of_staff_message(
-        &self,
-        desk: &ConversationId,
-        message: i64,
-    ) -> Result<Option<ConversationId>, StoreError> {
-        todo!()
-    }
-    /// The staff group became a supergroup: everything moves to the new id.
-    pub async fn move_desk(
-        &self,
-        from: &ConversationId,
-        to: &ConversationId,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// The id that a staff group has now, if it moved.
-    pub async fn desk_moved_to(
-        &self,
-        from: &ConversationId,
-    ) -> Result<Option<ConversationId>, StoreError> {
-        todo!()
-    }
-    /// Opens a call for a person, once per id; while one is open for the conversation it stays the only one.
-    pub async fn open_escalation(&self, escalation: &Escalation) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// A person answered: closes the open call of a conversation; whether there was one.
-    pub async fn close_escalation(
-        &self,
-        conversation: &ConversationId,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        todo!()
-    }
-    /// Open calls whose next stage is due (not claimed: publishing the same stage twice has the same ids).
-    pub async fn due_escalations(
-        &self,
-        now: DateTime<Utc>,
-        limit: u32,
-    ) -> Result<Vec<Escalation>, StoreError> {
-        todo!()
-    }
-    /// Moves a call to a stage, once its messages are published.
-    pub async fn advance_escalation(
-        &self,
-        id: Uuid,
-        stage: u8,
-        due: Option<DateTime<Utc>>,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Keeps a reply that was fenced, for a person.
-    pub async fn put_draft(&self, draft: &Draft) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Drafts of a conversation, oldest first.
-    pub async fn drafts(&self, conversation: &ConversationId) -> Result<Vec<Draft>, StoreError> {
-        todo!()
-    }
-
-    // small things
-    /// Takes or prolongs a named lease; whether it is ours.
-    pub async fn lease(
-        &self,
-        name: &str,
-        holder: &str,
-        ttl: Duration,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        todo!()
-    }
-    /// Gives a lease up.
-    pub async fn release(&self, name: &str, holder: &str) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// A small value, e.g. a Telegram offset.
-    pub async fn value(&self, name: &str) -> Result<Option<String>, StoreError> {
-        todo!()
-    }
-    /// Sets it.
-    pub async fn set_value(&self, name: &str, value: &str) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Keeps what buttons carry where a channel has room for a short id only.
-    pub async fn put_buttons(
-        &self,
-        conversation: &ConversationId,
-        payloads: &[(String, String)],
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// What a button of this conversation carries.
-    pub async fn button(
-        &self,
-        conversation: &ConversationId,
-        short: &str,
-    ) -> Result<Option<String>, StoreError> {
-        todo!()
-    }
-
-    // journal
-    /// Appends events; one that is there already stays as it is.
-    pub async fn append_events(&self, events: &[Event]) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Events after a position, oldest first, with their positions: for the live feed and exports.
-    pub async fn events_after(
-        &self,
-        position: i64,
-        limit: u32,
-    ) -> Result<Vec<(i64, Event)>, StoreError> {
-        todo!()
-    }
-    /// The newest position.
-    pub async fn last_event_position(&self) -> Result<i64, StoreError> {
-        todo!()
-    }
-    /// Events of a conversation, oldest first.
-    pub async fn events_of(
-        &self,
-        conversation: &ConversationId,
-        limit: u32,
-    ) -> Result<Vec<Event>, StoreError> {
-        todo!()
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        open::classified(error)
     }
 }

@@ -5,3 +5,6 @@ mod broker_ground;
 mod kill;
 mod rabbit;
 mod sessions;
+mod store;
+mod store_ground;
+mod store_races;

@@ -1,1 +1,18 @@
-//! Placeholder.
+//! What is done with a message: understanding, decision, answer, staff, journal.
+
+pub mod answer;
+pub mod business;
+pub mod content;
+pub mod desk;
+pub mod dialogue;
+pub mod eval;
+pub mod journal;
+pub mod knowledge;
+pub mod remind_staff;
+pub mod texts;
+pub mod understand;
+pub mod words;
+
+mod source_text;
+#[cfg(test)]
+mod testing;

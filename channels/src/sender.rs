@@ -1,0 +1,441 @@
+//! Sends what the workers decided, the same way on every channel.
+//!
+//! Per message, in this order: a place in the shared limits, the claim in the send ledger (which
+//! compares the fence in the same statement), one provider call, the record of how it ended. Only the
+//! claim stands between a person's takeover and the provider, so it comes last.
+//!
+//! What is *ambiguous* (a crash or a lost answer inside the provider call) waits for news of the
+//! provider and is then tried once more if it is a reply; a reminder never is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tracing::{debug, error, info, warn};
+use zapis_core::broker::Broker;
+use zapis_core::event::{Event, JournalItem, Kind, Seen};
+use zapis_core::intake::{journal_message, outbound_message};
+use zapis_core::lanes::{Failure, Message, Worker};
+use zapis_core::message::{Content, Fence, Outbound, Profile, ProviderError};
+use zapis_core::sessions::Sessions;
+use zapis_core::store::{ClaimRequest, Claimed, Draft, SendOutcome, Store};
+use zapis_core::{Clock, causes, ids};
+
+use crate::{Channel, SendError, Sent};
+
+/// A wait for a limit up to this long happens in place; a longer one lets the lane wait elsewhere.
+const WAIT_IN_PLACE: Duration = Duration::from_secs(2);
+
+/// How long a stopped account rests before it is tried again.
+const STOPPED: Duration = Duration::from_secs(60);
+
+/// A message that could not be sent for so long is set aside.
+const GIVE_UP: TimeDelta = TimeDelta::hours(24);
+
+/// "typing…" is worth sending for so long.
+const TYPING: TimeDelta = TimeDelta::seconds(6);
+
+/// How often an ambiguous reply is claimed in all.
+const CLAIMS: u32 = 2;
+
+/// Tells the staff that a message did not reach its customer.
+pub trait Alarm: Send + Sync + std::fmt::Debug {
+    /// The message to the staff desk, or nothing where there is no desk. Its id must derive from the
+    /// outbound's.
+    fn undelivered(
+        &self,
+        outbound: &Outbound,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> Option<Outbound>;
+}
+
+/// The sender of one channel.
+#[derive(Debug)]
+pub struct Sender {
+    channel: Arc<dyn Channel>,
+    store: Store,
+    sessions: Arc<dyn Sessions>,
+    broker: Arc<dyn Broker>,
+    alarm: Arc<dyn Alarm>,
+    clock: Clock,
+}
+
+/// Whether to go on with the next part.
+enum Step {
+    Next,
+    Stop,
+}
+
+impl Sender {
+    /// Joins a channel with the engines.
+    pub fn new(
+        channel: Arc<dyn Channel>,
+        store: Store,
+        sessions: Arc<dyn Sessions>,
+        broker: Arc<dyn Broker>,
+        alarm: Arc<dyn Alarm>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            channel,
+            store,
+            sessions,
+            broker,
+            alarm,
+            clock,
+        }
+    }
+
+    async fn deliver(&self, outbound: Outbound) -> Result<(), Failure> {
+        if let Content::Typing { .. } = outbound.content {
+            if self.clock.now() - outbound.at < TYPING
+                && let Err(error) = self.channel.send(&outbound).await
+            {
+                debug!(error = %causes(&error), "Could not show that the bot is typing");
+            }
+            return Ok(());
+        }
+        for part in self.channel.split(outbound) {
+            if matches!(self.deliver_part(&part).await?, Step::Stop) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn deliver_part(&self, part: &Outbound) -> Result<Step, Failure> {
+        self.find_place(part).await?;
+        let request = ClaimRequest {
+            id: part.id,
+            conversation: part.conversation.clone(),
+            turn: part.turn,
+            answers: part.answers.clone(),
+            fence: part.fence.clone(),
+        };
+        let now = self.clock.now();
+        let claimed = self.store.claim(std::slice::from_ref(&request), now).await;
+        match claimed.map_err(Failure::systemic)?.pop() {
+            Some(Claimed::Go) => self.call(part).await,
+            Some(Claimed::InDoubt { since, attempts }) => {
+                self.resolve_doubt(part, &request, since, attempts).await
+            }
+            Some(Claimed::Fenced) => self.fenced(part).await,
+            Some(Claimed::Answered) => {
+                info!(outbound = %part.id, "Dropped a reply: its question was answered before");
+                Ok(Step::Next)
+            }
+            Some(Claimed::Done) | None => self.repeat_record(part).await,
+        }
+    }
+
+    /// Waits for a place in every bucket.
+    async fn find_place(&self, part: &Outbound) -> Result<(), Failure> {
+        for (bucket, rate) in self.channel.limits(part) {
+            loop {
+                let wait = self
+                    .sessions
+                    .reserve(&bucket, rate)
+                    .await
+                    .map_err(Failure::systemic)?;
+                if wait.is_zero() {
+                    break;
+                }
+                if wait > WAIT_IN_PLACE {
+                    return Err(Failure::Wait { after: wait });
+                }
+                tokio::time::sleep(wait).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn call(&self, part: &Outbound) -> Result<Step, Failure> {
+        let started = tokio::time::Instant::now();
+        let result = self.channel.send(part).await;
+        let took = started.elapsed();
+        metrics::histogram!("zapis_send_seconds", "channel" => self.channel.name())
+            .record(took.as_secs_f64());
+        match result {
+            Ok(Sent { provider_id }) => {
+                self.record(
+                    part,
+                    SendOutcome::Sent {
+                        provider_id: provider_id.clone(),
+                    },
+                )
+                .await?;
+                self.count("sent");
+                let mut event = self.event(part, "sent");
+                event.provider_id = provider_id;
+                event.latency_ms = i64::try_from(took.as_millis()).ok();
+                self.journal(part, event).await?;
+                Ok(Step::Next)
+            }
+            Err(refusal) => self.refused(part, refusal).await,
+        }
+    }
+
+    async fn refused(&self, part: &Outbound, refusal: SendError) -> Result<Step, Failure> {
+        let text = causes(&refusal).to_string();
+        match refusal {
+            SendError::TooFast { after, bucket } => {
+                self.record(part, SendOutcome::NotSent).await?;
+                self.count("too_fast");
+                self.sessions
+                    .block(&bucket, after)
+                    .await
+                    .map_err(Failure::systemic)?;
+                Err(Failure::Wait { after })
+            }
+            SendError::Stopped(refusal) => {
+                self.record(part, SendOutcome::NotSent).await?;
+                self.count("stopped");
+                error!(
+                    account = part.conversation.account(),
+                    channel = self.channel.name(),
+                    code = refusal.code,
+                    reason = refusal.text,
+                    "The account cannot send; an operator must act"
+                );
+                // The last bucket is the account's own: nobody tries it again for a while.
+                if let Some((bucket, _)) = self.channel.limits(part).pop() {
+                    self.sessions
+                        .block(&bucket, STOPPED)
+                        .await
+                        .map_err(Failure::systemic)?;
+                }
+                Err(Failure::Wait { after: STOPPED })
+            }
+            SendError::NotSent(_) => {
+                self.record(part, SendOutcome::NotSent).await?;
+                self.count("not_sent");
+                let age = self.clock.now() - part.at;
+                if age > GIVE_UP {
+                    return Err(Failure::Never {
+                        reason: format!("could not be sent for 24 h: {text}"),
+                    });
+                }
+                let after = age.to_std().unwrap_or_default() / 2;
+                let after = after.clamp(Duration::from_secs(1), Duration::from_secs(60));
+                warn!(
+                    error = text,
+                    pause_ms = after.as_millis(),
+                    "The messenger did not take a message; will try again"
+                );
+                Err(Failure::Wait { after })
+            }
+            SendError::Unknown(_) => {
+                self.record(part, SendOutcome::InDoubt).await?;
+                self.count("unknown");
+                warn!(error = text, outbound = %part.id, "The messenger's answer was lost");
+                Err(Failure::Wait {
+                    after: self.channel.doubt().max(Duration::from_millis(100)),
+                })
+            }
+            SendError::Unreachable(refusal) => {
+                let seen = JournalItem::Seen(Box::new(Seen {
+                    conversation: part.conversation.clone(),
+                    at: self.clock.now(),
+                    wrote: false,
+                    profile: Profile::default(),
+                    reachable: Some(false),
+                    advertising: None,
+                }));
+                self.publish_item(part, ids::of(part.id, "unreachable", 0).to_string(), seen)
+                    .await?;
+                self.failed(part, refusal, "unreachable").await
+            }
+            SendError::Refused(refusal) => self.failed(part, refusal, "refused").await,
+            SendError::WindowClosed => {
+                let refusal = ProviderError {
+                    code: "window_closed".into(),
+                    text,
+                };
+                self.failed(part, refusal, "window_closed").await
+            }
+        }
+    }
+
+    /// It will never be sent: the ledger, the journal and the staff learn so.
+    async fn failed(
+        &self,
+        part: &Outbound,
+        refusal: ProviderError,
+        outcome: &'static str,
+    ) -> Result<Step, Failure> {
+        self.count(outcome);
+        warn!(outbound = %part.id, code = refusal.code, reason = refusal.text, outcome, "A message was not sent");
+        // The alarm first: after the record nobody would come back for it.
+        if let Some(alarm) = self
+            .alarm
+            .undelivered(part, &refusal.text, self.clock.now())
+        {
+            self.broker
+                .publish(vec![outbound_message(&[alarm])])
+                .await
+                .map_err(Failure::systemic)?;
+        }
+        let mut event = self.event(part, "failed");
+        event.error_code = Some(refusal.code.clone());
+        event.reason = Some(refusal.text.clone());
+        self.record(part, SendOutcome::Failed(refusal)).await?;
+        self.journal(part, event).await?;
+        Ok(Step::Stop)
+    }
+
+    async fn fenced(&self, part: &Outbound) -> Result<Step, Failure> {
+        self.count("fenced");
+        info!(outbound = %part.id, "Held a message back: the conversation changed hands");
+        if let (Fence::Reply { .. }, Content::Message { text, .. }) = (&part.fence, &part.content) {
+            let draft = Draft {
+                id: part.id,
+                conversation: part.conversation.clone(),
+                text: text.clone(),
+                reason: "the conversation changed hands before it was sent".into(),
+                at: self.clock.now(),
+            };
+            self.store
+                .put_draft(&draft)
+                .await
+                .map_err(Failure::systemic)?;
+        }
+        let mut event = self.event(part, "fenced");
+        event.action = Some("draft".into());
+        self.journal(part, event).await?;
+        Ok(Step::Next)
+    }
+
+    /// Nobody knows whether the provider has it.
+    async fn resolve_doubt(
+        &self,
+        part: &Outbound,
+        request: &ClaimRequest,
+        since: DateTime<Utc>,
+        attempts: u32,
+    ) -> Result<Step, Failure> {
+        let now = self.clock.now();
+        let patience = TimeDelta::from_std(self.channel.doubt()).unwrap_or(TimeDelta::MAX);
+        if let Ok(left) = (since + patience - now).to_std()
+            && !left.is_zero()
+        {
+            return Err(Failure::Wait { after: left });
+        }
+        let may_repeat = !matches!(part.fence, Fence::Reminder { .. }) && part.purpose.is_none();
+        if attempts >= CLAIMS || !may_repeat {
+            let refusal = ProviderError {
+                code: "ambiguous".into(),
+                text: "the messenger's answer was lost; it may or may not have arrived".into(),
+            };
+            return self.failed(part, refusal, "ambiguous").await;
+        }
+        match self
+            .store
+            .reclaim(request, now)
+            .await
+            .map_err(Failure::systemic)?
+        {
+            Claimed::Go => {
+                self.count("repeated_in_doubt");
+                warn!(outbound = %part.id, "Sends a message again whose fate is unknown");
+                self.call(part).await
+            }
+            Claimed::Fenced => self.fenced(part).await,
+            Claimed::InDoubt { .. } => Err(Failure::Wait {
+                after: Duration::from_secs(1),
+            }),
+            Claimed::Done | Claimed::Answered => self.repeat_record(part).await,
+        }
+    }
+
+    /// It was finished before. The journal may not know, if we died right after the record.
+    async fn repeat_record(&self, part: &Outbound) -> Result<Step, Failure> {
+        let entry = self
+            .store
+            .ledger(part.id)
+            .await
+            .map_err(Failure::systemic)?;
+        if let Some(entry) = entry.filter(|entry| entry.state == "sent") {
+            let mut event = self.event(part, "sent");
+            event.timestamp = entry.claimed_at;
+            event.provider_id = entry.provider_id;
+            self.journal(part, event).await?;
+        }
+        Ok(Step::Next)
+    }
+
+    async fn record(&self, part: &Outbound, outcome: SendOutcome) -> Result<(), Failure> {
+        let outcomes = [(part.id, outcome)];
+        self.store
+            .record(&outcomes, self.clock.now())
+            .await
+            .map_err(Failure::systemic)
+    }
+
+    fn event(&self, part: &Outbound, outcome: &str) -> Event {
+        let id = ids::of(part.id, outcome, 0);
+        let mut event = Event::new(id, Kind::Outbound, self.clock.now()).about(&part.conversation);
+        event.outbound_id = Some(part.id);
+        event.turn_id = part.turn;
+        event.inbound_ids = (!part.answers.is_empty()).then(|| part.answers.clone());
+        event.outcome = Some(outcome.to_owned());
+        event.trace_id = Some(part.trace.trace_id().to_owned());
+        match &part.content {
+            Content::Message { text, staff, .. } => {
+                event.owner = Some(if staff.is_some() { "staff" } else { "bot" }.into());
+                event.staff_id.clone_from(staff);
+                event.bot_response = Some(text.clone());
+            }
+            Content::Card(card) => event.reason = Some(card.reason.clone()),
+            Content::Relay { .. } | Content::Typing { .. } => {}
+        }
+        event
+    }
+
+    async fn journal(&self, part: &Outbound, event: Event) -> Result<(), Failure> {
+        // A relay only shows the staff what the journal has already.
+        if matches!(part.content, Content::Relay { .. }) {
+            return Ok(());
+        }
+        let id = event.event_id.to_string();
+        self.publish_item(part, id, JournalItem::Event(Box::new(event)))
+            .await
+    }
+
+    async fn publish_item(
+        &self,
+        part: &Outbound,
+        id: String,
+        item: JournalItem,
+    ) -> Result<(), Failure> {
+        let message = journal_message(part.conversation.as_str(), id, &[item], part.trace.child());
+        self.broker
+            .publish(vec![message])
+            .await
+            .map_err(Failure::systemic)
+    }
+
+    fn count(&self, outcome: &'static str) {
+        metrics::counter!("zapis_sends_total", "channel" => self.channel.name(), "outcome" => outcome)
+            .increment(1);
+    }
+}
+
+impl Worker for Sender {
+    type Task = Vec<Outbound>;
+
+    fn name(&self) -> &'static str {
+        "send"
+    }
+
+    fn read(&self, message: &Message) -> Result<Self::Task, String> {
+        serde_json::from_slice(&message.body).map_err(|error| format!("unreadable: {error}"))
+    }
+
+    async fn handle(&self, _lane: &str, tasks: &[Arc<Self::Task>]) -> Result<(), Failure> {
+        for outbound in tasks.iter().flat_map(|batch| batch.iter()) {
+            self.deliver(outbound.clone()).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,360 @@
+//! What an update leads to: messages for the queue, changes of ownership, and small answers that
+//! may be made once the update is safe.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tracing::{debug, error, warn};
+use zapis_core::intake::{Arrival, IntakeError};
+use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, What};
+use zapis_core::store::{NewOwner, OwnershipChange, StoreError};
+use zapis_core::trace::TraceParent;
+use zapis_core::{causes, ids};
+
+use super::account::Account;
+use super::address::Address;
+use super::keyboard;
+use super::translate::{Item, News, translate};
+use super::words;
+
+/// The topic of dead letters that never became a message.
+const DEAD: &str = "webhook.telegram";
+
+/// What updates lead to.
+#[derive(Default)]
+struct Taken {
+    arrivals: Vec<Arrival>,
+    effects: Vec<Effect>,
+}
+
+/// Done after acceptance, off the way of the update, at most once.
+enum Effect {
+    /// Stops the spinner on a pressed button.
+    Answer { query: String },
+    /// Tells the staff something, as a reply to what they wrote.
+    Say {
+        chat: i64,
+        reply_to: Option<i64>,
+        text: &'static str,
+    },
+    /// The staff is done with a topic.
+    CloseTopic { chat: i64, topic: i64 },
+}
+
+/// Whose conversation a message of the staff is about, and where it stands.
+struct Post {
+    about: ConversationId,
+    who: String,
+    item: Item,
+    raw: Box<RawValue>,
+}
+
+impl Post {
+    fn new(about: ConversationId, mut item: Item, raw: Box<RawValue>) -> Self {
+        // The profile is that of the person of the firm, not of the customer.
+        let profile = std::mem::take(&mut item.profile);
+        let who = profile.name.or(profile.username);
+        Self {
+            about,
+            who: who.unwrap_or_else(|| words::STAFF.to_owned()),
+            item,
+            raw,
+        }
+    }
+}
+
+impl Account {
+    /// Takes updates, all or none. After `Ok` Telegram may forget them.
+    pub(super) async fn accept(self: &Arc<Self>, updates: &[&str]) -> Result<(), IntakeError> {
+        let mut taken = Taken::default();
+        for update in updates {
+            self.take(update, &mut taken).await?;
+        }
+        self.intake.accept(taken.arrivals).await?;
+        for effect in taken.effects {
+            let account = Arc::clone(self);
+            tokio::spawn(async move { account.perform(effect).await });
+        }
+        Ok(())
+    }
+
+    /// Keeps a body that is authentic and no text.
+    pub(super) async fn accept_unreadable(&self, body: Bytes) -> Result<(), IntakeError> {
+        let reason = "not UTF-8".to_owned();
+        let topic = DEAD.to_owned();
+        self.intake
+            .accept(vec![Arrival::Dead {
+                topic,
+                body,
+                reason,
+            }])
+            .await
+    }
+
+    async fn take(&self, update: &str, taken: &mut Taken) -> Result<(), StoreError> {
+        let dead = |reason: String| Arrival::Dead {
+            topic: DEAD.to_owned(),
+            body: Bytes::copy_from_slice(update.as_bytes()),
+            reason,
+        };
+        let translated = match translate(update, self.intake.clock().now()) {
+            Ok(translated) => translated,
+            Err(reason) => {
+                taken.arrivals.push(dead(reason));
+                return Ok(());
+            }
+        };
+        if let Some(query) = translated.query {
+            taken.effects.push(Effect::Answer { query });
+        }
+        let raw = translated.raw;
+        match translated.news {
+            News::Dead(reason) => taken.arrivals.push(dead(reason)),
+            News::Ignored(why) => {
+                metrics::counter!("zapis_ignored_total", "channel" => super::NAME, "why" => why)
+                    .increment(1);
+            }
+            News::Moved { from, to } => self.moved(from, to).await?,
+            News::Membership { chat, status } => self.membership(chat, &status).await?,
+            News::Group(item) => {
+                if self.is_staff_chat(item.address.chat).await?
+                    && let Some(about) = self.about(&item).await?
+                {
+                    self.staff(Post::new(about, *item, raw), taken);
+                }
+            }
+            News::Private(item) => {
+                if self.config.owner_chat == Some(item.address.chat)
+                    && let Some(about) = self.about(&item).await?
+                {
+                    self.staff(Post::new(about, *item, raw), taken);
+                } else {
+                    let arrival = self.private(*item, raw).await?;
+                    taken.arrivals.push(arrival.unwrap_or_else(dead));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A customer's doing, or that of the owner of a business account.
+    async fn private(
+        &self,
+        mut item: Item,
+        raw: Box<RawValue>,
+    ) -> Result<Result<Arrival, String>, StoreError> {
+        let Some(conversation) = item.address.conversation(&self.config.account) else {
+            return Ok(Err("an unusable business connection".to_owned()));
+        };
+        if let What::Press { payload, .. } = &mut item.what
+            && keyboard::is_short(payload)
+        {
+            match self.intake.store().button(&conversation, payload).await? {
+                Some(long) => *payload = long,
+                None => {
+                    item.what = What::Unreadable {
+                        kind: "forgotten_button".to_owned(),
+                    };
+                }
+            }
+        }
+        let to = match &item.what {
+            What::Blocked => Some(NewOwner::Same),
+            What::Staff { who, .. } if item.by_owner => Some(self.staff_owner(who.clone())),
+            _ => None,
+        };
+        Ok(Ok(self.inbound(
+            conversation,
+            &item,
+            item.what.clone(),
+            to,
+            raw,
+        )))
+    }
+
+    fn inbound(
+        &self,
+        conversation: ConversationId,
+        item: &Item,
+        what: What,
+        to: Option<NewOwner>,
+        raw: Box<RawValue>,
+    ) -> Arrival {
+        let ownership = to.map(|to| OwnershipChange {
+            cause: item.id.clone(),
+            at: item.at,
+            to,
+        });
+        let inbound = Inbound {
+            id: item.id.clone(),
+            conversation,
+            at: item.at,
+            received_at: self.intake.clock().now(),
+            profile: item.profile.clone(),
+            what,
+            raw: Some(raw),
+            trace: TraceParent::start(),
+        };
+        Arrival::Inbound {
+            inbound: Box::new(inbound),
+            ownership,
+        }
+    }
+
+    fn staff_owner(&self, who: String) -> NewOwner {
+        NewOwner::Staff {
+            who,
+            until: self.intake.clock().now() + self.takeover,
+        }
+    }
+
+    /// Whose conversation a message in a staff chat is about: that of its topic, or of the message
+    /// that it replies to. Anything else is talk among the staff.
+    async fn about(&self, item: &Item) -> Result<Option<ConversationId>, StoreError> {
+        let Some(desk) = Address::chat(item.address.chat).conversation(&self.config.account) else {
+            return Ok(None);
+        };
+        let store = self.intake.store();
+        if let Some(topic) = item.topic
+            && let Some(about) = store.conversation_of_thread(&desk, topic).await?
+        {
+            return Ok(Some(about));
+        }
+        let Some(reply_to) = item.reply_to else {
+            return Ok(None);
+        };
+        match store.conversation_of_staff_message(&desk, reply_to).await? {
+            Some(about) => Ok(Some(about)),
+            None => store.conversation_of_thread(&desk, reply_to).await,
+        }
+    }
+
+    /// A person of the firm wrote in a conversation's topic or under its card.
+    fn staff(&self, post: Post, taken: &mut Taken) {
+        let Post {
+            about,
+            who,
+            item,
+            raw,
+        } = post;
+        let (chat, topic) = (item.address.chat, item.topic);
+        let mut say = |text| {
+            taken.effects.push(Effect::Say {
+                chat,
+                reply_to: item.message,
+                text,
+            });
+        };
+        let handback = What::Handback { who: who.clone() };
+        let silence = |text, delivered| What::Staff {
+            who: who.clone(),
+            text,
+            delivered,
+        };
+        let owner = self.staff_owner(who.clone());
+        match &item.what {
+            What::Text { text } if text.trim_start().starts_with("//") => {}
+            What::Text { text } => {
+                let words = self.relayed(&about, &who, &item, text);
+                let what = silence(Some(text.clone()), false);
+                let takeover = self.inbound(about, &item, what, Some(owner), raw);
+                taken.arrivals.extend([takeover, words]);
+            }
+            What::Command { name, .. } => match name.as_str() {
+                "note" => {}
+                "take" => {
+                    say(words::TAKEN);
+                    let what = silence(None, true);
+                    let arrival = self.inbound(about, &item, what, Some(owner), raw);
+                    taken.arrivals.push(arrival);
+                }
+                "bot" | "close" => {
+                    say(words::GIVEN_BACK);
+                    if let ("close", Some(topic)) = (name.as_str(), topic) {
+                        taken.effects.push(Effect::CloseTopic { chat, topic });
+                    }
+                    let arrival = self.inbound(about, &item, handback, Some(NewOwner::Bot), raw);
+                    taken.arrivals.push(arrival);
+                }
+                _ => say(words::UNKNOWN_COMMAND),
+            },
+            What::Media { .. }
+            | What::Contact { .. }
+            | What::Location { .. }
+            | What::Unreadable { .. } => {
+                say(words::NO_FILES);
+            }
+            _ => {}
+        }
+    }
+
+    /// The words of the staff, on their way to the customer.
+    fn relayed(&self, about: &ConversationId, who: &str, item: &Item, text: &str) -> Arrival {
+        Arrival::Outbound(Box::new(Outbound {
+            id: ids::derive(&["staff", &self.config.account, &item.id]),
+            conversation: about.clone(),
+            turn: None,
+            answers: Vec::new(),
+            fence: Fence::Staff,
+            content: Content::Message {
+                text: text.to_owned(),
+                buttons: Vec::new(),
+                staff: Some(who.to_owned()),
+            },
+            language: "ru".to_owned(),
+            purpose: None,
+            customer_wrote_at: None,
+            at: self.intake.clock().now(),
+            trace: TraceParent::start(),
+        }))
+    }
+
+    async fn membership(&self, chat: i64, status: &str) -> Result<(), StoreError> {
+        if matches!(status, "left" | "kicked") && self.is_staff_chat(chat).await? {
+            error!(
+                account = self.config.account,
+                status,
+                "The bot was removed from the staff chat: add it again, or calls for a person go nowhere"
+            );
+        }
+        Ok(())
+    }
+
+    async fn perform(&self, effect: Effect) {
+        let result = match &effect {
+            Effect::Answer { query } => {
+                let parameters = json!({ "callback_query_id": query });
+                self.api.tell("answerCallbackQuery", &parameters).await
+            }
+            Effect::Say {
+                chat,
+                reply_to,
+                text,
+            } => {
+                // A reply stays in the topic of what it replies to.
+                let parameters = json!({
+                    "chat_id": chat,
+                    "text": text,
+                    "reply_parameters": { "message_id": reply_to, "allow_sending_without_reply": true },
+                });
+                self.api.tell("sendMessage", &parameters).await
+            }
+            Effect::CloseTopic { chat, topic } => {
+                let parameters = json!({ "chat_id": chat, "message_thread_id": topic });
+                self.api.tell("closeForumTopic", &parameters).await
+            }
+        };
+        match result {
+            Ok(()) => {}
+            // The press is old or was answered already.
+            Err(error) if error.refusal().is_some_and(|refusal| refusal.says("query")) => {
+                debug!(error = %causes(&error), "A press was answered too late");
+            }
+            Err(error) => {
+                warn!(account = self.config.account, error = %causes(&error), "Telegram did not take a small answer");
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Calls of the Graph API: one number, one HTTP client.
+
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+
+use super::config::{Flavour, WhatsAppConfig};
+use super::errors::Refusal;
+use super::json::{id, text};
+use crate::SendError;
+use crate::http::{client, send_error};
+
+/// How long a call may take before its outcome counts as unknown.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// More than this of an answer is not read.
+const LONGEST_ANSWER: usize = 256 * 1024;
+
+/// The way to one number.
+#[derive(Debug)]
+pub(super) struct Graph {
+    http: Client,
+}
+
+/// How a call failed.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// The provider said no.
+    Refused(Refusal),
+    /// No usable answer.
+    Lost(SendError),
+}
+
+impl Graph {
+    /// Prepares the client with the number's proxy.
+    pub(super) fn new(config: &WhatsAppConfig) -> Result<Self, reqwest::Error> {
+        let http = client(&config.proxy, PATIENCE)?;
+        Ok(Self { http })
+    }
+
+    /// Posts to `/messages`; returns the provider's id of the message, where it gives one.
+    pub(super) async fn post(
+        &self,
+        config: &WhatsAppConfig,
+        body: &Value,
+    ) -> Result<Value, CallError> {
+        let url = format!("{}/messages", config.number_url());
+        self.call(config, self.http.post(url).json(body)).await
+    }
+
+    /// Asks how the number is, in words for an operator.
+    pub(super) async fn health(&self, config: &WhatsAppConfig) -> Result<String, CallError> {
+        let url = config.number_url();
+        match config.flavour {
+            Flavour::Cloud => {
+                let fields = "display_phone_number,verified_name,quality_rating,throughput,status";
+                let request = self.http.get(url).query(&[("fields", fields)]);
+                let answer = self.call(config, request).await?;
+                let word = |path| text(&answer, path).unwrap_or_else(|| "?".to_owned());
+                Ok(format!(
+                    "{} ({}), quality {}, throughput {}, status {}",
+                    word("/display_phone_number"),
+                    word("/verified_name"),
+                    word("/quality_rating"),
+                    word("/throughput/level"),
+                    word("/status"),
+                ))
+            }
+            Flavour::Dialog360 => {
+                let request = self.http.get(format!("{url}/message_templates"));
+                let answer = self
+                    .call(config, request.query(&[("limit", "100")]))
+                    .await?;
+                let templates = answer.get("waba_templates").or_else(|| answer.get("data"));
+                let count = templates.and_then(Value::as_array).map_or(0, Vec::len);
+                Ok(format!("360dialog answers, {count} templates"))
+            }
+        }
+    }
+
+    async fn call(
+        &self,
+        config: &WhatsAppConfig,
+        request: RequestBuilder,
+    ) -> Result<Value, CallError> {
+        let token = config.access_token.expose();
+        let request = match config.flavour {
+            Flavour::Cloud => request.bearer_auth(token),
+            Flavour::Dialog360 => request.header("D360-API-KEY", token),
+        };
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| CallError::Lost(send_error(error)))?;
+        let status = answer.status().as_u16();
+        let retry_after = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let body = read(answer).await;
+        let json: Option<Value> = body
+            .as_ref()
+            .ok()
+            .and_then(|body| serde_json::from_slice(body).ok());
+        let said = json.as_ref().unwrap_or(&Value::Null);
+        if let Some(refusal) = Refusal::of(status, said, retry_after) {
+            return Err(CallError::Refused(refusal));
+        }
+        match (body, json) {
+            (_, Some(json)) => Ok(json),
+            // Taken, as it seems; a status with our id will prove it.
+            (Ok(_), None) => Err(CallError::Lost(SendError::Unknown(
+                "the answer is no JSON".into(),
+            ))),
+            (Err(error), None) => Err(CallError::Lost(SendError::Unknown(Box::new(
+                error.without_url(),
+            )))),
+        }
+    }
+}
+
+/// The provider's id of a message that it took.
+pub(super) fn message_id(answer: &Value) -> Option<String> {
+    id(answer, "/messages/0/id")
+}
+
+async fn read(mut answer: Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST_ANSWER {
+            break;
+        }
+    }
+    Ok(body)
+}

@@ -1,0 +1,65 @@
+# Everything the bot says by itself. Answers about prices, hours and rules come from
+# business.toml and the folder knowledge.
+
+greeting =
+    Hello! This is the { $salon } beauty salon. I can tell you about prices, opening hours, the address and our services. What would you like to know?
+hello = Hello!
+capabilities =
+    I am the salon's assistant. I can tell you about services and prices, our team, opening hours and how to find us. If you need a person, I will call the administrator.
+welcome = You are welcome! Write any time you have a question.
+goodbye = Goodbye! We will be glad to see you.
+
+calling-person = Of course, I am passing you on to the administrator.
+check-with-manager = I do not have an exact answer, so I will check with the administrator.
+complaint-heard = I am very sorry about this. I am passing your message to the administrator so that a person can look into it.
+refund-heard = I understand. The administrator decides about refunds; I am passing your message on.
+medical-question =
+    I cannot give advice about health: this needs a specialist. I will pass your question to the administrator. If you feel unwell, please see a doctor at once or call 112.
+booking-wish = Thank you! I will pass your booking wishes to the administrator.
+reschedule-wish = I will tell the administrator that you would like to move your appointment.
+cancel-wish = I will tell the administrator that you would like to cancel your appointment.
+giving-up = I am afraid I still do not understand. To save your time I am passing you on to the administrator.
+late-answer = Sorry for the late reply: your message reached us with a delay. I am passing it to the administrator.
+noted = All right. Write any time you have a question.
+person-decides = The administrator will help with this; I am passing your request on.
+
+promise-now = They will answer you here shortly.
+promise-later = The administrator is not in at the moment and will answer you { $moment }.
+promise-sometime = The administrator will answer you as soon as they are in.
+moment-today = today after { $time }
+moment-tomorrow = tomorrow after { $time }
+moment-day = on { $day } after { $time }
+added-to-request = I have added this to your question; the administrator will see it all.
+
+unclear = Sorry, I did not quite understand. Please put it a little differently or choose what you would like to know:
+which-one = Which of these would you like to know?
+opted-out = All right, we will not send you advertising. We still answer your questions here.
+refusal = I cannot help with that, but I will gladly tell you about the salon's services.
+offtopic = I am afraid I do not know about that: I answer questions about the salon. Would you like the prices, opening hours or the address?
+smalltalk = Thank you for asking, all is well here! How can I help?
+
+please-write-voice = I cannot listen to voice messages yet. Please write it as text and I will answer.
+please-write-media = Thank you! The administrator will see the attachment. If you have a question, please write it in words.
+contact-received = Thank you, we have the contact.
+
+open-today = Today we are open { $hours }.
+closed-today = We are closed today.
+
+# Reasons for the administrator; the customer does not see them.
+reason-person = asks for a person
+reason-not-known = the answer is not in the knowledge base
+reason-complaint = the customer is unhappy
+reason-refund = wants money back
+reason-medical = a question about health
+reason-booking = wants to book
+reason-reschedule = wants to move a visit
+reason-cancel = wants to cancel a visit
+reason-not-understood = the bot did not understand twice in a row
+reason-papers = papers or personal data
+reason-late = the message came late
+
+button-person = Call the administrator
+button-prices = Services and prices
+button-hours = Opening hours
+button-address = How to find us
+button-booking = Book a visit

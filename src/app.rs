@@ -1,0 +1,189 @@
+//! Puts the parts together: engines, gateway, workers.
+
+mod dead;
+mod demo;
+mod engines;
+mod parts;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use clap::ValueEnum;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use zapis_core::config::Secret;
+use zapis_core::{Clock, causes};
+
+pub use demo::{demo, sandbox};
+pub use engines::{Engines, open_queue, open_sessions, open_store};
+pub use parts::channels;
+
+use crate::cli::WorkerName;
+use crate::client;
+use crate::config::Loaded;
+use crate::control::{Control, Wake};
+use crate::gateway::{self, Vitals};
+use crate::lifecycle::Stop;
+use crate::telemetry;
+
+/// How long requests in hand may take after the stop.
+const REQUESTS_END: Duration = Duration::from_secs(5);
+
+/// What this process does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roles {
+    /// Whether it takes messages from channels.
+    pub gateway: bool,
+    /// Which workers it runs.
+    pub workers: BTreeSet<WorkerName>,
+}
+
+impl Roles {
+    /// Everything: `zapis run`.
+    pub fn all() -> Self {
+        Self {
+            gateway: true,
+            ..Self::workers(Vec::new())
+        }
+    }
+
+    /// `zapis gateway`
+    pub fn gateway() -> Self {
+        Self {
+            gateway: true,
+            workers: BTreeSet::new(),
+        }
+    }
+
+    /// `zapis worker …`; all of them when none is named.
+    pub fn workers(names: Vec<WorkerName>) -> Self {
+        let workers = if names.is_empty() {
+            WorkerName::value_variants().iter().copied().collect()
+        } else {
+            names.into_iter().collect()
+        };
+        Self {
+            gateway: false,
+            workers,
+        }
+    }
+}
+
+/// Runs these roles until told to stop and everything in hand is finished.
+pub async fn run(loaded: Loaded, roles: Roles, stop: Stop) -> anyhow::Result<()> {
+    let listen = loaded.config.server.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listening on {listen} (server.listen)"))?;
+    run_on(listener, loaded, roles, stop).await
+}
+
+async fn run_on(
+    listener: TcpListener,
+    loaded: Loaded,
+    roles: Roles,
+    stop: Stop,
+) -> anyhow::Result<()> {
+    let metrics = telemetry::start_metrics()?;
+    let config = &loaded.config;
+    let engines = Engines::open(&config.engines, &Clock::system()).await?;
+    let channels = channels(config, &engines)?;
+    let soft = stop.soft();
+    let mut tasks = JoinSet::new();
+    parts::start_workers(
+        &mut tasks,
+        &roles,
+        config,
+        &loaded.folder,
+        &channels,
+        &engines,
+        &soft,
+    )?;
+    let vitals = Vitals {
+        broker: Arc::clone(&engines.broker),
+        sessions: Arc::clone(&engines.sessions),
+        store: engines.store.clone(),
+        metrics,
+    };
+    let measured = gateway::measure(vitals.clone(), parts::topics(&channels), soft.clone());
+    tasks.spawn(async move {
+        measured.await;
+        Ok(())
+    });
+    // Every process tells its health; the doors and the live journal are the gateway's.
+    let doors = if roles.gateway { channels } else { Vec::new() };
+    let token = if roles.gateway {
+        config.observability.journal_token.clone()
+    } else {
+        Secret::default()
+    };
+    let router = client::settle(gateway::router(&doors, vitals, token), &config.server);
+    info!(listen = %listener.local_addr()?, ?roles, "Started");
+    tasks.spawn(serve(listener, router, soft.clone()));
+    for channel in doors {
+        let soft = soft.clone();
+        tasks.spawn(async move {
+            channel.listen(soft).await;
+            Ok(())
+        });
+    }
+
+    let (wakes, woken) = mpsc::channel(1);
+    tasks.spawn(dead::retry_when_woken(engines.clone(), woken, soft.clone()));
+    match Control::open(&config.engines.data_dir).await {
+        Ok(Some(control)) => {
+            tasks.spawn(serve_control(control, wakes, stop.clone()));
+        }
+        Ok(None) => info!("Another process of this installation answers the control socket"),
+        Err(error) => {
+            warn!(error = %causes(&error), "No control socket: commands cannot wake this process");
+        }
+    }
+
+    let mut outcome = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.context("a part of the program broke").flatten();
+        if ended.is_err() && outcome.is_ok() {
+            outcome = ended;
+            stop.begin();
+        }
+    }
+    engines.close().await;
+    info!("Stopped");
+    outcome
+}
+
+/// Serves until told to stop, then lets the requests in hand finish; streams that never end are cut.
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let served =
+        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let cut = async {
+        stop.cancelled().await;
+        tokio::time::sleep(REQUESTS_END).await;
+    };
+    tokio::select! {
+        served = served => served.context("serving HTTP"),
+        () = cut => Ok(()),
+    }
+}
+
+async fn serve_control(
+    control: Control,
+    wakes: mpsc::Sender<Wake>,
+    stop: Stop,
+) -> anyhow::Result<()> {
+    control.serve(wakes, stop.soft()).await;
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Publishes dead letters again that an operator marked.
+
+use anyhow::Context;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use zapis_core::broker::{Publish, Topic};
+use zapis_core::trace::TraceParent;
+
+use super::Engines;
+use crate::control::Wake;
+
+/// At the start and whenever a command says so, until told to stop.
+pub(super) async fn retry_when_woken(
+    engines: Engines,
+    mut woken: mpsc::Receiver<Wake>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    loop {
+        match retry_marked(&engines).await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "Published dead letters again"),
+            Err(error) => warn!(
+                error = format!("{error:#}"),
+                "Could not publish dead letters again; they stay marked"
+            ),
+        }
+        tokio::select! {
+            wake = woken.recv() => match wake {
+                Some(Wake::Dead) => {}
+                None => {
+                    stop.cancelled().await;
+                    return Ok(());
+                }
+            },
+            () = stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// Publishes, then drops: a crash between the two repeats a message, and repeats are recognised.
+async fn retry_marked(engines: &Engines) -> anyhow::Result<usize> {
+    let letters = engines
+        .store
+        .dead_to_retry()
+        .await
+        .context("reading what to retry")?;
+    let count = letters.len();
+    for letter in letters {
+        let message = Publish {
+            topic: Topic::named(&letter.topic),
+            key: letter.key,
+            id: letter.message_id.clone(),
+            body: Bytes::from(letter.body),
+            trace: TraceParent::start(),
+        };
+        // Five attempts are counted against it: it starts anew.
+        engines
+            .store
+            .forget_attempts(&letter.topic, &[letter.message_id])
+            .await
+            .context("forgetting its attempts")?;
+        engines
+            .broker
+            .publish(vec![message])
+            .await
+            .context("publishing")?;
+        engines
+            .store
+            .drop_dead(letter.id)
+            .await
+            .context("dropping the letter")?;
+    }
+    Ok(count)
+}

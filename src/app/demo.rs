@@ -1,0 +1,193 @@
+//! `zapis demo` and `zapis sandbox`: the providers emulated on this machine.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tracing::warn;
+use uuid::Uuid;
+use zapis_channels::telegram::TelegramConfig;
+use zapis_channels::webchat::WebChatConfig;
+use zapis_channels::whatsapp::WhatsAppConfig;
+use zapis_core::config::Secret;
+use zapis_sandbox::{Page, Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber};
+
+use super::{Roles, run_on};
+use crate::config::Loaded;
+use crate::lifecycle::Stop;
+use crate::output;
+
+/// Nobody outside this machine sees these: the emulators want credentials as the real ones do.
+const TOKEN: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1";
+const ACCESS_TOKEN: &str = "sandbox-access-token";
+const APP_SECRET: &str = "sandbox-app-secret";
+const VERIFY_TOKEN: &str = "sandbox-verify-token";
+const PHONE_NUMBER_ID: &str = "105500000000001";
+const STAFF_CHAT: i64 = -1_001_234_567_890;
+
+/// The content that comes with the program, for a demo away from its source.
+const CONTENT: [(&str, &str); 9] = [
+    ("business.toml", include_str!("../../config/business.toml")),
+    ("intents.yaml", include_str!("../../config/intents.yaml")),
+    ("texts/ru.ftl", include_str!("../../config/texts/ru.ftl")),
+    ("texts/en.ftl", include_str!("../../config/texts/en.ftl")),
+    (
+        "knowledge/faq-en.md",
+        include_str!("../../config/knowledge/faq-en.md"),
+    ),
+    (
+        "knowledge/oplata.md",
+        include_str!("../../config/knowledge/oplata.md"),
+    ),
+    (
+        "knowledge/podgotovka.csv",
+        include_str!("../../config/knowledge/podgotovka.csv"),
+    ),
+    (
+        "knowledge/uslugi.md",
+        include_str!("../../config/knowledge/uslugi.md"),
+    ),
+    (
+        "knowledge/vizit.md",
+        include_str!("../../config/knowledge/vizit.md"),
+    ),
+];
+
+/// Runs everything on this machine, with emulated messengers and a page to try them on. The firm is
+/// the one beside the configuration file, or the one that comes with the program.
+pub async fn demo(mut loaded: Loaded, listen: SocketAddr, stop: Stop) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("making a folder for the demo's data")?;
+    if !loaded.folder.join("business.toml").exists() {
+        unpack(folder.path())?;
+        loaded.folder = folder.path().to_owned();
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .context("listening on this machine")?;
+    let zapis_url = format!("http://{}", listener.local_addr()?);
+    let journal_token = Uuid::new_v4().simple().to_string();
+    let page = Page {
+        journal_url: format!("{zapis_url}/console/journal?token={journal_token}"),
+        zapis_url: zapis_url.clone(),
+        webchat_account: "site".into(),
+    };
+    let sandbox = emulators(listen, Some(page)).await?;
+    configure(
+        &mut loaded,
+        &sandbox,
+        &zapis_url,
+        &journal_token,
+        folder.path(),
+    );
+
+    output::line(sandbox.url());
+    output::line(
+        "Open this page: a salon on Telegram, on WhatsApp and on its site, with its staff and its journal.",
+    );
+    output::line("Everything runs on this machine and is forgotten when you stop it with Ctrl+C.");
+    let result = run_on(listener, loaded, Roles::all(), stop).await;
+    sandbox.stop().await;
+    result
+}
+
+/// Runs the emulated messengers alone, and says how to point a configuration at them.
+pub async fn sandbox(listen: SocketAddr, stop: Stop) -> anyhow::Result<()> {
+    let sandbox = emulators(listen, None).await?;
+    output::line(sandbox.url());
+    output::line(format!(
+        "Telegram:  api_url = \"{}\", token = \"{TOKEN}\", staff_chat = {STAFF_CHAT}",
+        sandbox.telegram_api_url()
+    ));
+    output::line(format!(
+        "WhatsApp:  api_url = \"{}\", phone_number_id = \"{PHONE_NUMBER_ID}\", access_token = \"{ACCESS_TOKEN}\", \
+         app_secret = \"{APP_SECRET}\", verify_token = \"{VERIFY_TOKEN}\"",
+        sandbox.whatsapp_api_url()
+    ));
+    output::line(format!(
+        "LLM:       base_url = \"{}\"",
+        sandbox.llm_base_url()
+    ));
+    output::line(format!("Control:   {}/sandbox", sandbox.url()));
+    stop.soft().cancelled().await;
+    sandbox.stop().await;
+    Ok(())
+}
+
+async fn emulators(listen: SocketAddr, page: Option<Page>) -> anyhow::Result<Sandbox> {
+    let webhook_url = page
+        .as_ref()
+        .map(|page| format!("{}/webhooks/whatsapp/main", page.zapis_url));
+    zapis_sandbox::start(SandboxConfig {
+        listen,
+        telegram: vec![TelegramBot {
+            token: TOKEN.into(),
+            username: "salon_demo_bot".into(),
+        }],
+        whatsapp: vec![WhatsAppNumber {
+            phone_number_id: PHONE_NUMBER_ID.into(),
+            waba_id: "200000000000001".into(),
+            display_phone_number: "78125550100".into(),
+            access_token: ACCESS_TOKEN.into(),
+            app_secret: APP_SECRET.into(),
+            verify_token: VERIFY_TOKEN.into(),
+            webhook_url,
+            ..WhatsAppNumber::default()
+        }],
+        staff_chats: vec![StaffChat {
+            chat_id: STAFF_CHAT,
+            is_forum: true,
+            title: "Администраторы".into(),
+        }],
+        page,
+        ..SandboxConfig::default()
+    })
+    .await
+    .with_context(|| format!("listening on {listen} (--listen)"))
+}
+
+/// Everything embedded, every channel at its emulator.
+fn configure(loaded: &mut Loaded, sandbox: &Sandbox, url: &str, journal_token: &str, data: &Path) {
+    let config = &mut loaded.config;
+    config.server.public_url = url.to_owned();
+    config.engines.broker = Secret::new("embedded");
+    config.engines.sessions = Secret::new("embedded");
+    config.engines.store = Secret::new(format!("sqlite:{}", data.join("zapis.db").display()));
+    config.engines.data_dir = data.to_owned();
+    config.observability.journal_token = Secret::new(journal_token);
+    config.channels.telegram = vec![TelegramConfig {
+        account: "main".into(),
+        token: Secret::new(TOKEN),
+        api_url: sandbox.telegram_api_url(),
+        staff_chat: Some(STAFF_CHAT),
+        ..TelegramConfig::default()
+    }];
+    config.channels.whatsapp = vec![WhatsAppConfig {
+        account: "main".into(),
+        phone_number_id: PHONE_NUMBER_ID.into(),
+        access_token: Secret::new(ACCESS_TOKEN),
+        app_secret: Secret::new(APP_SECRET),
+        verify_token: Secret::new(VERIFY_TOKEN),
+        api_url: sandbox.whatsapp_api_url(),
+        ..WhatsAppConfig::default()
+    }];
+    config.channels.webchat = vec![WebChatConfig {
+        account: "site".into(),
+        allowed_origins: vec![sandbox.url()],
+        ..WebChatConfig::default()
+    }];
+}
+
+fn unpack(folder: &Path) -> anyhow::Result<()> {
+    for (name, text) in CONTENT {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).context("unpacking the demo's content")?;
+        }
+        std::fs::write(&path, text).context("unpacking the demo's content")?;
+    }
+    warn!(
+        "No content beside the configuration file: showing the salon that comes with the program"
+    );
+    Ok(())
+}

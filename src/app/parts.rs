@@ -1,0 +1,226 @@
+//! What the program is made of: channels and workers, joined with the engines.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use zapis_channels::Channel;
+use zapis_channels::sender::{Alarm, Sender};
+use zapis_channels::telegram::Telegram;
+use zapis_channels::webchat::WebChat;
+use zapis_channels::whatsapp::WhatsApp;
+use zapis_core::broker::Topic;
+use zapis_core::ids;
+use zapis_core::intake::Intake;
+use zapis_core::lanes::{self, Limits};
+use zapis_core::message::{Content, ConversationId, Outbound};
+use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
+use zapis_workers::content::Content as FirmContent;
+use zapis_workers::desk::Desks;
+use zapis_workers::dialogue::Receptionist;
+use zapis_workers::journal::{JournalWorker, undelivered_card};
+use zapis_workers::remind_staff::RemindStaff;
+
+use super::{Engines, Roles};
+use crate::cli::WorkerName;
+use crate::config::Config;
+
+/// The doors. A new one is one more line here.
+pub fn channels(config: &Config, engines: &Engines) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
+    let intake = Intake::new(
+        Arc::clone(&engines.broker),
+        engines.store.clone(),
+        engines.clock.clone(),
+    );
+    let doors = &config.channels;
+    let takeover = minutes(config.staff.takeover_minutes);
+    let telegram = Telegram::new(
+        doors.telegram.clone(),
+        &config.server.public_url,
+        takeover,
+        &intake,
+    );
+    let whatsapp = WhatsApp::new(doors.whatsapp.clone(), takeover, intake.clone());
+    Ok(vec![
+        Arc::new(telegram.context("setting Telegram up")?),
+        Arc::new(whatsapp.context("setting WhatsApp up")?),
+        Arc::new(WebChat::new(&doors.webchat, intake)),
+    ])
+}
+
+/// The topics of an installation.
+pub(super) fn topics(channels: &[Arc<dyn Channel>]) -> Vec<Topic> {
+    let outbound = channels
+        .iter()
+        .map(|channel| Topic::outbound(channel.name()));
+    [Topic::inbound(), Topic::journal()]
+        .into_iter()
+        .chain(outbound)
+        .collect()
+}
+
+/// Starts the workers of these roles.
+pub(super) fn start_workers(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    roles: &Roles,
+    config: &Config,
+    content_dir: &Path,
+    channels: &[Arc<dyn Channel>],
+    engines: &Engines,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let desks = desks(config);
+    let has = |name| roles.workers.contains(&name);
+    if has(WorkerName::Answer) {
+        let answer = answer(config, content_dir, &desks, engines)?;
+        tasks.spawn(consume(
+            Arc::new(answer),
+            Topic::inbound(),
+            engines.clone(),
+            stop.clone(),
+        ));
+    }
+    if has(WorkerName::Send) {
+        let alarm: Arc<dyn Alarm> = Arc::new(StaffAlarm(desks.clone()));
+        for channel in channels {
+            let topic = Topic::outbound(channel.name());
+            let sender = Sender::new(
+                Arc::clone(channel),
+                engines.store.clone(),
+                Arc::clone(&engines.sessions),
+                Arc::clone(&engines.broker),
+                Arc::clone(&alarm),
+                engines.clock.clone(),
+            );
+            tasks.spawn(consume(
+                Arc::new(sender),
+                topic,
+                engines.clone(),
+                stop.clone(),
+            ));
+        }
+    }
+    if has(WorkerName::Remind) {
+        let remind = RemindStaff {
+            store: engines.store.clone(),
+            broker: Arc::clone(&engines.broker),
+            desks: desks.clone(),
+            owner_after: minutes(
+                config
+                    .staff
+                    .owner_after_minutes
+                    .saturating_sub(config.staff.remind_after_minutes),
+            ),
+            clock: engines.clock.clone(),
+        };
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            remind.run(stop).await;
+            Ok(())
+        });
+    }
+    if has(WorkerName::Journal) {
+        let journal = JournalWorker {
+            store: engines.store.clone(),
+            broker: Arc::clone(&engines.broker),
+            desks,
+            clock: engines.clock.clone(),
+        };
+        let stop = stop.clone();
+        tasks.spawn(async move { journal.run(stop).await.context("writing the journal") });
+    }
+    Ok(())
+}
+
+async fn consume<W: lanes::Worker>(
+    worker: Arc<W>,
+    topic: Topic,
+    engines: Engines,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let name = topic.as_str().to_owned();
+    let Engines {
+        broker,
+        store,
+        clock,
+        ..
+    } = engines;
+    lanes::run(worker, topic, broker, store, clock, Limits::default(), stop)
+        .await
+        .with_context(|| format!("consuming {name}"))
+}
+
+fn answer(
+    config: &Config,
+    content_dir: &Path,
+    desks: &Desks,
+    engines: &Engines,
+) -> anyhow::Result<Answer> {
+    let content = FirmContent::load(content_dir).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("the content cannot be used:\n{}", lines.join("\n"))
+    })?;
+    let dialogue = &config.dialogue;
+    Ok(Answer {
+        mind: Arc::new(Receptionist {
+            content: Arc::new(content),
+        }),
+        sessions: Arc::clone(&engines.sessions),
+        store: engines.store.clone(),
+        broker: Arc::clone(&engines.broker),
+        desks: desks.clone(),
+        rules: TurnRules {
+            coalesce: Duration::from_millis(dialogue.coalesce_ms.into()),
+            coalesce_max: Duration::from_millis(dialogue.coalesce_max_ms.into()),
+            stale_after: minutes(dialogue.stale_after_minutes),
+            remind_after: minutes(config.staff.remind_after_minutes),
+            typing: true,
+        },
+        clock: engines.clock.clone(),
+        published: PublishedTurns::default(),
+    })
+}
+
+/// The staff groups of the enabled bots.
+fn desks(config: &Config) -> Desks {
+    let bots = config.channels.telegram.iter().filter(|bot| bot.enabled);
+    Desks::new(bots.filter_map(|bot| {
+        let chat = bot.staff_chat?.to_string();
+        ConversationId::new("telegram", &bot.account, &chat).ok()
+    }))
+}
+
+fn minutes(count: u32) -> TimeDelta {
+    TimeDelta::minutes(count.into())
+}
+
+/// Tells the desk of a conversation that a message did not reach its customer.
+#[derive(Debug)]
+struct StaffAlarm(Desks);
+
+impl Alarm for StaffAlarm {
+    fn undelivered(
+        &self,
+        outbound: &Outbound,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> Option<Outbound> {
+        // Trouble with the desk itself is not told to the desk.
+        if !matches!(outbound.content, Content::Message { .. }) {
+            return None;
+        }
+        let card = undelivered_card(&outbound.conversation, "", reason);
+        let id = ids::of(outbound.id, "undelivered", 0);
+        self.0.message(
+            &outbound.conversation,
+            id,
+            card,
+            now,
+            outbound.trace.child(),
+        )
+    }
+}

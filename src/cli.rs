@@ -1,0 +1,307 @@
+//! The command line: what can be asked of the program, with examples.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use uuid::Uuid;
+use zapis_core::message::ConversationId;
+
+/// A messenger bot gateway for salons, clinics and small service firms.
+#[derive(Debug, Parser)]
+#[command(
+    name = "zapis",
+    version,
+    after_help = "Examples:
+  zapis demo                        try everything on this machine, nothing to set up
+  zapis check --connect             is the configuration right, does everything answer?
+  zapis run                         the whole program in one process
+  zapis --config /etc/zapis/zapis.toml run
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."
+)]
+pub struct Cli {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        default_value = "config/zapis.toml"
+    )]
+    pub config: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway and all workers in this process.
+    #[command(after_help = "Examples:
+  zapis run
+  ZAPIS__OBSERVABILITY__LOG=debug zapis run
+
+SIGTERM or Ctrl-C: stops taking, finishes what is in hand (at most 30 s). Once more: stops at once.")]
+    Run,
+    /// Run the gateway only: webhooks, polling, web chat. Needs RabbitMQ and Redis.
+    #[command(after_help = "Examples:
+  ZAPIS__ENGINES__BROKER=amqp://zapis:secret@rabbit:5672/%2f \\
+  ZAPIS__ENGINES__SESSIONS=redis://redis:6379/0 zapis gateway")]
+    Gateway,
+    /// Run workers only (all of them, or those named). Needs RabbitMQ and Redis.
+    #[command(after_help = "Examples:
+  zapis worker
+  zapis worker answer
+  zapis worker send journal remind")]
+    Worker {
+        /// Which workers; all when none is named.
+        names: Vec<WorkerName>,
+    },
+    /// Run everything on this machine, with emulated messengers and a page to try them on.
+    #[command(after_help = "Examples:
+  zapis demo
+  zapis demo --listen 127.0.0.1:9000
+
+The first line of the output is the address of the page. Nothing outside this machine is called.")]
+    Demo(Listen),
+    /// Run the emulated messengers alone, for tests of your own.
+    #[command(after_help = "Examples:
+  zapis sandbox
+  zapis sandbox --listen 127.0.0.1:9100")]
+    Sandbox(Listen),
+    /// Check the configuration and the content; with --connect also the engines and messengers.
+    #[command(after_help = "Examples:
+  zapis check
+  zapis check --connect
+  zapis --config /etc/zapis/zapis.toml check --json")]
+    Check {
+        /// Also ask the queue, sessions, store and every account whether they work.
+        #[arg(long)]
+        connect: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at messages that were set aside, retry or drop them.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  zapis dead list
+  zapis dead show 6f1c2b1e-6f0a-5c55-9d3c-0a8f2f6f7c11
+  zapis dead retry --all"
+    )]
+    Dead(DeadCommand),
+    /// Bring documents into the knowledge, list and search it.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  zapis knowledge import prices.csv about-us.md
+  zapis knowledge list
+  zapis knowledge search \"сколько стоит стрижка\""
+    )]
+    Knowledge(KnowledgeCommand),
+    /// Tell what happened in a conversation, in words.
+    #[command(after_help = "Examples:
+  zapis trace telegram:main:123456789
+  zapis trace --json webchat:site:0b3c…")]
+    Trace {
+        /// The conversation: channel:account:peer.
+        conversation: ConversationId,
+        /// At most this many events, the oldest first.
+        #[arg(long, default_value_t = 500)]
+        limit: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure how fast an engine of this configuration is here.
+    #[command(after_help = "Examples:
+  zapis bench queue
+  zapis bench sessions --count 20000 --json")]
+    Bench {
+        /// What to measure.
+        what: BenchTarget,
+        /// How many operations.
+        #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        count: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Listen {
+    /// Address and port on this machine; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", value_parser = loopback, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "expected address:port, such as 127.0.0.1:8080".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("the emulated messengers are open to anybody: listen on 127.0.0.1 only".to_owned())
+    }
+}
+
+/// A worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum WorkerName {
+    /// Answers customers.
+    Answer,
+    /// Sends messages out.
+    Send,
+    /// Repeats calls for a person that nobody answered.
+    Remind,
+    /// Writes the journal.
+    Journal,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BenchTarget {
+    /// Publishing and taking back.
+    Queue,
+    /// Saving and loading.
+    Sessions,
+    /// Appending to the journal.
+    Store,
+}
+
+/// Messages that were set aside.
+#[derive(Debug, Subcommand)]
+pub enum DeadCommand {
+    /// The newest ones.
+    #[command(after_help = "Examples:
+  zapis dead list
+  zapis dead list --limit 500 --json")]
+    List {
+        /// At most this many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One of them, whole. It shows what the customer wrote.
+    #[command(after_help = "Examples:
+  zapis dead show 6f1c2b1e-6f0a-5c55-9d3c-0a8f2f6f7c11")]
+    Show {
+        /// Its id.
+        id: Uuid,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put some back into their queue.
+    #[command(after_help = "Examples:
+  zapis dead retry 6f1c2b1e-6f0a-5c55-9d3c-0a8f2f6f7c11
+  zapis dead retry --all")]
+    Retry(Selection),
+    /// Throw some away for good.
+    #[command(after_help = "Examples:
+  zapis dead drop 6f1c2b1e-6f0a-5c55-9d3c-0a8f2f6f7c11")]
+    Drop(Selection),
+}
+
+/// Some of the dead letters.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Their ids.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub ids: Vec<Uuid>,
+    /// All of them.
+    #[arg(long)]
+    pub all: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The firm's documents.
+#[derive(Debug, Subcommand)]
+pub enum KnowledgeCommand {
+    /// Check documents and copy them into the knowledge folder, over those of the same name.
+    #[command(after_help = "Examples:
+  zapis knowledge import --dry-run prices.csv
+  zapis knowledge import prices.csv about-us.md")]
+    Import {
+        /// Markdown and CSV files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Only tell what would change.
+        #[arg(long)]
+        dry_run: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the bot can answer from.
+    #[command(after_help = "Examples:
+  zapis knowledge list --json")]
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the bot would find for a question.
+    #[command(after_help = "Examples:
+  zapis knowledge search \"сколько стоит стрижка\"
+  zapis knowledge search --limit 3 parking")]
+    Search {
+        /// The question.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// At most this many passages.
+        #[arg(long, default_value_t = 5)]
+        limit: usize,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn each(command: &clap::Command, look: &mut dyn FnMut(&clap::Command)) {
+        look(command);
+        for below in command.get_subcommands() {
+            each(below, look);
+        }
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        let command = Cli::command();
+        each(&command, &mut |command| {
+            let name = command.get_name();
+            let help = command.get_after_help().map(ToString::to_string);
+            assert!(
+                help.is_some_and(|help| help.contains("Examples:")),
+                "{name}"
+            );
+        });
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn emulators_never_listen_outside_this_machine() {
+        assert!(loopback("0.0.0.0:8080").is_err());
+        assert!(loopback("127.0.0.1:0").is_ok());
+        assert!(loopback("[::1]:8080").is_ok());
+    }
+}

@@ -1,0 +1,106 @@
+//! What each command does.
+
+mod bench;
+mod check;
+mod dead;
+mod knowledge;
+mod run;
+mod trace;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use zapis_core::config::Problem;
+use zapis_core::store::Store;
+
+use crate::app::open_store;
+use crate::cli::{Cli, Command};
+use crate::config::{self, Environment, Loaded, Missing};
+use crate::output;
+
+/// Why a command did not do it: decides the exit code.
+#[derive(Debug)]
+pub enum Failure {
+    /// It was tried and failed: 1.
+    Failed(anyhow::Error),
+    /// It failed, and its output says why: 1.
+    Told,
+    /// It was asked for in the wrong way: 2.
+    Usage(String),
+    /// The configuration cannot be used: 2.
+    Problems(Vec<Problem>),
+    /// The same, and its output says why: 2.
+    ProblemsTold,
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Failure {
+    /// Says why, and with which code to exit.
+    pub fn tell(self) -> ExitCode {
+        match self {
+            Self::Failed(error) => {
+                output::complain(format!("error: {error:#}"));
+                ExitCode::from(1)
+            }
+            Self::Told => ExitCode::from(1),
+            Self::Usage(message) => {
+                output::complain(format!("error: {message}"));
+                ExitCode::from(2)
+            }
+            Self::Problems(problems) => {
+                for problem in problems {
+                    output::complain(problem);
+                }
+                ExitCode::from(2)
+            }
+            Self::ProblemsTold => ExitCode::from(2),
+        }
+    }
+}
+
+/// Does what the command line asks for.
+pub fn execute(cli: Cli) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?
+        .block_on(dispatch(cli))
+}
+
+async fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let path = cli.config.as_path();
+    match cli.command {
+        Command::Run => run::run(load(path)?).await,
+        Command::Gateway => run::gateway(load(path)?).await,
+        Command::Worker { names } => run::workers(load(path)?, names).await,
+        Command::Demo(listen) => {
+            let loaded = config::load(path, &Environment::of_process(), Missing::Defaults);
+            run::demo(loaded.map_err(Failure::Problems)?, listen.listen).await
+        }
+        Command::Sandbox(listen) => run::sandbox(listen.listen).await,
+        Command::Check { connect, json } => check::check(path, connect, json).await,
+        Command::Dead(command) => dead::dead(&load(path)?, command).await,
+        Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command),
+        Command::Trace {
+            conversation,
+            limit,
+            json,
+        } => trace::trace(&load(path)?, &conversation, limit, json).await,
+        Command::Bench { what, count, json } => bench::bench(&load(path)?, what, count, json).await,
+    }
+}
+
+fn load(path: &Path) -> Result<Loaded, Failure> {
+    config::load(path, &Environment::of_process(), Missing::Problem).map_err(Failure::Problems)
+}
+
+/// The store, for a command beside a running program.
+async fn store(loaded: &Loaded) -> Result<Store, Failure> {
+    Ok(open_store(&loaded.config.engines).await?)
+}

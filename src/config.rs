@@ -1,0 +1,70 @@
+//! The configuration: sections, and the loader that reads them from a file and the environment.
+//!
+//! Layers, the later over the earlier: the defaults, the file, `ZAPIS__SECTION__KEY=…`. The
+//! documented file `config/zapis.toml` is part of the program: it says which settings there are
+//! and of which type each is, so the file and the code cannot differ (tests hold them together).
+
+mod channels;
+mod conform;
+mod de;
+mod dialogue;
+mod load;
+mod observability;
+mod overlay;
+mod schema;
+mod server;
+mod staff;
+mod tree;
+
+use serde::Deserialize;
+use zapis_core::config::{EnginesConfig, Findings};
+
+pub use channels::ChannelsConfig;
+pub use dialogue::{DefaultLanguage, DialogueConfig};
+pub use load::{Loaded, Missing, load};
+pub use observability::{LogFormat, ObservabilityConfig};
+pub use overlay::Environment;
+pub use schema::DOCUMENTED;
+pub use server::{Network, ServerConfig};
+pub use staff::StaffConfig;
+
+/// All settings of the program.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[engines]`
+    pub engines: EnginesConfig,
+    /// `[[channels.…]]`
+    pub channels: ChannelsConfig,
+    /// `[staff]`
+    pub staff: StaffConfig,
+    /// `[dialogue]`
+    pub dialogue: DialogueConfig,
+    /// `[observability]`
+    pub observability: ObservabilityConfig,
+}
+
+impl Config {
+    /// Notes what is out of range or does not go together, in all sections.
+    pub fn check(&self, findings: &mut Findings) {
+        self.server.check(findings);
+        self.engines.check(findings);
+        self.channels.check(findings);
+        self.staff.check(findings);
+        self.dialogue.check(findings);
+        self.observability.check(findings);
+    }
+
+    /// Whether somebody of the firm can be called: without such a place nobody ever sees that a
+    /// customer waits. An error of `zapis check`, a loud warning of `zapis run`.
+    pub fn check_escalation(&self, findings: &mut Findings) {
+        findings.check(
+            self.channels.has_desk(),
+            "channels.telegram",
+            "no place for escalations: a customer who asks for a person would wait for ever",
+            "set staff_chat of a Telegram account to the id of your staff group",
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! The binary's parts: command line, configuration, wiring.
+
+pub mod app;
+pub mod cli;
+pub mod client;
+pub mod commands;
+pub mod config;
+pub mod control;
+pub mod feed;
+pub mod gateway;
+pub mod lifecycle;
+pub mod output;
+pub mod probes;
+pub mod scratch;
+pub mod telemetry;

@@ -1,0 +1,4 @@
+//! Conversations from end to end: the real binary, its providers emulated, on every set of engines.
+
+mod answers;
+mod desk;

@@ -1,0 +1,451 @@
+//! A whole firm for tests: the real binary on engines of choice, its providers emulated around it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::postgres::Database;
+use super::rabbit::Rabbit;
+use super::redis::Redis;
+use tempfile::TempDir;
+use zapis_core::store::Store;
+use zapis_sandbox::{Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber};
+
+/// The staff group of every firm.
+pub(crate) const STAFF: i64 = -1_001_234_567_890;
+
+/// A secret of each kind, to look for in logs.
+pub(crate) const TELEGRAM_TOKEN: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0";
+pub(crate) const WHATSAPP_TOKEN: &str = "EAAwhatsappcanarytoken";
+pub(crate) const APP_SECRET: &str = "canaryappsecret0123456789";
+
+/// How long anything may take before a test fails. Not a measure of speed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which engines the program runs on.
+#[derive(Clone)]
+pub(crate) enum On {
+    /// Everything in one process.
+    Embedded,
+    /// RabbitMQ, Redis and PostgreSQL.
+    Servers(Arc<Servers>),
+}
+
+/// A RabbitMQ of the test's own or a virtual host on the shared one, and an empty Redis and database.
+pub(crate) struct Servers {
+    queue_type: &'static str,
+    vhost: String,
+    pub(crate) redis: Redis,
+    database: Database,
+}
+
+impl On {
+    /// Servers for one test, with RabbitMQ shared by all tests.
+    pub(crate) fn servers(queue_type: &'static str) -> Self {
+        Self::with_rabbit(queue_type, Rabbit::shared())
+    }
+
+    /// Servers for one test on this RabbitMQ.
+    pub(crate) fn with_rabbit(queue_type: &'static str, rabbit: &Rabbit) -> Self {
+        Self::Servers(Arc::new(Servers {
+            queue_type,
+            vhost: rabbit.vhost(),
+            redis: Redis::private(&["--appendonly", "yes"]),
+            database: Database::new(),
+        }))
+    }
+
+    fn lines(&self, data: &Path) -> String {
+        match self {
+            Self::Embedded => format!(
+                "broker = \"embedded\"\nsessions = \"embedded\"\nstore = \"{}\"\n",
+                self.store(data)
+            ),
+            Self::Servers(servers) => format!(
+                "broker = \"{}\"\nsessions = \"{}\"\nstore = \"{}\"\nqueue_type = \"{}\"\n",
+                servers.vhost,
+                servers.redis.url(),
+                self.store(data),
+                servers.queue_type
+            ),
+        }
+    }
+
+    fn store(&self, data: &Path) -> String {
+        match self {
+            Self::Embedded => format!("sqlite:{}", data.join("zapis.db").display()),
+            Self::Servers(servers) => servers.database.url(),
+        }
+    }
+}
+
+/// The firm.
+pub(crate) struct Firm {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) url: String,
+    on: On,
+    folder: TempDir,
+    processes: Vec<Running>,
+    /// The roles of each process, e.g. `["run"]`.
+    roles: Vec<Vec<&'static str>>,
+}
+
+struct Running {
+    child: Child,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Firm {
+    /// Opens one: emulators, configuration, program, ready to take messages.
+    pub(crate) async fn open(on: On) -> Self {
+        Self::with(on, "", vec![vec!["run"]]).await
+    }
+
+    /// Opens one with lines of configuration of its own, as several processes.
+    pub(crate) async fn with(on: On, more: &str, roles: Vec<Vec<&'static str>>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let port = free_port();
+        let url = format!("http://127.0.0.1:{port}");
+        let sandbox = zapis_sandbox::start(SandboxConfig {
+            telegram: vec![TelegramBot {
+                token: TELEGRAM_TOKEN.into(),
+                username: "salon_bot".into(),
+            }],
+            whatsapp: vec![WhatsAppNumber {
+                phone_number_id: "105500000000001".into(),
+                waba_id: "200000000000001".into(),
+                display_phone_number: "78120000000".into(),
+                access_token: WHATSAPP_TOKEN.into(),
+                app_secret: APP_SECRET.into(),
+                verify_token: "verify".into(),
+                webhook_url: Some(format!("{url}/webhooks/whatsapp/main")),
+                ..WhatsAppNumber::default()
+            }],
+            staff_chats: vec![StaffChat {
+                chat_id: STAFF,
+                is_forum: true,
+                title: "Салон".into(),
+            }],
+            limits: false,
+            webhook_retry: Duration::from_millis(300),
+            ..SandboxConfig::default()
+        })
+        .await
+        .unwrap();
+        let firm = Self {
+            sandbox,
+            url,
+            on,
+            folder,
+            processes: Vec::new(),
+            roles,
+        };
+        firm.write_config(port, more);
+        let mut firm = firm;
+        firm.start().await;
+        firm
+    }
+
+    fn write_config(&self, port: u16, more: &str) {
+        copy(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")),
+            &self.config_dir(),
+        );
+        let data = self.data_dir();
+        fs::create_dir_all(&data).unwrap();
+        let text = format!(
+            r#"[server]
+listen = "127.0.0.1:{port}"
+public_url = "{url}"
+
+[engines]
+{engines}data_dir = "{data}"
+
+[[channels.telegram]]
+account = "main"
+token = "{TELEGRAM_TOKEN}"
+api_url = "{telegram}"
+staff_chat = {STAFF}
+
+[[channels.whatsapp]]
+account = "main"
+phone_number_id = "105500000000001"
+access_token = "{WHATSAPP_TOKEN}"
+app_secret = "{APP_SECRET}"
+verify_token = "verify"
+api_url = "{whatsapp}"
+
+[[channels.webchat]]
+account = "site"
+allowed_origins = ["http://shop.example"]
+
+[observability]
+format = "json"
+{more}
+"#,
+            url = self.url,
+            engines = self.on.lines(&data),
+            data = data.display(),
+            telegram = self.sandbox.telegram_api_url(),
+            whatsapp = self.sandbox.whatsapp_api_url(),
+        );
+        fs::write(self.config_dir().join("zapis.toml"), text).unwrap();
+    }
+
+    fn config_dir(&self) -> PathBuf {
+        self.folder.path().join("config")
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What the program logged so far, all lives together.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// A command of the binary beside the running program; its output.
+    pub(crate) fn command(&self, args: &[&str]) -> std::process::Output {
+        Command::new(env!("CARGO_BIN_EXE_zapis"))
+            .args(args)
+            .arg("--config")
+            .arg(self.config_dir().join("zapis.toml"))
+            .output()
+            .unwrap()
+    }
+
+    /// Starts all processes and waits until messages can be taken.
+    pub(crate) async fn start(&mut self) {
+        for role in self.roles.clone() {
+            self.start_one(&role);
+        }
+        self.ready().await;
+    }
+
+    /// Starts one more process.
+    pub(crate) fn start_one(&mut self, role: &[&str]) {
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_zapis"))
+            .args(role)
+            .arg("--config")
+            .arg(self.config_dir().join("zapis.toml"))
+            .stdout(Stdio::from(log.try_clone().unwrap()))
+            .stderr(Stdio::from(log))
+            .spawn()
+            .unwrap();
+        self.processes.push(Running { child });
+    }
+
+    async fn ready(&mut self) {
+        let ready = format!("{}/health/ready", self.url);
+        let client = client();
+        for _ in 0..1_200 {
+            if let Ok(answer) = client.get(&ready).send().await
+                && answer.status().is_success()
+            {
+                return;
+            }
+            for running in &mut self.processes {
+                if let Ok(Some(status)) = running.child.try_wait() {
+                    panic!("the program ended with {status}:\n{}", self.log());
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("the program is not ready:\n{}", self.log());
+    }
+
+    /// `kill -9` for all processes.
+    pub(crate) fn kill(&mut self) {
+        self.processes.clear();
+    }
+
+    /// `kill -9` for one process.
+    pub(crate) fn kill_one(&mut self, n: usize) {
+        self.processes.remove(n);
+    }
+
+    /// SIGTERM for all; panics if one does not end well.
+    pub(crate) async fn stop(&mut self) {
+        for running in &self.processes {
+            let pid = running.child.id().to_string();
+            Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        }
+        for mut running in std::mem::take(&mut self.processes) {
+            let status = tokio::task::spawn_blocking(move || running.child.wait().unwrap())
+                .await
+                .unwrap();
+            assert!(status.success(), "ended with {status}:\n{}", self.log());
+        }
+    }
+
+    /// The store of the firm, beside the running program.
+    pub(crate) async fn store(&self) -> Store {
+        let url = self.on.store(&self.data_dir());
+        Store::open(&url).await.unwrap()
+    }
+
+    /// Waits for a line of the bot (or staff) that a Telegram customer sees after `seen` lines.
+    pub(crate) async fn telegram_answer(&self, chat: i64, seen: usize) -> String {
+        let lines = self
+            .sandbox
+            .telegram_until(chat, PATIENCE, |lines| {
+                lines.iter().filter(|line| line.from == "bot").count() > seen
+            })
+            .await;
+        let answers: Vec<_> = lines
+            .into_iter()
+            .filter(|line| line.from == "bot")
+            .collect();
+        match answers.get(seen) {
+            Some(line) => line.text.clone(),
+            None => panic!("no answer number {seen} in Telegram:\n{}", self.log()),
+        }
+    }
+
+    /// The same on WhatsApp.
+    pub(crate) async fn whatsapp_answer(&self, customer: &str, seen: usize) -> String {
+        let lines = self
+            .sandbox
+            .whatsapp_until(customer, PATIENCE, |lines| {
+                lines.iter().filter(|line| line.from == "bot").count() > seen
+            })
+            .await;
+        let answers: Vec<_> = lines
+            .into_iter()
+            .filter(|line| line.from == "bot")
+            .collect();
+        match answers.get(seen) {
+            Some(line) => line.text.clone(),
+            None => panic!("no answer number {seen} on WhatsApp:\n{}", self.log()),
+        }
+    }
+
+    /// Waits until the staff group shows a text; the topic it stands in.
+    pub(crate) async fn staff_sees(&self, part: &str) -> Option<i64> {
+        let lines = self
+            .sandbox
+            .telegram_until(STAFF, PATIENCE, |lines| {
+                lines.iter().any(|line| line.text.contains(part))
+            })
+            .await;
+        match lines.iter().rev().find(|line| line.text.contains(part)) {
+            Some(line) => line.raw["message_thread_id"].as_i64(),
+            None => panic!(
+                "the staff does not see {part:?}, but {lines:#?}\n{}",
+                self.log()
+            ),
+        }
+    }
+}
+
+/// A plain HTTP client for loopback.
+pub(crate) fn client() -> reqwest::Client {
+    zapis_channels::http::client("", Duration::from_secs(10)).unwrap()
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A visitor of the firm's site.
+pub(crate) mod visitor {
+    use futures::{SinkExt, StreamExt};
+    use serde_json::{Value, json};
+    use tokio::net::TcpStream;
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+    use super::PATIENCE;
+
+    /// An open chat.
+    pub(crate) struct Visitor {
+        socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+        pub(crate) hello: Value,
+    }
+
+    impl Visitor {
+        /// Opens the chat, anew or with a token.
+        pub(crate) async fn open(url: &str, token: Option<&str>, after: i64) -> Option<Self> {
+            let mut address = format!("{}/webchat/site/socket", url.replace("http://", "ws://"));
+            if let Some(token) = token {
+                address = format!("{address}?token={token}&after={after}");
+            }
+            let mut request = address.into_client_request().ok()?;
+            request
+                .headers_mut()
+                .insert("origin", "http://shop.example".parse().ok()?);
+            let (socket, _) = connect_async(request).await.ok()?;
+            let mut visitor = Self {
+                socket,
+                hello: Value::Null,
+            };
+            visitor.hello = visitor.next().await?;
+            Some(visitor)
+        }
+
+        pub(crate) fn token(&self) -> String {
+            self.hello["token"].as_str().unwrap_or_default().to_owned()
+        }
+
+        /// Sends a message; its own id is the client's.
+        pub(crate) async fn write(&mut self, id: &str, text: &str) -> bool {
+            let frame = json!({"type": "message", "id": id, "text": text}).to_string();
+            self.socket.send(Message::text(frame)).await.is_ok()
+        }
+
+        /// The next frame; nothing when the connection is gone.
+        pub(crate) async fn next(&mut self) -> Option<Value> {
+            loop {
+                let message = tokio::time::timeout(PATIENCE, self.socket.next())
+                    .await
+                    .ok()??;
+                if let Message::Text(text) = message.ok()? {
+                    return serde_json::from_str(&text).ok();
+                }
+            }
+        }
+
+        /// The next frame of a type.
+        pub(crate) async fn next_of(&mut self, kind: &str) -> Option<Value> {
+            loop {
+                let frame = self.next().await?;
+                if frame["type"] == kind {
+                    return Some(frame);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What the emulators share: state, time, the pulse of changes, a client for webhooks.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+
+use crate::calls::Calls;
+use crate::config::SandboxConfig;
+use crate::faults::Fault;
+use crate::llm::Llm;
+use crate::telegram::state::Telegram;
+use crate::whatsapp::state::WhatsApp;
+
+/// How many page events a slow viewer may lag behind.
+const PULSE: usize = 1024;
+
+/// Everything behind the routes.
+pub(crate) struct World {
+    pub(crate) config: SandboxConfig,
+    pub(crate) url: String,
+    pub(crate) client: reqwest::Client,
+    pub(crate) stop: CancellationToken,
+    pub(crate) pulse: broadcast::Sender<Value>,
+    notify: Notify,
+    limits: AtomicBool,
+    ahead_ms: AtomicI64,
+    state: Mutex<State>,
+}
+
+/// What changes.
+pub(crate) struct State {
+    pub(crate) calls: Calls,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) telegram: Telegram,
+    pub(crate) whatsapp: WhatsApp,
+    pub(crate) llm: Llm,
+}
+
+impl State {
+    fn new(config: &SandboxConfig) -> Self {
+        Self {
+            calls: Calls::default(),
+            faults: Vec::new(),
+            telegram: Telegram::new(config),
+            whatsapp: WhatsApp::new(config),
+            llm: Llm::default(),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn new(config: SandboxConfig, url: String, client: reqwest::Client) -> Self {
+        Self {
+            url,
+            client,
+            stop: CancellationToken::new(),
+            pulse: broadcast::channel(PULSE).0,
+            notify: Notify::new(),
+            limits: AtomicBool::new(config.limits),
+            ahead_ms: AtomicI64::new(0),
+            state: Mutex::new(State::new(&config)),
+            config,
+        }
+    }
+
+    /// The state; whoever holds it does not wait for anything.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere must not take the emulators along.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Back to the state after the start; webhooks and dialogues are gone.
+    pub(crate) fn reset(&self) {
+        let mut state = self.state();
+        state.telegram.close();
+        let next_ids = state.telegram.next_ids();
+        let urls = state.whatsapp.webhook_urls();
+        *state = State::new(&self.config);
+        // Ids that were used stay used: receivers remember them.
+        state.telegram.continue_ids(&next_ids);
+        state.whatsapp.keep_webhook_urls(urls);
+        drop(state);
+        self.ahead_ms.store(0, Ordering::Relaxed);
+        self.show(serde_json::json!({"type": "reset"}));
+        self.changed();
+    }
+
+    /// Milliseconds since 1970 on the clock of the sandbox.
+    pub(crate) fn now_ms(&self) -> i64 {
+        let real = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        i64::try_from(real.as_millis()).unwrap_or(i64::MAX) + self.ahead_ms.load(Ordering::Relaxed)
+    }
+
+    /// Seconds since 1970 on the clock of the sandbox.
+    pub(crate) fn now(&self) -> i64 {
+        self.now_ms() / 1000
+    }
+
+    /// Puts the clock forward.
+    pub(crate) fn advance(&self, by: Duration) {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.ahead_ms.fetch_add(by, Ordering::Relaxed);
+        self.changed();
+    }
+
+    /// Whether rate limits apply.
+    pub(crate) fn limits(&self) -> bool {
+        self.limits.load(Ordering::Relaxed)
+    }
+
+    /// Switches rate limits.
+    pub(crate) fn set_limits(&self, on: bool) {
+        self.limits.store(on, Ordering::Relaxed);
+    }
+
+    /// Wakes everybody who waits for a change.
+    pub(crate) fn changed(&self) {
+        self.notify.notify_waiters();
+    }
+
+    /// Tells the page.
+    pub(crate) fn show(&self, event: Value) {
+        if self.pulse.send(event).is_err() {
+            tracing::trace!("Nobody looks at the page");
+        }
+    }
+
+    /// Asks again after each change, until there is an answer or `within` is over.
+    pub(crate) async fn until<T>(
+        &self,
+        within: Duration,
+        mut probe: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
+        let late = tokio::time::sleep(within);
+        tokio::pin!(late);
+        loop {
+            let changed = self.notify.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(found) = probe() {
+                return Some(found);
+            }
+            tokio::select! {
+                () = changed => {}
+                () = &mut late => return probe(),
+                () = self.stop.cancelled() => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! Answers customers.
+//!
+//! A job may come twice, at two machines at once. Nothing locks; these rules make it harmless:
+//!
+//! 1. What a turn decided (replies, calls for staff, journal) is committed together with the ids of
+//!    the inbound messages it handled, in one compare-and-set, before anything of it is published.
+//! 2. A commit over somebody else's fails, and the turn starts over from what that one saved.
+//! 3. All ids derive from the first inbound of the turn, so what is published twice is sent once.
+//! 4. An outbox that may not be in the queue is published again before anything new is decided.
+
+mod turn;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+use serde_json::Value;
+use tracing::{debug, info};
+use uuid::Uuid;
+use zapis_core::broker::Broker;
+use zapis_core::intake::outbound_message;
+use zapis_core::lanes::{Failure, Gather, Message, Worker};
+use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, What};
+use zapis_core::session::Session;
+use zapis_core::sessions::{Sessions, SessionsError};
+use zapis_core::store::{Ownership, Store};
+use zapis_core::{Clock, causes, ids};
+
+use crate::desk::Desks;
+
+/// How often a turn starts over when others save the same session.
+const TRIES: usize = 5;
+
+/// How many conversations' published turns are remembered; forgetting one only publishes again.
+const REMEMBERED: usize = 100_000;
+
+/// What the bot thinks of what it heard: understand, decide, phrase. Pure: no effect, no clock.
+pub trait Mind: Send + Sync + fmt::Debug + 'static {
+    /// Decides.
+    fn think(&self, heard: &Heard<'_>) -> Thought;
+}
+
+/// What a turn has to think about.
+#[derive(Debug)]
+pub struct Heard<'a> {
+    /// Whose conversation.
+    pub conversation: &'a ConversationId,
+    /// What the customer did, in order; everything in it expects an answer.
+    pub inbound: Vec<&'a Inbound>,
+    /// Now.
+    pub now: chrono::DateTime<chrono::Utc>,
+    /// Whether it is too old to be answered as if it were fresh.
+    pub stale: bool,
+    /// Whether the staff was called and has not answered yet.
+    pub staff_called: bool,
+    /// The dialogue's state of the last turn, `Null` at first.
+    pub state: &'a Value,
+}
+
+/// What the bot decided.
+#[derive(Debug, Default)]
+pub struct Thought {
+    /// What to say, in order.
+    pub replies: Vec<Reply>,
+    /// Whether a person must act.
+    pub handover: Option<Handover>,
+    /// The dialogue's state from now on.
+    pub state: Value,
+    /// `ru` or `en`.
+    pub language: String,
+    /// For the journal.
+    pub facts: Facts,
+}
+
+/// One message to the customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Plain text, `**bold**` allowed.
+    pub text: String,
+    /// Quick replies.
+    pub buttons: Vec<zapis_core::message::Button>,
+}
+
+/// A call for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handover {
+    /// Why, in words for the staff.
+    pub reason: String,
+    /// What the knowledge base offered, with sources.
+    pub hints: Vec<String>,
+    /// When somebody should be there: reminders count from then.
+    pub expected_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// What the journal keeps of a decision.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// The intent's id.
+    pub intent: Option<String>,
+    /// 0 to 1.
+    pub confidence: Option<f64>,
+    /// `positive`, `neutral`, `negative`.
+    pub sentiment: Option<String>,
+    /// Ids and places of the knowledge entries used.
+    pub sources: Option<Value>,
+    /// `none`, `handoff`, …
+    pub action: String,
+    /// Which rule decided.
+    pub reason: Option<String>,
+    /// Whether the customer asks for no more messages.
+    pub opt_out: bool,
+}
+
+/// How turns are taken.
+#[derive(Debug, Clone, Copy)]
+pub struct TurnRules {
+    /// Messages that follow each other within this are one turn.
+    pub coalesce: Duration,
+    /// But no longer than this after the first.
+    pub coalesce_max: Duration,
+    /// Older messages are not answered as if they were fresh.
+    pub stale_after: TimeDelta,
+    /// From the time somebody should be there to the reminder.
+    pub remind_after: TimeDelta,
+    /// Whether to show that the bot is typing.
+    pub typing: bool,
+}
+
+/// The answer worker.
+#[derive(Debug)]
+pub struct Answer {
+    /// What thinks.
+    pub mind: Arc<dyn Mind>,
+    /// Where sessions are.
+    pub sessions: Arc<dyn Sessions>,
+    /// Where ownership is.
+    pub store: Store,
+    /// Where results go.
+    pub broker: Arc<dyn Broker>,
+    /// Where the staff is.
+    pub desks: Desks,
+    /// How turns are taken.
+    pub rules: TurnRules,
+    /// The time.
+    pub clock: Clock,
+    /// The last turn of each conversation whose outbox this process knows to be in the queue.
+    pub published: PublishedTurns,
+}
+
+/// The last turn of each conversation whose outbox this process knows to be in the queue.
+#[derive(Debug, Default)]
+pub struct PublishedTurns(Mutex<HashMap<ConversationId, Uuid>>);
+
+impl PublishedTurns {
+    fn holds(&self, conversation: &ConversationId, turn: Option<Uuid>) -> bool {
+        turn.is_some() && self.lock().get(conversation).copied() == turn
+    }
+
+    fn note(&self, conversation: &ConversationId, turn: Uuid) {
+        let mut turns = self.lock();
+        if turns.len() >= REMEMBERED {
+            turns.clear();
+        }
+        turns.insert(conversation.clone(), turn);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, Uuid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answer {
+    /// One try; `false` when somebody else saved the session meanwhile.
+    async fn take_turn(
+        &self,
+        conversation: &ConversationId,
+        tasks: &[Arc<Inbound>],
+    ) -> Result<bool, Failure> {
+        let saved = self
+            .sessions
+            .load(conversation)
+            .await
+            .map_err(Failure::systemic)?;
+        let (mut session, version) = match saved {
+            Some(saved) => (read_session(&saved.body)?, saved.version),
+            None => (Session::default(), 0),
+        };
+        self.publish_outbox(conversation, &mut session).await?;
+
+        let fresh = unseen(&session, tasks);
+        let Some(first) = fresh.first() else {
+            debug!(?conversation, "Handled before");
+            return Ok(true);
+        };
+        let turn_id = ids::turn(conversation, &first.id);
+        let now = self.clock.now();
+        let ownership = self
+            .store
+            .ownership(conversation, now)
+            .await
+            .map_err(Failure::systemic)?;
+        let mut turn = turn::Turn::new(turn_id, conversation.clone(), &ownership, &fresh, now);
+        turn.record(&fresh, &mut session, &self.desks);
+        self.answer(&mut turn, &ownership, &fresh, &mut session)
+            .await?;
+
+        let handled = fresh.iter().map(|inbound| inbound.id.clone());
+        session.finish_turn(
+            turn_id,
+            handled,
+            turn.into_outbox(),
+            now,
+            remembered(conversation),
+        );
+        let body = serde_json::to_vec(&session).map_err(Failure::later)?;
+        match self
+            .sessions
+            .commit(conversation, version, Bytes::from(body))
+            .await
+        {
+            Ok(_) => {}
+            Err(SessionsError::Conflict) => return Ok(false),
+            Err(error) => return Err(Failure::systemic(error)),
+        }
+        metrics::counter!("zapis_turns_total", "channel" => conversation.channel().to_owned())
+            .increment(1);
+        self.publish_outbox(conversation, &mut session).await?;
+        Ok(true)
+    }
+
+    /// Thinks and acts, if the bot may speak and somebody expects it to.
+    async fn answer(
+        &self,
+        turn: &mut turn::Turn,
+        ownership: &Ownership,
+        fresh: &[&Inbound],
+        session: &mut Session,
+    ) -> Result<(), Failure> {
+        let expecting: Vec<&Inbound> = fresh
+            .iter()
+            .copied()
+            .filter(|inbound| inbound.what.expects_answer())
+            .collect();
+        let Some(newest) = expecting.iter().map(|inbound| inbound.at).max() else {
+            return Ok(());
+        };
+        if let Some(person) = &ownership.staff {
+            turn.keep_silent(person);
+            return Ok(());
+        }
+        let heard = Heard {
+            conversation: &turn.conversation,
+            inbound: expecting,
+            now: turn.now,
+            stale: turn.now - newest > self.rules.stale_after,
+            staff_called: session.called_staff.is_some(),
+            state: &session.dialogue,
+        };
+        let thought = self.mind.think(&heard);
+        session.dialogue.clone_from(&thought.state);
+        let call = turn.speak(&thought, newest, session, &self.desks);
+        if let (Some(mut call), Some(handover)) = (call, &thought.handover) {
+            call.due = Some(handover.expected_at.max(turn.now) + self.rules.remind_after);
+            // Before the commit, and once per id: a turn that starts over calls no second time.
+            self.store
+                .open_escalation(&call)
+                .await
+                .map_err(Failure::systemic)?;
+        }
+        info!(
+            conversation = ?turn.conversation,
+            intent = thought.facts.intent,
+            action = thought.facts.action,
+            replies = thought.replies.len(),
+            "Took a turn"
+        );
+        Ok(())
+    }
+
+    /// Publishes what the last committed turn decided, unless it is known to be in the queue.
+    async fn publish_outbox(
+        &self,
+        conversation: &ConversationId,
+        session: &mut Session,
+    ) -> Result<(), Failure> {
+        if self.published.holds(conversation, session.turn) {
+            session.mark_published();
+        }
+        let messages: Vec<_> = session
+            .unpublished()
+            .iter()
+            .map(zapis_core::session::Outgoing::to_publish)
+            .collect();
+        if !messages.is_empty() {
+            self.broker
+                .publish(messages)
+                .await
+                .map_err(Failure::systemic)?;
+        }
+        session.mark_published();
+        if let Some(turn) = session.turn {
+            self.published.note(conversation, turn);
+        }
+        Ok(())
+    }
+
+    async fn show_typing(&self, first: &Inbound) {
+        let now = self.clock.now();
+        match self.store.ownership(&first.conversation, now).await {
+            Ok(Ownership { staff: None, .. }) => {}
+            _ => return,
+        }
+        let typing = Outbound {
+            id: ids::derive(&["typing", first.conversation.as_str(), &first.id]),
+            conversation: first.conversation.clone(),
+            turn: None,
+            answers: Vec::new(),
+            fence: Fence::Staff,
+            content: Content::Typing {
+                inbound: first.id.clone(),
+            },
+            language: String::new(),
+            purpose: None,
+            customer_wrote_at: Some(first.at),
+            at: now,
+            trace: first.trace.child(),
+        };
+        if let Err(error) = self.broker.publish(vec![outbound_message(&[typing])]).await {
+            debug!(error = %causes(&error), "Could not show that the bot is typing");
+        }
+    }
+}
+
+impl Worker for Answer {
+    type Task = Inbound;
+
+    fn name(&self) -> &'static str {
+        "answer"
+    }
+
+    fn read(&self, message: &Message) -> Result<Inbound, String> {
+        serde_json::from_slice(&message.body).map_err(|error| format!("unreadable: {error}"))
+    }
+
+    /// What a customer writes in one go is one turn. Buttons, commands and what needs no answer do
+    /// not wait, and nothing waits behind them.
+    fn gather(&self, waiting: &[&Inbound], first: Duration, last: Duration) -> Gather {
+        let burst = waiting
+            .iter()
+            .take_while(|inbound| belongs_to_burst(&inbound.what))
+            .count();
+        if burst < waiting.len() {
+            return Gather::Take(burst.max(1));
+        }
+        let more = self.rules.coalesce.saturating_sub(last);
+        let most = self.rules.coalesce_max.saturating_sub(first);
+        match more.min(most) {
+            Duration::ZERO => Gather::Take(burst),
+            pause => Gather::Wait(pause),
+        }
+    }
+
+    fn noticed(self: &Arc<Self>, first: &Arc<Inbound>) {
+        let fresh = self.clock.now() - first.at < TimeDelta::seconds(30);
+        if self.rules.typing && fresh && first.what.expects_answer() {
+            let (worker, first) = (Arc::clone(self), Arc::clone(first));
+            tokio::spawn(async move { worker.show_typing(&first).await });
+        }
+    }
+
+    async fn handle(&self, _lane: &str, tasks: &[Arc<Inbound>]) -> Result<(), Failure> {
+        let Some(conversation) = tasks.first().map(|inbound| inbound.conversation.clone()) else {
+            return Ok(());
+        };
+        for _ in 0..TRIES {
+            if self.take_turn(&conversation, tasks).await? {
+                return Ok(());
+            }
+        }
+        Err(Failure::later(SessionsError::Conflict))
+    }
+}
+
+fn belongs_to_burst(what: &What) -> bool {
+    what.expects_answer() && !matches!(what, What::Press { .. } | What::Command { .. })
+}
+
+fn read_session(body: &[u8]) -> Result<Session, Failure> {
+    serde_json::from_slice(body).map_err(|error| Failure::Never {
+        reason: format!("the session is damaged: {error}"),
+    })
+}
+
+/// Those that were not handled, each once.
+fn unseen<'a>(session: &Session, tasks: &'a [Arc<Inbound>]) -> Vec<&'a Inbound> {
+    let mut fresh: Vec<&Inbound> = Vec::with_capacity(tasks.len());
+    for inbound in tasks {
+        if !session.has_seen(&inbound.id) && !fresh.iter().any(|other| other.id == inbound.id) {
+            fresh.push(inbound);
+        }
+    }
+    // Inside a coalescing window the provider's time decides; equal times keep the order of arrival.
+    fresh.sort_by_key(|inbound| inbound.at);
+    fresh
+}
+
+/// How long a channel may repeat a message: Telegram keeps updates for a day, the others for a week.
+fn remembered(conversation: &ConversationId) -> TimeDelta {
+    if conversation.channel() == "telegram" {
+        TimeDelta::days(1)
+    } else {
+        TimeDelta::days(7)
+    }
+}

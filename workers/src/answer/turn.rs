@@ -1,0 +1,421 @@
+//! What one turn leads to: messages to the customer, to the staff desk, lines for the journal.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+use zapis_core::broker::Publish;
+use zapis_core::event::{Client, Event, JournalItem, Kind, Seen};
+use zapis_core::ids;
+use zapis_core::intake::{journal_message, outbound_message};
+use zapis_core::message::{
+    Author, Content, ConversationId, Fence, Inbound, Line, Outbound, StaffCard, Urgency, What,
+};
+use zapis_core::session::{Outgoing, Session};
+use zapis_core::store::{Escalation, Ownership};
+use zapis_core::trace::TraceParent;
+
+use super::Thought;
+use crate::desk::Desks;
+
+/// A turn under way.
+pub(super) struct Turn {
+    id: Uuid,
+    pub(super) conversation: ConversationId,
+    pub(super) now: DateTime<Utc>,
+    epoch: i64,
+    owner: Option<String>,
+    answers: Vec<String>,
+    client: Client,
+    trace: TraceParent,
+    first_at: DateTime<Utc>,
+    to_customer: Vec<Outbound>,
+    to_desk: Vec<Outbound>,
+    journal: Vec<JournalItem>,
+}
+
+impl Turn {
+    /// Begins a turn over messages that were not handled before.
+    pub(super) fn new(
+        id: Uuid,
+        conversation: ConversationId,
+        ownership: &Ownership,
+        fresh: &[&Inbound],
+        now: DateTime<Utc>,
+    ) -> Self {
+        let answers = fresh.iter().filter(|inbound| inbound.what.expects_answer());
+        let first = fresh.first();
+        Self {
+            id,
+            now,
+            epoch: ownership.epoch,
+            owner: ownership.staff.clone(),
+            answers: answers.map(|inbound| inbound.id.clone()).collect(),
+            client: client_of(fresh),
+            trace: first.map_or_else(TraceParent::start, |inbound| inbound.trace.child()),
+            first_at: first.map_or(now, |inbound| inbound.received_at),
+            to_customer: Vec::new(),
+            to_desk: Vec::new(),
+            journal: Vec::new(),
+            conversation,
+        }
+    }
+
+    /// Takes what happened into the transcript, the journal and, where the staff looks on, the desk.
+    pub(super) fn record(&mut self, fresh: &[&Inbound], session: &mut Session, desks: &Desks) {
+        for (n, inbound) in fresh.iter().enumerate() {
+            self.journal
+                .push(JournalItem::Seen(Box::new(seen(inbound))));
+            self.journal
+                .push(JournalItem::Event(Box::new(self.inbound_event(inbound, n))));
+            if let What::Contact {
+                phone: Some(phone),
+                own: true,
+                ..
+            } = &inbound.what
+            {
+                session.phone = Some(phone.clone());
+            }
+            let Some(text) = in_words(&inbound.what) else {
+                continue;
+            };
+            let from = match inbound.what {
+                What::Staff { .. } => Author::Staff,
+                _ => Author::Customer,
+            };
+            session.say(Line {
+                from,
+                text: text.clone(),
+                at: inbound.at,
+            });
+            let watched = self.owner.is_some() || session.called_staff.is_some();
+            if watched && from == Author::Customer {
+                self.relay(desks, ids::of(self.id, "relay", n), from, text);
+            }
+            // Written on the phone: the desk has not seen it yet.
+            if let What::Staff {
+                delivered: true,
+                text: Some(text),
+                ..
+            } = &inbound.what
+            {
+                self.relay(desks, ids::of(self.id, "relay", n), from, text.clone());
+            }
+            if matches!(inbound.what, What::Staff { .. } | What::Handback { .. }) {
+                session.called_staff = None;
+                if matches!(inbound.what, What::Handback { .. }) {
+                    session.dialogue = Value::Null;
+                }
+            }
+        }
+    }
+
+    /// A person owns the conversation: the journal says why the bot is silent.
+    pub(super) fn keep_silent(&mut self, person: &str) {
+        let mut event = self.event(Kind::Turn, "turn", 0);
+        event.inbound_ids = Some(self.answers.clone());
+        event.staff_id = Some(person.to_owned());
+        event.action = Some("none".into());
+        event.reason = Some("a person has the conversation".into());
+        event.outcome = Some("silent".into());
+        self.journal.push(JournalItem::Event(Box::new(event)));
+    }
+
+    /// Turns a thought into messages and journal lines; returns the call for a person, if this is a new one.
+    pub(super) fn speak(
+        &mut self,
+        thought: &Thought,
+        customer_wrote_at: DateTime<Utc>,
+        session: &mut Session,
+        desks: &Desks,
+    ) -> Option<Escalation> {
+        for (n, reply) in thought.replies.iter().enumerate() {
+            self.to_customer.push(Outbound {
+                id: ids::of(self.id, "reply", n),
+                conversation: self.conversation.clone(),
+                turn: Some(self.id),
+                answers: self.answers.clone(),
+                fence: Fence::Reply { epoch: self.epoch },
+                content: Content::Message {
+                    text: reply.text.clone(),
+                    buttons: reply.buttons.clone(),
+                    staff: None,
+                },
+                language: thought.language.clone(),
+                purpose: None,
+                customer_wrote_at: Some(customer_wrote_at),
+                at: self.now,
+                trace: self.trace.child(),
+            });
+            session.say(Line {
+                from: Author::Bot,
+                text: reply.text.clone(),
+                at: self.now,
+            });
+            if session.called_staff.is_some() {
+                self.relay(
+                    desks,
+                    ids::of(self.id, "echo", n),
+                    Author::Bot,
+                    reply.text.clone(),
+                );
+            }
+        }
+        self.journal_turn(thought);
+        let handover = thought.handover.as_ref()?;
+        if session.called_staff.is_some() {
+            return None;
+        }
+        session.called_staff = Some(self.now);
+        let id = ids::of(self.id, "escalation", 0);
+        let card = StaffCard {
+            about: self.conversation.clone(),
+            name: self.client.name.clone().unwrap_or_default(),
+            phone: session.phone.clone().or_else(|| self.client.phone.clone()),
+            reason: handover.reason.clone(),
+            transcript: session.transcript.clone(),
+            hints: handover.hints.clone(),
+            urgency: Urgency::First,
+        };
+        let escalation = Escalation {
+            id,
+            conversation: self.conversation.clone(),
+            reason: handover.reason.clone(),
+            card: serde_json::to_value(&card).unwrap_or_default(),
+            at: self.now,
+            stage: 0,
+            due: None,
+        };
+        self.to_desk
+            .extend(desks.card(&escalation, Urgency::First, self.now));
+        let mut event = self.event(Kind::Handoff, "handoff", 0);
+        event.reason = Some(handover.reason.clone());
+        event.action = Some("handoff".into());
+        self.journal.push(JournalItem::Event(Box::new(event)));
+        Some(escalation)
+    }
+
+    /// Everything to publish: replies as one message, the desk as one, the journal as one.
+    pub(super) fn into_outbox(self) -> Vec<Outgoing> {
+        let mut messages: Vec<Publish> = Vec::new();
+        if !self.to_customer.is_empty() {
+            messages.push(outbound_message(&self.to_customer));
+        }
+        if !self.to_desk.is_empty() {
+            messages.push(outbound_message(&self.to_desk));
+        }
+        let id = ids::of(self.id, "journal", 0).to_string();
+        messages.push(journal_message(
+            self.conversation.as_str(),
+            id,
+            &self.journal,
+            self.trace,
+        ));
+        messages.into_iter().map(Outgoing::from).collect()
+    }
+
+    fn relay(&mut self, desks: &Desks, id: Uuid, from: Author, text: String) {
+        let content = Content::Relay {
+            about: self.conversation.clone(),
+            name: self.client.name.clone().unwrap_or_default(),
+            from,
+            text,
+        };
+        let message = desks.message(
+            &self.conversation,
+            id,
+            content,
+            self.now,
+            self.trace.child(),
+        );
+        self.to_desk.extend(message);
+    }
+
+    fn event(&self, kind: Kind, cause: &str, n: usize) -> Event {
+        let mut event =
+            Event::new(ids::of(self.id, cause, n), kind, self.now).about(&self.conversation);
+        event.turn_id = Some(self.id);
+        event.owner = Some(if self.owner.is_some() { "staff" } else { "bot" }.into());
+        event.epoch = Some(self.epoch);
+        event.client = Some(self.client.clone());
+        event.trace_id = Some(self.trace.trace_id().to_owned());
+        event
+    }
+
+    fn inbound_event(&self, inbound: &Inbound, n: usize) -> Event {
+        let kind = match &inbound.what {
+            What::Staff { .. } => Kind::Takeover,
+            What::Handback { .. } => Kind::Handback,
+            What::Consent { .. } => Kind::Consent,
+            What::Advertising { .. } | What::Blocked => Kind::Optout,
+            _ => Kind::Inbound,
+        };
+        let mut event = self.event(kind, "inbound", n);
+        event.timestamp = inbound.at;
+        event.inbound_ids = Some(vec![inbound.id.clone()]);
+        event.action = Some("none".into());
+        event.outcome = Some(inbound.what.name().into());
+        match &inbound.what {
+            What::Staff { who, text, .. } => {
+                event.staff_id = Some(who.clone());
+                event.bot_response.clone_from(text);
+            }
+            What::Handback { who } => event.staff_id = Some(who.clone()),
+            What::Consent { version } => event.reason = Some(version.clone()),
+            what => event.customer_text = in_words(what),
+        }
+        event
+    }
+
+    fn journal_turn(&mut self, thought: &Thought) {
+        let mut event = self.event(Kind::Turn, "turn", 0);
+        event.inbound_ids = Some(self.answers.clone());
+        let texts: Vec<&str> = thought
+            .replies
+            .iter()
+            .map(|reply| reply.text.as_str())
+            .collect();
+        event.bot_response = (!texts.is_empty()).then(|| texts.join("\n\n"));
+        event.intent.clone_from(&thought.facts.intent);
+        event.confidence = thought.facts.confidence;
+        event.sentiment.clone_from(&thought.facts.sentiment);
+        event.sources.clone_from(&thought.facts.sources);
+        event.reason.clone_from(&thought.facts.reason);
+        event.action = Some(if thought.facts.action.is_empty() {
+            "none".into()
+        } else {
+            thought.facts.action.clone()
+        });
+        event.latency_ms = Some((self.now - self.first_at).num_milliseconds());
+        event.outcome = Some(
+            if thought.replies.is_empty() {
+                "silent"
+            } else {
+                "answered"
+            }
+            .into(),
+        );
+        self.journal.push(JournalItem::Event(Box::new(event)));
+        if thought.facts.opt_out {
+            let event = self.event(Kind::Optout, "optout", 0);
+            self.journal.push(JournalItem::Event(Box::new(event)));
+            self.journal.push(JournalItem::Seen(Box::new(Seen {
+                conversation: self.conversation.clone(),
+                at: self.now,
+                wrote: false,
+                profile: zapis_core::message::Profile::default(),
+                reachable: None,
+                advertising: Some(false),
+            })));
+        }
+    }
+}
+
+/// What a message says, in words: for the transcript, the desk and the journal.
+pub(super) fn in_words(what: &What) -> Option<String> {
+    Some(match what {
+        What::Text { text } => text.clone(),
+        What::Press { payload, title } => format!("[{}]", title.as_ref().unwrap_or(payload)),
+        What::Command { name, args } => format!("/{name} {args}").trim_end().to_owned(),
+        What::Media {
+            attachments,
+            caption,
+            ..
+        } => {
+            let kinds: Vec<&str> = attachments.iter().map(|file| file.kind.as_str()).collect();
+            let caption = caption.as_deref().unwrap_or_default();
+            format!("[{}] {caption}", kinds.join(", "))
+                .trim_end()
+                .to_owned()
+        }
+        What::Contact { phone, name, own } => {
+            let whose = if *own {
+                "свой номер"
+            } else {
+                "контакт"
+            };
+            let name = name.as_deref().unwrap_or_default();
+            format!(
+                "[{whose}: {name} {}]",
+                phone.as_deref().unwrap_or("без номера")
+            )
+        }
+        What::Location {
+            latitude,
+            longitude,
+            name,
+        } => {
+            format!(
+                "[место: {} {latitude:.5}, {longitude:.5}]",
+                name.as_deref().unwrap_or_default()
+            )
+        }
+        What::Edited { text, .. } => {
+            format!("[исправлено] {}", text.as_deref().unwrap_or_default())
+        }
+        What::Deleted { originals } => format!("[удалено сообщений: {}]", originals.len()),
+        What::Unreadable { kind } => format!("[{kind}]"),
+        What::Notice { text, .. } => text.clone()?,
+        What::Staff { text, .. } => text.clone()?,
+        What::Reaction { emoji, .. } => format!("[реакция {}]", emoji.as_deref()?),
+        What::Consent { .. }
+        | What::Blocked
+        | What::Unblocked
+        | What::Advertising { .. }
+        | What::Handback { .. } => return None,
+    })
+}
+
+fn client_of(fresh: &[&Inbound]) -> Client {
+    let customer = fresh
+        .iter()
+        .rev()
+        .filter(|inbound| !matches!(inbound.what, What::Staff { .. }));
+    let mut client = Client::default();
+    for inbound in customer {
+        client.name = client.name.or_else(|| inbound.profile.name.clone());
+        client.phone = client.phone.or_else(|| inbound.profile.phone.clone());
+    }
+    client
+}
+
+fn seen(inbound: &Inbound) -> Seen {
+    Seen {
+        conversation: inbound.conversation.clone(),
+        at: inbound.at,
+        wrote: inbound.what.expects_answer(),
+        profile: inbound.profile.clone(),
+        reachable: match inbound.what {
+            What::Blocked => Some(false),
+            What::Unblocked => Some(true),
+            _ => inbound.what.expects_answer().then_some(true),
+        },
+        advertising: match inbound.what {
+            What::Advertising { wanted } => Some(wanted),
+            _ => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_staff_reads_says_what_came() {
+        let card = What::Contact {
+            phone: Some("+7".into()),
+            name: Some("Анна".into()),
+            own: false,
+        };
+
+        assert_eq!(in_words(&card).unwrap(), "[контакт: Анна +7]");
+        assert_eq!(in_words(&What::Blocked), None);
+        assert_eq!(
+            in_words(&What::Text {
+                text: "Да".into()
+            })
+            .unwrap(),
+            "Да"
+        );
+    }
+}

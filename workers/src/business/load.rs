@@ -1,0 +1,391 @@
+//! From `business.toml` to the firm, with every problem noted.
+
+use std::collections::BTreeSet;
+
+use chrono_tz::Tz;
+use toml::de::DeTable;
+
+use super::hours::{self, DAYS, Span, SpecialDays, Week};
+use super::reader::{Reader, Section};
+use super::{Business, Employee, Escalation, Location, Price, Service};
+use crate::source_text::SourceText;
+use crate::words::Language;
+use zapis_core::config::Problem;
+
+/// What a day's hours look like, for hints.
+const HOURS_HINT: &str = "write \"10:00-21:00\", \"10:00-14:00, 15:00-21:00\" or \"closed\"";
+
+/// Reads the firm.
+pub(super) fn business(source: &SourceText) -> Result<Business, Vec<Problem>> {
+    let (root, errors) = DeTable::parse_recoverable(&source.text);
+    if !errors.is_empty() {
+        let problem = |error: &toml::de::Error| {
+            source.problem(&error.span().unwrap_or(0..0), "toml", error.message(), "")
+        };
+        return Err(errors.iter().map(problem).collect());
+    }
+    let reader = Reader::new(source);
+    let business = {
+        let top = Section::new(&reader, Some(root.get_ref()), "", 0..0);
+        let business = read(&top, source);
+        top.close();
+        business
+    };
+    let problems = reader.into_problems();
+    if problems.is_empty() {
+        Ok(business)
+    } else {
+        Err(problems)
+    }
+}
+
+fn read(top: &Section<'_, '_>, source: &SourceText) -> Business {
+    let services: Vec<Service> = top
+        .tables("services")
+        .iter()
+        .map(|s| service(s, source))
+        .collect();
+    let staff: Vec<Employee> = top
+        .tables("staff")
+        .iter()
+        .map(|s| employee(s, source, &services))
+        .collect();
+    let locations: Vec<Location> = top
+        .tables("locations")
+        .iter()
+        .map(|s| location(s, source))
+        .collect();
+    for (key, empty) in [
+        ("services", services.is_empty()),
+        ("locations", locations.is_empty()),
+    ] {
+        if empty {
+            top.note(
+                key,
+                "must name at least one",
+                &format!("add a [[{key}]] table"),
+            );
+        }
+    }
+    unique(
+        top,
+        "services",
+        services.iter().map(|service| service.id.as_str()),
+    );
+    unique(
+        top,
+        "staff",
+        staff.iter().map(|employee| employee.id.as_str()),
+    );
+    unique(
+        top,
+        "locations",
+        locations.iter().map(|location| location.id.as_str()),
+    );
+    Business {
+        file: source.file.clone(),
+        name: top.required_words("name"),
+        about: top.words("about"),
+        time_zone: time_zone(top),
+        language: language(top),
+        locations,
+        services,
+        staff,
+        escalation: escalation(top),
+        quiet_hours: quiet_hours(top),
+    }
+}
+
+fn unique<'a>(top: &Section<'_, '_>, key: &str, ids: impl Iterator<Item = &'a str>) {
+    let mut seen = BTreeSet::new();
+    for id in ids.filter(|id| !id.is_empty()) {
+        if !seen.insert(id) {
+            top.note(
+                key,
+                &format!("has the id `{id}` twice"),
+                "ids name one thing each",
+            );
+        }
+    }
+}
+
+fn time_zone(top: &Section<'_, '_>) -> Tz {
+    let name = top.required("time_zone");
+    name.parse().unwrap_or_else(|_| {
+        if !name.is_empty() {
+            let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+            top.note(
+                "time_zone",
+                "is not a time zone",
+                &crate::source_text::nearest(&name, known),
+            );
+        }
+        Tz::UTC
+    })
+}
+
+fn language(top: &Section<'_, '_>) -> Language {
+    let code = top
+        .text("language")
+        .unwrap_or_else(|| Language::default().code().to_owned());
+    Language::from_code(&code).unwrap_or_else(|| {
+        top.note(
+            "language",
+            "is not a language of the bot",
+            "use \"ru\" or \"en\"",
+        );
+        Language::default()
+    })
+}
+
+fn line(section: &Section<'_, '_>, source: &SourceText) -> usize {
+    source.place(section.span().start).0
+}
+
+fn location(section: &Section<'_, '_>, source: &SourceText) -> Location {
+    let location = Location {
+        id: id(section),
+        name: section.required_words("name"),
+        address: section.required_words("address"),
+        phone: section.text("phone"),
+        email: section.text("email"),
+        directions: section.words("directions"),
+        parking: section.words("parking"),
+        access: section.words("access"),
+        hours: required_week(section, "hours"),
+        special_days: section
+            .tables("special_days")
+            .iter()
+            .filter_map(special_days)
+            .collect(),
+        line: line(section, source),
+    };
+    section.close();
+    location
+}
+
+/// An id travels in buttons and in other settings: Latin letters, digits and dashes.
+fn id(section: &Section<'_, '_>) -> String {
+    let id = section.required("id");
+    if !id
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    {
+        section.note(
+            "id",
+            "must be of small Latin letters, digits and dashes",
+            "for example \"women-cut\"",
+        );
+    }
+    id
+}
+
+fn required_week(section: &Section<'_, '_>, key: &str) -> Week {
+    section.need(key);
+    let Some(table) = section.table(key) else {
+        return Week::default();
+    };
+    let mut week = Week::default();
+    for name in table.keys() {
+        let Some(days) = hours::days(&name) else {
+            // Left unasked, so that it is told as an unknown key below.
+            let hint = format!("use {} or a run such as mon-fri", DAYS.join(", "));
+            table.note(&name, "is not a day", &hint);
+            drop(table.text(&name));
+            continue;
+        };
+        let Some(spans) = table.text(&name).as_deref().and_then(hours::day) else {
+            table.note(&name, "is not working time", HOURS_HINT);
+            continue;
+        };
+        for day in days {
+            week.0[day].clone_from(&spans);
+        }
+    }
+    table.close();
+    if week.is_empty() {
+        section.note(key, "leaves no working time in the week", HOURS_HINT);
+    }
+    week
+}
+
+fn special_days(section: &Section<'_, '_>) -> Option<SpecialDays> {
+    let day = |key: &str| {
+        let parsed = section
+            .text(key)
+            .and_then(|text| hours::calendar_day(&text));
+        if parsed.is_none() {
+            section.note(
+                key,
+                "is not a day",
+                "write \"2026-12-31\", or \"12-31\" for every year",
+            );
+        }
+        parsed
+    };
+    section.need("from");
+    let from = day("from");
+    let until = if section.has("until") {
+        day("until")
+    } else {
+        from
+    };
+    let spans = hours::day(&section.required("hours"));
+    if spans.is_none() {
+        section.note("hours", "is not working time", HOURS_HINT);
+    }
+    section.close();
+    let (from, until) = (from?, until?);
+    if from.0.is_some() != until.0.is_some() {
+        section.note(
+            "until",
+            "must have a year when `from` has one, and none when it has none",
+            "",
+        );
+    }
+    Some(SpecialDays {
+        from,
+        until,
+        hours: spans?,
+    })
+}
+
+fn service(section: &Section<'_, '_>, source: &SourceText) -> Service {
+    section.need("minutes");
+    let service = Service {
+        id: id(section),
+        name: section.required_words("name"),
+        synonyms: section.texts("synonyms"),
+        category: section.required_words("category"),
+        minutes: section.range("minutes").unwrap_or((1, 1)),
+        price: price(section),
+        note: section.words("note"),
+        line: line(section, source),
+    };
+    section.close();
+    service
+}
+
+/// `price = 2500`, `price = [2500, 3500]`, or `price_from = 2500`.
+fn price(section: &Section<'_, '_>) -> Price {
+    let from = section.number("price_from");
+    let price = section.range("price");
+    match (from, price) {
+        (Some(from), None) => Price::From(from),
+        (None, Some((low, high))) if low == high => Price::Exact(low),
+        (None, Some((low, high))) => Price::Between(low, high),
+        (Some(_), Some(_)) => {
+            section.note("price_from", "fights with `price`", "keep one of the two");
+            Price::Exact(0)
+        }
+        (None, None) => {
+            if !section.has("price") && !section.has("price_from") {
+                section.note(
+                    "price",
+                    "is missing",
+                    "write price = 2500, price = [2500, 3500] or price_from = 2500",
+                );
+            }
+            Price::Exact(0)
+        }
+    }
+}
+
+fn employee(section: &Section<'_, '_>, source: &SourceText, services: &[Service]) -> Employee {
+    let employee = Employee {
+        id: id(section),
+        name: section.required_words("name"),
+        also: section.texts("also"),
+        role: section.required_words("role"),
+        services: section.texts("services"),
+        schedule: required_week(section, "schedule"),
+        line: line(section, source),
+    };
+    for service in &employee.services {
+        if !services.iter().any(|known| known.id == *service) {
+            let hint = crate::source_text::nearest(
+                service,
+                services.iter().map(|known| known.id.as_str()),
+            );
+            section.note(
+                "services",
+                &format!("names the service `{service}`, which there is not"),
+                &hint,
+            );
+        }
+    }
+    section.close();
+    employee
+}
+
+fn escalation(top: &Section<'_, '_>) -> Escalation {
+    top.need("escalation");
+    let Some(section) = top.table("escalation") else {
+        return Escalation {
+            hours: Week::default(),
+            owner: String::new(),
+        };
+    };
+    let escalation = Escalation {
+        hours: required_week(&section, "hours"),
+        owner: section.required("owner"),
+    };
+    section.close();
+    escalation
+}
+
+fn quiet_hours(top: &Section<'_, '_>) -> Option<Span> {
+    let text = top.text("quiet_hours")?;
+    let span = Span::parse(&text);
+    if span.is_none() {
+        top.note(
+            "quiet_hours",
+            "is not a time of day",
+            "write \"21:00-09:00\"",
+        );
+    }
+    span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let source = SourceText {
+            file: "business.toml".to_owned(),
+            text: text.to_owned(),
+        };
+        business(&source).map_or_else(
+            |problems| problems.iter().map(Problem::to_string).collect(),
+            |_| Vec::new(),
+        )
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once_with_its_place() {
+        let found = problems(
+            "name = \"Салон\"\ntime_zone = \"Europe/Moskow\"\nadress = \"x\"\n\
+             [escalation]\nowner = \"Анна\"\nhours = { mon-fri = \"10-21\" }\n\
+             [[services]]\nid = \"cut\"\nname = \"Стрижка\"\ncategory = \"Волосы\"\nminutes = \"час\"\nprice = 900\n\
+             [[staff]]\nid = \"a\"\nname = \"Аня\"\nrole = \"мастер\"\nservices = [\"cat\"]\nschedule = { mon = \"10:00-18:00\" }\n",
+        );
+        let all = found.join("\n");
+        for expected in [
+            "business.toml:2:13: error: time_zone: is not a time zone (hint: did you mean `Europe/Moscow`?)",
+            "business.toml:3:1: error: adress: is not a known key",
+            "business.toml:6:21: error: escalation.hours.mon-fri: is not working time",
+            "business.toml:11:11: error: services[0].minutes: must be a number",
+            "names the service `cat`, which there is not (hint: did you mean `cut`?)",
+            "locations: must name at least one",
+        ] {
+            assert!(all.contains(expected), "{expected}\nnot in\n{all}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_with_its_line() {
+        let found = problems("name = \"Салон\ntime_zone = 1");
+        assert!(found[0].starts_with("business.toml:1:"), "{found:?}");
+    }
+}

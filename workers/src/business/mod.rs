@@ -1,0 +1,328 @@
+//! The firm: what `config/business.toml` says about it, and what follows for a moment in time.
+
+mod hours;
+mod load;
+mod reader;
+
+use std::path::Path;
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
+use chrono_tz::Tz;
+
+pub(crate) use hours::day_text;
+pub use hours::{Span, SpecialDays, Week};
+
+use crate::source_text::SourceText;
+use crate::words::Language;
+use zapis_core::config::Problem;
+
+/// How many days ahead somebody's working time is looked for.
+const HORIZON_DAYS: u64 = 30;
+
+/// A text of the firm in its own language and, where there is one, in English.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// Russian.
+    pub ru: String,
+    /// English.
+    pub en: Option<String>,
+}
+
+impl Words {
+    /// The text in a language; Russian where there is no other.
+    pub fn in_language(&self, language: Language) -> &str {
+        match language {
+            Language::Ru => &self.ru,
+            Language::En => self.en.as_deref().unwrap_or(&self.ru),
+        }
+    }
+}
+
+/// The firm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Business {
+    /// The file all this comes from, shown as the source of facts.
+    pub file: String,
+    /// Its name.
+    pub name: Words,
+    /// What it is, in a few words.
+    pub about: Option<Words>,
+    /// The time zone of all times below.
+    pub time_zone: Tz,
+    /// The language to begin with.
+    pub language: Language,
+    /// Where customers come to; the first is the main one.
+    pub locations: Vec<Location>,
+    /// What it offers.
+    pub services: Vec<Service>,
+    /// Who works there.
+    pub staff: Vec<Employee>,
+    /// Who answers when the bot does not know.
+    pub escalation: Escalation,
+    /// When nobody is written to unasked.
+    pub quiet_hours: Option<Span>,
+}
+
+/// A place where customers come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Location {
+    /// Short name for other settings.
+    pub id: String,
+    /// Its name.
+    pub name: Words,
+    /// Its address.
+    pub address: Words,
+    /// Its phone.
+    pub phone: Option<String>,
+    /// Its e-mail.
+    pub email: Option<String>,
+    /// How to get there.
+    pub directions: Option<Words>,
+    /// Where to park.
+    pub parking: Option<Words>,
+    /// Steps, lift, room for a pram.
+    pub access: Option<Words>,
+    /// When it is open.
+    pub hours: Week,
+    /// Holidays and other days unlike the rest.
+    pub special_days: Vec<SpecialDays>,
+    /// The line of its table in the file.
+    pub line: usize,
+}
+
+/// What a service costs, in roubles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Price {
+    /// Exactly this.
+    Exact(u32),
+    /// This or more.
+    From(u32),
+    /// Between the two.
+    Between(u32, u32),
+}
+
+/// A service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// Short name for other settings.
+    pub id: String,
+    /// Its name.
+    pub name: Words,
+    /// Other names customers use, in any language.
+    pub synonyms: Vec<String>,
+    /// The group it is listed in.
+    pub category: Words,
+    /// How long it takes, in minutes: from, to.
+    pub minutes: (u32, u32),
+    /// What it costs.
+    pub price: Price,
+    /// What the price depends on or includes.
+    pub note: Option<Words>,
+    /// The line of its table in the file.
+    pub line: usize,
+}
+
+/// Somebody who works there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Employee {
+    /// Short name for other settings.
+    pub id: String,
+    /// The name customers know.
+    pub name: Words,
+    /// Other forms of the name.
+    pub also: Vec<String>,
+    /// What they are.
+    pub role: Words,
+    /// The services they do, by id.
+    pub services: Vec<String>,
+    /// When they work.
+    pub schedule: Week,
+    /// The line of their table in the file.
+    pub line: usize,
+}
+
+/// Who answers when the bot does not know, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Escalation {
+    /// When somebody is there to answer messages.
+    pub hours: Week,
+    /// Who hears of what nobody answered.
+    pub owner: String,
+}
+
+impl Business {
+    /// Reads the firm from a file, or says everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
+        let source = SourceText::read(path).map_err(|problem| vec![problem])?;
+        load::business(&source)
+    }
+
+    /// The firm's local time.
+    pub fn local(&self, at: DateTime<Utc>) -> DateTime<Tz> {
+        at.with_timezone(&self.time_zone)
+    }
+
+    /// Whether somebody is there to answer messages.
+    pub fn staff_on_duty(&self, at: DateTime<Utc>) -> bool {
+        let local = self.local(at);
+        let minute = local.hour() * 60 + local.minute();
+        self.duty_on(local.date_naive())
+            .iter()
+            .any(|span| span.holds(minute))
+    }
+
+    /// The next moment when somebody is there: now, when somebody is.
+    pub fn next_staff_time(&self, at: DateTime<Utc>) -> Option<DateTime<Tz>> {
+        if self.staff_on_duty(at) {
+            return Some(self.local(at));
+        }
+        let now = self.local(at);
+        let today = now.date_naive();
+        (0..HORIZON_DAYS).find_map(|ahead| {
+            let date = today.checked_add_days(chrono::Days::new(ahead))?;
+            let spans = self.duty_on(date);
+            let mut starts = spans.iter().filter_map(|span| self.moment(date, span.from));
+            starts.find(|start| *start > now)
+        })
+    }
+
+    /// When the main location is open on a date.
+    pub fn open_on(&self, date: NaiveDate) -> Vec<Span> {
+        self.locations
+            .first()
+            .map_or_else(Vec::new, |location| location.open_on(date))
+    }
+
+    /// A service by its id.
+    pub fn service(&self, id: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.id == id)
+    }
+
+    /// Staff is not asked to answer when the main location is closed for a holiday.
+    fn duty_on(&self, date: NaiveDate) -> Vec<Span> {
+        let special = self
+            .locations
+            .first()
+            .and_then(|location| location.special_days.iter().find(|days| days.hold(date)));
+        match special {
+            Some(days) => days.hours.clone(),
+            None => self.escalation.hours.on(date.weekday()).to_vec(),
+        }
+    }
+
+    /// A minute of a day as a moment; an hour that a clock change skips becomes the next one.
+    fn moment(&self, date: NaiveDate, minute: u32) -> Option<DateTime<Tz>> {
+        (0..=3).find_map(|hour_later| {
+            let time = NaiveTime::from_hms_opt((minute / 60 + hour_later).min(23), minute % 60, 0)?;
+            date.and_time(time)
+                .and_local_timezone(self.time_zone)
+                .earliest()
+        })
+    }
+}
+
+impl Location {
+    /// When it is open on a date.
+    pub fn open_on(&self, date: NaiveDate) -> Vec<Span> {
+        self.special_days
+            .iter()
+            .find(|days| days.hold(date))
+            .map_or_else(
+                || self.hours.on(date.weekday()).to_vec(),
+                |days| days.hours.clone(),
+            )
+    }
+
+    /// Its opening hours in words: "пн–пт 10:00–21:00, сб, вс 10:00–20:00".
+    pub fn hours_text(&self, language: Language) -> String {
+        self.hours.text(language)
+    }
+}
+
+impl Price {
+    /// The price in words: "2 500 ₽", "от 2 500 ₽", "2 500–3 500 ₽".
+    pub fn text(self, language: Language) -> String {
+        let from = match language {
+            Language::Ru => "от",
+            Language::En => "from",
+        };
+        match self {
+            Self::Exact(price) => format!("{} ₽", thousands(price)),
+            Self::From(price) => format!("{from} {} ₽", thousands(price)),
+            Self::Between(low, high) => format!("{}–{} ₽", thousands(low), thousands(high)),
+        }
+    }
+}
+
+impl Service {
+    /// How long it takes, in words: "60 минут", "1,5–2 часа" stay minutes: "90–120 минут".
+    pub fn minutes_text(&self, language: Language) -> String {
+        let (from, to) = self.minutes;
+        let range = if from == to {
+            format!("{from}")
+        } else {
+            format!("{from}–{to}")
+        };
+        match language {
+            Language::Ru => format!("{range} мин"),
+            Language::En => format!("{range} min"),
+        }
+    }
+}
+
+/// A number with its thousands apart.
+fn thousands(number: u32) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push('\u{a0}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{business, moscow};
+
+    #[test]
+    fn nobody_is_there_at_night_and_the_morning_is_promised() {
+        let business = business();
+        let night = moscow("2026-11-21 23:30");
+        assert!(!business.staff_on_duty(night));
+        let next = business.next_staff_time(night).unwrap();
+        assert_eq!(
+            next.format("%Y-%m-%d %H:%M").to_string(),
+            "2026-11-22 10:00"
+        );
+    }
+
+    #[test]
+    fn somebody_who_is_there_is_there_now() {
+        let business = business();
+        let noon = moscow("2026-11-20 12:00");
+        assert!(business.staff_on_duty(noon));
+        assert_eq!(business.next_staff_time(noon).unwrap(), noon);
+    }
+
+    #[test]
+    fn a_holiday_closes_the_desk_too() {
+        let business = business();
+        let first = moscow("2027-01-01 12:00");
+        assert!(!business.staff_on_duty(first));
+        assert!(business.next_staff_time(first).unwrap() > moscow("2027-01-01 23:00"));
+    }
+
+    #[test]
+    fn prices_are_easy_to_read() {
+        assert_eq!(Price::Exact(2500).text(Language::Ru), "2\u{a0}500 ₽");
+        assert_eq!(Price::From(900).text(Language::Ru), "от 900 ₽");
+        assert_eq!(
+            Price::Between(12_000, 25_000).text(Language::En),
+            "12\u{a0}000–25\u{a0}000 ₽"
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! The bot's side of a conversation: understand, decide, phrase. Pure: no effect, no clock.
+
+mod decide;
+mod phrase;
+mod said;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use decide::{Decision, Reason, Situation, Step, decide};
+pub use phrase::phrase;
+pub use said::Said;
+
+use crate::answer::{Heard, Mind, Thought};
+use crate::content::Content;
+use crate::words::Language;
+
+/// What the bot remembers of a conversation from turn to turn.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DialogueState {
+    /// The customer's language, once known.
+    pub language: Option<Language>,
+    /// Whether the bot has introduced itself.
+    pub greeted: bool,
+    /// Messages in a row that were not understood.
+    pub misses: u32,
+    /// The service last talked about, by name, for a question such as "and how long?".
+    pub subject: Option<String>,
+    /// When the customer was last told when a person will answer.
+    pub promised_at: Option<DateTime<Utc>>,
+    /// Whether the customer was told that further messages join the call for a person.
+    pub told_added: bool,
+    /// Whether the last message was one the bot asked to put into words.
+    pub asked_to_write: bool,
+}
+
+/// The bot that stands at the desk.
+#[derive(Debug)]
+pub struct Receptionist {
+    /// What it knows and says.
+    pub content: Arc<Content>,
+}
+
+impl Mind for Receptionist {
+    fn think(&self, heard: &Heard<'_>) -> Thought {
+        let content = &*self.content;
+        // A state of another version, or none: the conversation goes on, a little forgetful.
+        let state = DialogueState::deserialize(heard.state).unwrap_or_default();
+        let said = Said::of(&heard.inbound);
+        let understood = content.understander.understand(&said.text);
+        let situation = Situation {
+            state: &state,
+            said: &said,
+            understood: &understood,
+            content,
+            now: heard.now,
+            stale: heard.stale,
+            staff_called: heard.staff_called,
+        };
+        let decision = decide(&situation);
+        phrase(&decision, &situation)
+    }
+}
+
+#[cfg(test)]
+mod tests;

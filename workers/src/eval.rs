@@ -1,0 +1,135 @@
+//! The shipped understanding and search run over a data set, for measurement.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::knowledge::{Asked, Document, Finder, extract};
+use crate::understand::{BELIEVED, Classifier, Example};
+
+/// The length of an extracted answer, in characters.
+const ANSWER_LENGTH: usize = 210;
+/// How many documents are listed for a question.
+const LISTED: usize = 10;
+
+/// A document of a retrieval set.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CorpusLine {
+    /// Its id.
+    pub id: String,
+    /// Its heading or question.
+    pub title: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// A question of a retrieval set.
+#[derive(Debug, Clone, Deserialize)]
+pub struct QueryLine {
+    /// Its id.
+    pub id: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What was found for a question.
+#[derive(Debug, Clone, Serialize)]
+pub struct Found {
+    /// The question.
+    pub qid: String,
+    /// Ids of documents, best first.
+    pub ranking: Vec<String>,
+    /// How sure the first one is.
+    pub confidence: f32,
+    /// The sentences that answer.
+    pub answer: String,
+    /// Whether it would rather not answer.
+    pub refuse: bool,
+}
+
+/// Searches a corpus for every question.
+pub fn retrieval(corpus: &[CorpusLine], queries: &[QueryLine]) -> Vec<Found> {
+    let document = |line: &CorpusLine| Document {
+        titles: vec![line.title.clone()],
+        body: line.text.clone(),
+    };
+    let finder = Finder::new(corpus.iter().map(document));
+    let found = |query: &QueryLine| {
+        let asked = Asked {
+            text: &query.text,
+            language: None,
+            topics: &[],
+            today: NaiveDate::MIN,
+        };
+        let hits = finder.search(&asked, |_| &[], |_| true);
+        let confidence = hits.first().map_or(0.0, |hit| hit.confidence);
+        Found {
+            qid: query.id.clone(),
+            ranking: hits
+                .iter()
+                .take(LISTED)
+                .map(|hit| corpus[hit.document].id.clone())
+                .collect(),
+            confidence,
+            answer: hits.first().map_or_else(String::new, |hit| {
+                extract(&query.text, &corpus[hit.document].text, ANSWER_LENGTH)
+            }),
+            refuse: confidence < crate::knowledge::ANSWER_FROM,
+        }
+    };
+    queries.iter().map(found).collect()
+}
+
+/// A text with its label, in sets of intents and of other labels.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LabelledLine {
+    /// Its id.
+    pub id: String,
+    /// Its text.
+    pub text: String,
+    /// Its label.
+    pub label: String,
+}
+
+/// The label guessed for a text.
+#[derive(Debug, Clone, Serialize)]
+pub struct Labelled {
+    /// The text.
+    pub id: String,
+    /// The label, or nothing when it would rather not say.
+    pub label: Option<String>,
+    /// The likeliest label.
+    pub label_forced: String,
+    /// How sure it is.
+    pub confidence: f32,
+}
+
+/// Trains on one set of labelled texts and labels another.
+pub fn intents(train: &[LabelledLine], test: &[LabelledLine]) -> Vec<Labelled> {
+    let mut numbers: BTreeMap<&str, usize> =
+        train.iter().map(|line| (line.label.as_str(), 0)).collect();
+    numbers
+        .values_mut()
+        .enumerate()
+        .for_each(|(number, value)| *value = number);
+    let labels: Vec<&str> = numbers.keys().copied().collect();
+    let examples: Vec<Example> = train
+        .iter()
+        .map(|line| Example {
+            text: line.text.clone(),
+            label: numbers[line.label.as_str()],
+        })
+        .collect();
+    let classifier = Classifier::train(&examples, labels.len());
+    let labelled = |line: &LabelledLine| {
+        let best = classifier.classify(&line.text)[0];
+        Labelled {
+            id: line.id.clone(),
+            label: (best.confidence >= BELIEVED).then(|| labels[best.label].to_owned()),
+            label_forced: labels[best.label].to_owned(),
+            confidence: best.confidence,
+        }
+    };
+    test.iter().map(labelled).collect()
+}

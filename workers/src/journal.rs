@@ -1,0 +1,259 @@
+//! Takes journal items from the queue and writes them to the store, many at a time.
+//!
+//! Lines of a batch may be written again after a crash: events are unique by id, delivery reports
+//! never go back, and older news of a person never replaces newer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use zapis_core::broker::{Broker, BrokerError, Delivery, Incoming, Subscription, Topic};
+use zapis_core::event::{Event, JournalItem, Kind, Seen};
+use zapis_core::intake::outbound_message;
+use zapis_core::lanes::Pauses;
+use zapis_core::message::{
+    Content, ConversationId, DeliveryReport, DeliveryStatus, StaffCard, Urgency,
+};
+use zapis_core::store::{DeadLetter, Store, StoreError};
+use zapis_core::trace::TraceParent;
+use zapis_core::{Clock, causes, ids};
+
+use crate::desk::Desks;
+
+/// How many items are written at once.
+const BATCH: usize = 256;
+
+/// How many items are handed out per partition.
+const PREFETCH: u16 = 256;
+
+/// Writes the journal.
+#[derive(Debug)]
+pub struct JournalWorker {
+    /// Where it is written.
+    pub store: Store,
+    /// Where it comes from.
+    pub broker: Arc<dyn Broker>,
+    /// Who learns of messages that did not arrive.
+    pub desks: Desks,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Why a batch was not written. It is tried again.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error("the store did not take the journal")]
+    Store(#[from] StoreError),
+    #[error("an alarm was not published")]
+    Broker(#[from] BrokerError),
+}
+
+impl JournalWorker {
+    /// Writes until asked to stop, then writes what is in hand.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), BrokerError> {
+        let mut pauses = Pauses::default();
+        let mut subscription = loop {
+            match self.broker.subscribe(&Topic::journal(), PREFETCH).await {
+                Ok(subscription) => break subscription,
+                Err(BrokerError::Unavailable(source)) => {
+                    warn!(error = %causes(source.as_ref()), "Cannot consume the journal yet");
+                    if !pauses.wait(&stop).await {
+                        return Ok(());
+                    }
+                }
+                Err(refused) => return Err(refused),
+            }
+        };
+        info!(worker = "journal", "Started");
+        while let Some((batch, released)) = next_batch(&mut subscription, &stop).await {
+            if !self.write_until_done(&batch, &stop).await {
+                // Not acknowledged, so it comes again after the restart.
+                return Ok(());
+            }
+            batch.into_iter().for_each(Delivery::ack);
+            for finished in released {
+                finished.send(()).ok();
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_until_done(&self, batch: &[Delivery], stop: &CancellationToken) -> bool {
+        let mut pauses = Pauses::default();
+        while let Err(error) = self.write(batch).await {
+            warn!(error = %causes(&error), "The journal waits");
+            if !pauses.wait(stop).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn write(&self, batch: &[Delivery]) -> Result<(), WriteError> {
+        let mut events: Vec<Event> = Vec::with_capacity(batch.len());
+        let mut reports: Vec<DeliveryReport> = Vec::new();
+        let mut seen: Vec<Seen> = Vec::new();
+        let mut unreadable: Vec<DeadLetter> = Vec::new();
+        for delivery in batch {
+            let items: Vec<JournalItem> = match serde_json::from_slice(&delivery.body) {
+                Ok(items) => items,
+                Err(error) => {
+                    unreadable.push(self.letter(delivery, &error));
+                    continue;
+                }
+            };
+            for item in items {
+                match item {
+                    JournalItem::Event(event) => events.push(*event),
+                    JournalItem::Delivery(report) => reports.push(*report),
+                    JournalItem::Seen(news) => seen.push(*news),
+                }
+            }
+        }
+        if !unreadable.is_empty() {
+            self.store.bury(&unreadable).await?;
+            metrics::counter!("zapis_dead_total", "stage" => "journal")
+                .increment(unreadable.len() as u64);
+        }
+        if !seen.is_empty() {
+            self.store.note_seen(&seen).await?;
+        }
+        if !reports.is_empty() {
+            let known = self.store.delivered(&reports).await?;
+            for (report, ours) in reports.iter().zip(known) {
+                self.alarm(report, ours.as_ref()).await?;
+                events.push(delivery_event(report, ours));
+            }
+        }
+        if !events.is_empty() {
+            self.store.append_events(&events).await?;
+        }
+        Ok(())
+    }
+
+    /// A message that the provider took and then could not deliver: the staff must know.
+    async fn alarm(
+        &self,
+        report: &DeliveryReport,
+        ours: Option<&(uuid::Uuid, ConversationId)>,
+    ) -> Result<(), WriteError> {
+        metrics::counter!("zapis_deliveries_total", "status" => status_name(report.status))
+            .increment(1);
+        let (DeliveryStatus::Failed, Some((outbound, conversation))) = (report.status, ours) else {
+            return Ok(());
+        };
+        let why = report.error.as_ref().map_or_else(String::new, |error| {
+            format!("{} {}", error.code, error.text)
+        });
+        let known = self.store.known(conversation).await?;
+        let card = undelivered_card(
+            conversation,
+            known.name.as_deref().unwrap_or_default(),
+            &why,
+        );
+        let id = ids::of(*outbound, "undelivered", 0);
+        let message = self.desks.message(
+            conversation,
+            id,
+            card,
+            self.clock.now(),
+            TraceParent::start(),
+        );
+        if let Some(message) = message {
+            self.broker
+                .publish(vec![outbound_message(&[message])])
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn letter(&self, delivery: &Delivery, error: &serde_json::Error) -> DeadLetter {
+        DeadLetter {
+            id: ids::derive(&["dead", "journal", &delivery.key, &delivery.id]),
+            topic: "journal".into(),
+            key: delivery.key.clone(),
+            message_id: delivery.id.clone(),
+            reason: format!("unreadable: {error}"),
+            body: delivery.body.to_vec(),
+            at: self.clock.now(),
+        }
+    }
+}
+
+/// A card that says that a message did not reach its customer.
+pub fn undelivered_card(conversation: &ConversationId, name: &str, why: &str) -> Content {
+    Content::Card(Box::new(StaffCard {
+        about: conversation.clone(),
+        name: name.to_owned(),
+        phone: None,
+        reason: format!("Сообщение не доставлено: {why}"),
+        transcript: Vec::new(),
+        hints: Vec::new(),
+        urgency: Urgency::First,
+    }))
+}
+
+/// What is there now, at most a batch; waits for the first. Nothing when it is over.
+async fn next_batch(
+    subscription: &mut Subscription,
+    stop: &CancellationToken,
+) -> Option<(Vec<Delivery>, Vec<oneshot::Sender<()>>)> {
+    let mut incoming = Vec::with_capacity(BATCH);
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => return None,
+        count = subscription.incoming.recv_many(&mut incoming, BATCH) => if count == 0 { return None },
+    }
+    // A short breath lets a burst arrive together.
+    if incoming.len() < BATCH {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        while incoming.len() < BATCH {
+            let Ok(more) = subscription.incoming.try_recv() else {
+                break;
+            };
+            incoming.push(more);
+        }
+    }
+    let mut batch = Vec::with_capacity(incoming.len());
+    let mut released = Vec::new();
+    for item in incoming {
+        match item {
+            Incoming::Message(delivery) => batch.push(delivery),
+            Incoming::Release { finished, .. } => released.push(finished),
+        }
+    }
+    Some((batch, released))
+}
+
+fn delivery_event(report: &DeliveryReport, ours: Option<(uuid::Uuid, ConversationId)>) -> Event {
+    let status = status_name(report.status);
+    let id = ids::derive(&["delivery", &report.account, &report.provider_id, status]);
+    let mut event = Event::new(id, Kind::Delivery, report.at);
+    if let Some((channel, account)) = report.account.split_once(':') {
+        event.channel = Some(channel.to_owned());
+        event.account = Some(account.to_owned());
+    }
+    event.outbound_id = report.outbound_id;
+    if let Some((outbound, conversation)) = ours {
+        event.outbound_id = Some(outbound);
+        event = event.about(&conversation);
+    }
+    event.provider_id = Some(report.provider_id.clone());
+    event.outcome = Some(status.to_owned());
+    if let Some(error) = &report.error {
+        event.error_code = Some(error.code.clone());
+        event.reason = Some(error.text.clone());
+    }
+    event
+}
+
+fn status_name(status: DeliveryStatus) -> &'static str {
+    match status {
+        DeliveryStatus::Sent => "sent",
+        DeliveryStatus::Delivered => "delivered",
+        DeliveryStatus::Read => "read",
+        DeliveryStatus::Failed => "failed",
+    }
+}

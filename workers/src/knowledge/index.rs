@@ -1,0 +1,416 @@
+//! An inverted index with precomputed BM25F impacts, over stems and over pieces of words.
+
+use std::collections::HashMap;
+
+use crate::words::{Lexicon, folded, is_frame, is_light, stem, tokens};
+
+/// How much more a word counts in a title than in a body.
+const TITLE_WEIGHT: f32 = 3.0;
+/// How soon repetitions of a word stop counting.
+const SATURATION: f32 = 1.2;
+/// How much the length of a field counts.
+const TITLE_LENGTH: f32 = 0.3;
+const BODY_LENGTH: f32 = 0.6;
+/// What a word counts that was only guessed through a typo.
+const GUESSED: f32 = 0.8;
+/// What a word counts that says what is asked and not about what.
+const FRAMING: f32 = 0.35;
+/// The length of the pieces of words.
+const PIECE: usize = 4;
+
+/// What of an entry is searched: any of its titles, with one body.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// Questions or headings; the best of them counts.
+    pub titles: Vec<String>,
+    /// The text.
+    pub body: String,
+}
+
+/// How well one title of a document, with its body, fits a query; every figure from 0 to 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Fit {
+    /// BM25F over stems, as a share of what the query could reach.
+    pub(super) stems: f32,
+    /// The same over pieces of words, which forgives typos and endings.
+    pub(super) pieces: f32,
+    /// The share of the query's meaning that the title or the body has.
+    pub(super) covered: f32,
+    /// The share of the title's meaning that the query has.
+    pub(super) title: f32,
+    /// The share of what is asked about that any title of the document has, framing words aside.
+    pub(super) asked: f32,
+}
+
+/// The index.
+#[derive(Debug)]
+pub(super) struct Index {
+    stems: Field,
+    pieces: Field,
+    /// The document of each title.
+    pub(super) documents: Vec<u32>,
+}
+
+/// One way to cut texts into terms.
+#[derive(Debug, Default)]
+struct Field {
+    lexicon: Lexicon,
+    numbers: HashMap<Box<str>, u32>,
+    postings: Vec<Vec<Posting>>,
+    weights: Vec<f32>,
+    /// The sum of the weights of each title's terms.
+    titles: Vec<f32>,
+    /// What a term weighs that is nowhere.
+    unknown: f32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Posting {
+    title: u32,
+    impact: f32,
+    in_title: bool,
+    in_titles: bool,
+}
+
+/// The terms of one document, per title and of the body.
+struct Terms {
+    titles: Vec<Vec<u32>>,
+    body: Vec<u32>,
+    /// All terms of all titles, in order, each once.
+    said: Vec<u32>,
+}
+
+impl Index {
+    /// Indexes documents.
+    pub(super) fn new(documents: &[Document]) -> Self {
+        let owner = |(at, document): (usize, &Document)| {
+            let at = u32::try_from(at).unwrap_or(u32::MAX);
+            std::iter::repeat_n(at, document.titles.len().max(1))
+        };
+        Self {
+            stems: Field::new(documents, true),
+            pieces: Field::new(documents, false),
+            documents: documents.iter().enumerate().flat_map(owner).collect(),
+        }
+    }
+
+    /// Whether a stem is somewhere in the documents, also through a typo.
+    pub(super) fn knows(&self, stem: &str) -> bool {
+        self.stems.lexicon.number(stem).is_some() || !self.stems.lexicon.nearest(stem).is_empty()
+    }
+
+    /// How well each title fits a query.
+    pub(super) fn fits(&self, query: &str) -> Vec<Fit> {
+        let folded = folded(query);
+        let mut fits = vec![Fit::default(); self.documents.len()];
+        let words: Vec<&str> = tokens(&folded).filter(|token| !is_light(token)).collect();
+        let (stems, pieces) = (weighed(&words, stem_terms), weighed(&words, piece_terms));
+        self.stems.score(&stems, &mut fits, |fit, share| {
+            fit.stems = share.impact;
+            fit.covered = share.covered;
+            fit.title = share.title;
+            fit.asked = share.asked;
+        });
+        self.pieces
+            .score(&pieces, &mut fits, |fit, share| fit.pieces = share.impact);
+        fits
+    }
+}
+
+/// The shares one field finds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Share {
+    impact: f32,
+    covered: f32,
+    title: f32,
+    asked: f32,
+}
+
+impl Field {
+    fn new(documents: &[Document], by_stem: bool) -> Self {
+        let mut field = Self::default();
+        let terms: Vec<Terms> = documents
+            .iter()
+            .map(|document| field.cut(document, by_stem))
+            .collect();
+        field.post(&terms);
+        field
+    }
+
+    fn cut(&mut self, document: &Document, by_stem: bool) -> Terms {
+        let mut cut = |text: &str| {
+            let folded = folded(text);
+            let words: Vec<&str> = tokens(&folded).filter(|token| !is_light(token)).collect();
+            let terms = if by_stem {
+                stem_terms(&words)
+            } else {
+                piece_terms(&words)
+            };
+            terms
+                .iter()
+                .map(|term| self.number_of(term, by_stem))
+                .collect::<Vec<u32>>()
+        };
+        let mut titles: Vec<Vec<u32>> = document.titles.iter().map(|title| cut(title)).collect();
+        if titles.is_empty() {
+            titles.push(Vec::new());
+        }
+        let mut body = cut(&document.body);
+        let mut said: Vec<u32> = titles.iter().flatten().copied().collect();
+        said.sort_unstable();
+        said.dedup();
+        // Other titles count like the body: a question may mix the words of two of them.
+        if titles.len() > 1 {
+            body.extend(&said);
+        }
+        Terms { titles, body, said }
+    }
+
+    fn number_of(&mut self, term: &str, by_stem: bool) -> u32 {
+        if by_stem {
+            return self.lexicon.add(term);
+        }
+        let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        *self.numbers.entry(term.into()).or_insert(next)
+    }
+
+    fn post(&mut self, documents: &[Terms]) {
+        let terms = self.lexicon.len().max(self.numbers.len());
+        let mut holders = vec![0_u32; terms];
+        for document in documents {
+            let mut all: Vec<u32> = document
+                .titles
+                .iter()
+                .flatten()
+                .chain(&document.body)
+                .copied()
+                .collect();
+            all.sort_unstable();
+            all.dedup();
+            for term in all {
+                holders[term as usize] += 1;
+            }
+        }
+        let count = as_f32(documents.len());
+        self.weights = holders
+            .iter()
+            .map(|n| (1.0 + (count - as_f32(*n as usize) + 0.5) / (as_f32(*n as usize) + 0.5)).ln())
+            .collect();
+        self.unknown = (1.0 + (count + 0.5) / 0.5).ln();
+        self.postings = vec![Vec::new(); terms];
+        let mean = |lengths: &[usize]| {
+            as_f32(lengths.iter().sum::<usize>()) / as_f32(lengths.len().max(1))
+        };
+        let title_lengths: Vec<usize> = documents
+            .iter()
+            .flat_map(|d| d.titles.iter().map(Vec::len))
+            .collect();
+        let body_lengths: Vec<usize> = documents.iter().map(|d| d.body.len()).collect();
+        let (title_mean, body_mean) = (mean(&title_lengths).max(1.0), mean(&body_lengths).max(1.0));
+        let mut number = 0;
+        for document in documents {
+            let body_norm =
+                1.0 - BODY_LENGTH + BODY_LENGTH * as_f32(document.body.len()) / body_mean;
+            for title in &document.titles {
+                let title_norm =
+                    1.0 - TITLE_LENGTH + TITLE_LENGTH * as_f32(title.len()) / title_mean;
+                self.post_title(
+                    number,
+                    (title, title_norm),
+                    (&document.body, body_norm),
+                    &document.said,
+                );
+                number += 1;
+            }
+        }
+    }
+
+    fn post_title(&mut self, number: u32, title: (&[u32], f32), body: (&[u32], f32), said: &[u32]) {
+        let mut found: HashMap<u32, (f32, bool)> = HashMap::new();
+        for term in title.0 {
+            let at = found.entry(*term).or_default();
+            at.0 += TITLE_WEIGHT / title.1;
+            at.1 = true;
+        }
+        for term in body.0 {
+            found.entry(*term).or_default().0 += 1.0 / body.1;
+        }
+        let mut weight = 0.0;
+        for (term, (frequency, in_title)) in found {
+            let impact = frequency / (SATURATION + frequency);
+            weight += if in_title {
+                self.weights[term as usize]
+            } else {
+                0.0
+            };
+            let in_titles = said.binary_search(&term).is_ok();
+            self.postings[term as usize].push(Posting {
+                title: number,
+                impact,
+                in_title,
+                in_titles,
+            });
+        }
+        self.titles.push(weight);
+    }
+
+    /// The known terms a term of the query stands for, and how surely.
+    fn resolve(&self, term: &str) -> Vec<(u32, f32)> {
+        let exact = self
+            .lexicon
+            .number(term)
+            .or_else(|| self.numbers.get(term).copied());
+        if let Some(number) = exact {
+            return vec![(number, 1.0)];
+        }
+        self.lexicon
+            .nearest(term)
+            .into_iter()
+            .map(|(number, _)| (number, GUESSED))
+            .collect()
+    }
+
+    fn score(&self, terms: &[(String, f32)], fits: &mut [Fit], store: impl Fn(&mut Fit, Share)) {
+        let mut shares = vec![Share::default(); fits.len()];
+        let (mut possible, mut subject) = (0.0, 0.0);
+        for (at, (term, counts)) in terms.iter().enumerate() {
+            if terms[..at].iter().any(|(other, _)| other == term) {
+                continue;
+            }
+            let meant = self.resolve(term);
+            let weight = meant
+                .iter()
+                .map(|(number, _)| self.weights[*number as usize])
+                .reduce(f32::max);
+            let weight = weight.unwrap_or(self.unknown);
+            possible += counts * weight;
+            subject += if *counts >= 1.0 { weight } else { 0.0 };
+            for (number, certainty) in &meant {
+                let weight = counts * self.weights[*number as usize] * certainty
+                    / as_f32(meant.len()).sqrt();
+                for posting in &self.postings[*number as usize] {
+                    let share = &mut shares[posting.title as usize];
+                    share.impact += weight * posting.impact;
+                    share.covered += weight;
+                    if posting.in_title {
+                        share.title += weight;
+                    }
+                    if posting.in_titles && *counts >= 1.0 {
+                        share.asked += weight;
+                    }
+                }
+            }
+        }
+        if possible <= 0.0 {
+            return;
+        }
+        for ((fit, share), title) in fits.iter_mut().zip(&shares).zip(&self.titles) {
+            let share = Share {
+                impact: share.impact / possible,
+                covered: share.covered / possible,
+                title: if *title > 0.0 {
+                    share.title / title
+                } else {
+                    0.0
+                },
+                asked: if subject > 0.0 {
+                    share.asked / subject
+                } else {
+                    1.0
+                },
+            };
+            store(fit, share);
+        }
+    }
+}
+
+/// The terms of a query with what each counts.
+fn weighed(words: &[&str], cut: impl Fn(&[&str]) -> Vec<String>) -> Vec<(String, f32)> {
+    let of_word = |word: &&str| {
+        let counts = if is_frame(&stem(word)) { FRAMING } else { 1.0 };
+        cut(&[word])
+            .into_iter()
+            .map(move |term| (term, counts))
+            .collect::<Vec<_>>()
+    };
+    words.iter().flat_map(of_word).collect()
+}
+
+fn stem_terms(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| stem(word).into_owned()).collect()
+}
+
+/// Pieces of padded words: "_мани", "мани", "аник", … and a short word whole.
+fn piece_terms(words: &[&str]) -> Vec<String> {
+    let mut pieces = Vec::new();
+    for word in words {
+        let letters: Vec<char> = std::iter::once('_')
+            .chain(word.chars())
+            .chain(std::iter::once('_'))
+            .collect();
+        if letters.len() <= PIECE {
+            pieces.push(letters.iter().collect());
+            continue;
+        }
+        pieces.extend(
+            letters
+                .windows(PIECE)
+                .map(|window| window.iter().collect::<String>()),
+        );
+    }
+    pieces
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of documents and words are far below 2^24"
+)]
+fn as_f32(count: usize) -> f32 {
+    count as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index() -> Index {
+        let document = |title: &str, body: &str| Document {
+            titles: vec![title.to_owned()],
+            body: body.to_owned(),
+        };
+        Index::new(&[
+            document("Есть ли парковка?", "Рядом платная парковка во дворе"),
+            document("Как оплатить?", "Картой или наличными"),
+            document(
+                "Можно ли с собакой?",
+                "Небольшие собаки ждут у входа, парковка для собак",
+            ),
+        ])
+    }
+
+    fn best(query: &str) -> usize {
+        let fits = index().fits(query);
+        (0..fits.len())
+            .max_by(|a, b| fits[*a].stems.total_cmp(&fits[*b].stems))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_title_counts_more_than_a_body() {
+        assert_eq!(best("парковки"), 0);
+    }
+
+    #[test]
+    fn forms_and_typos_of_a_word_are_found() {
+        assert_eq!(best("оплата наличными"), 1);
+        assert_eq!(best("пракока для собакой"), 2);
+        assert_eq!(best("налчиными"), 1);
+    }
+
+    #[test]
+    fn an_unknown_word_lowers_what_is_covered() {
+        let known = index().fits("парковка")[0].covered;
+        let unknown = index().fits("парковка вертолёта")[0].covered;
+        assert!(known > 0.99 && unknown < 0.5, "{known} {unknown}");
+    }
+}

@@ -1,0 +1,356 @@
+//! Every sentence the bot says by itself, from `config/texts/{ru,en}.ftl`.
+//!
+//! A phrase that a file lacks, a variable nobody fills in, and a key nobody says are problems
+//! at the start, so that a customer never meets them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+use unic_langid::LanguageIdentifier;
+
+use crate::source_text::{SourceText, nearest};
+use crate::words::Language;
+use zapis_core::config::Problem;
+
+macro_rules! phrases {
+    ($($(#[$doc:meta])* $name:ident = $key:literal [$($variable:literal),*];)*) => {
+        /// What the bot can say by itself.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Phrase {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Phrase {
+            /// Every phrase.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its key in the files.
+            pub const fn key(self) -> &'static str {
+                match self {
+                    $(Self::$name => $key,)*
+                }
+            }
+
+            /// The variables it is given and must use.
+            pub const fn variables(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$name => &[$($variable),*],)*
+                }
+            }
+        }
+    };
+}
+
+phrases! {
+    /// The first words of a conversation, with what the bot can do.
+    Greeting = "greeting" ["salon"];
+    /// A greeting before an answer, or when one is greeted again.
+    Hello = "hello" [];
+    /// What the bot can do.
+    Capabilities = "capabilities" [];
+    /// After thanks.
+    Welcome = "welcome" [];
+    /// After a goodbye.
+    Goodbye = "goodbye" [];
+    /// The customer asked for a person.
+    CallingPerson = "calling-person" [];
+    /// The answer is not in the knowledge base.
+    CheckWithManager = "check-with-manager" [];
+    /// The customer is unhappy.
+    ComplaintHeard = "complaint-heard" [];
+    /// The customer wants money back.
+    RefundHeard = "refund-heard" [];
+    /// A question for a doctor or a specialist.
+    MedicalQuestion = "medical-question" [];
+    /// The customer wants to book.
+    BookingWish = "booking-wish" [];
+    /// The customer wants to move a visit.
+    RescheduleWish = "reschedule-wish" [];
+    /// The customer wants to cancel a visit.
+    CancelWish = "cancel-wish" [];
+    /// Two misunderstandings in a row.
+    GivingUp = "giving-up" [];
+    /// A message that waited too long to be answered as if it were fresh.
+    LateAnswer = "late-answer" [];
+    /// The customer declined something.
+    Noted = "noted" [];
+    /// Personal data or papers: a person decides.
+    PersonDecides = "person-decides" [];
+    /// Somebody is there.
+    PromiseNow = "promise-now" [];
+    /// Nobody is there until the moment.
+    PromiseLater = "promise-later" ["moment"];
+    /// Nobody is there and no working time is in sight.
+    PromiseSometime = "promise-sometime" [];
+    /// A moment today.
+    MomentToday = "moment-today" ["time"];
+    /// A moment tomorrow.
+    MomentTomorrow = "moment-tomorrow" ["time"];
+    /// A moment on another day.
+    MomentDay = "moment-day" ["day", "time"];
+    /// More was written while an administrator is awaited.
+    AddedToRequest = "added-to-request" [];
+    /// The bot did not understand.
+    Unclear = "unclear" [];
+    /// Several entries could be meant.
+    WhichOne = "which-one" [];
+    /// No advertising any more.
+    OptedOut = "opted-out" [];
+    /// An attempt to make the bot do something else.
+    Refusal = "refusal" [];
+    /// Not the salon's business.
+    Offtopic = "offtopic" [];
+    /// Small talk.
+    Smalltalk = "smalltalk" [];
+    /// A voice message came.
+    PleaseWriteVoice = "please-write-voice" [];
+    /// A picture, file or place came without words.
+    PleaseWriteMedia = "please-write-media" [];
+    /// A phone or contact card came.
+    ContactReceived = "contact-received" [];
+    /// Today's opening hours.
+    OpenToday = "open-today" ["hours"];
+    /// Closed today.
+    ClosedToday = "closed-today" [];
+    /// To the staff: asked for a person.
+    ReasonPerson = "reason-person" [];
+    /// To the staff: not in the knowledge base.
+    ReasonNotKnown = "reason-not-known" [];
+    /// To the staff: an unhappy customer.
+    ReasonComplaint = "reason-complaint" [];
+    /// To the staff: money back.
+    ReasonRefund = "reason-refund" [];
+    /// To the staff: health.
+    ReasonMedical = "reason-medical" [];
+    /// To the staff: wants to book.
+    ReasonBooking = "reason-booking" [];
+    /// To the staff: wants to move a visit.
+    ReasonReschedule = "reason-reschedule" [];
+    /// To the staff: wants to cancel a visit.
+    ReasonCancel = "reason-cancel" [];
+    /// To the staff: not understood twice.
+    ReasonNotUnderstood = "reason-not-understood" [];
+    /// To the staff: personal data or papers.
+    ReasonPapers = "reason-papers" [];
+    /// To the staff: an old message.
+    ReasonLate = "reason-late" [];
+    /// Button: call a person.
+    ButtonPerson = "button-person" [];
+    /// Button: prices.
+    ButtonPrices = "button-prices" [];
+    /// Button: opening hours.
+    ButtonHours = "button-hours" [];
+    /// Button: address.
+    ButtonAddress = "button-address" [];
+    /// Button: book.
+    ButtonBooking = "button-booking" [];
+}
+
+/// The texts of every language.
+pub struct Texts {
+    bundles: BTreeMap<Language, FluentBundle<FluentResource>>,
+}
+
+impl std::fmt::Debug for Texts {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Texts")
+            .field("languages", &self.bundles.keys())
+            .finish()
+    }
+}
+
+impl Texts {
+    /// Reads `ru.ftl` and `en.ftl` from a folder, or says everything that is wrong with them.
+    pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
+        let mut bundles = BTreeMap::new();
+        let mut problems = Vec::new();
+        for language in Language::ALL {
+            let path = folder.join(format!("{}.ftl", language.code()));
+            let read = SourceText::read(&path).map_err(|problem| vec![problem]);
+            match read.and_then(|source| bundle(language, &source)) {
+                Ok(bundle) => {
+                    bundles.insert(language, bundle);
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() {
+            Ok(Self { bundles })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// A phrase in a language, with its variables filled in.
+    pub fn say(&self, language: Language, phrase: Phrase, variables: &[(&str, &str)]) -> String {
+        let Some(bundle) = self.bundles.get(&language) else {
+            return String::new();
+        };
+        let mut args = FluentArgs::new();
+        for (name, value) in variables {
+            args.set(*name, *value);
+        }
+        let pattern = bundle
+            .get_message(phrase.key())
+            .and_then(|message| message.value());
+        pattern.map_or_else(String::new, |pattern| {
+            bundle
+                .format_pattern(pattern, Some(&args), &mut Vec::new())
+                .into_owned()
+        })
+    }
+}
+
+fn bundle(
+    language: Language,
+    source: &SourceText,
+) -> Result<FluentBundle<FluentResource>, Vec<Problem>> {
+    let resource = FluentResource::try_new(source.text.clone()).map_err(|(_, errors)| {
+        let hint = "see https://projectfluent.org/fluent/guide";
+        let told = errors
+            .iter()
+            .map(|error| source.problem(&error.pos, "fluent", &error.to_string(), hint));
+        told.collect::<Vec<_>>()
+    })?;
+    let problems = check(source);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let identifier: LanguageIdentifier = language.code().parse().unwrap_or_default();
+    let mut bundle = FluentBundle::new_concurrent(vec![identifier]);
+    bundle.set_use_isolating(false);
+    bundle.add_resource(resource).map_err(|errors| {
+        errors
+            .iter()
+            .map(|error| source.problem_at_line(0, "fluent", &error.to_string(), ""))
+            .collect::<Vec<_>>()
+    })?;
+    Ok(bundle)
+}
+
+/// A message of a file: its key, its line and the variables it uses.
+struct Message<'s> {
+    key: &'s str,
+    line: usize,
+    variables: Vec<&'s str>,
+}
+
+fn messages(text: &str) -> Vec<Message<'_>> {
+    let mut messages: Vec<Message<'_>> = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        if line.starts_with('#') {
+            continue;
+        }
+        if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            let key = line.split('=').next().unwrap_or_default().trim();
+            messages.push(Message {
+                key,
+                line: at + 1,
+                variables: Vec::new(),
+            });
+        }
+        if let Some(message) = messages.last_mut() {
+            message.variables.extend(variables(line));
+        }
+    }
+    messages
+}
+
+fn variables(line: &str) -> impl Iterator<Item = &str> {
+    line.split('$').skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-');
+        &rest[..end.unwrap_or(rest.len())]
+    })
+}
+
+fn check(source: &SourceText) -> Vec<Problem> {
+    let messages = messages(&source.text);
+    let mut problems = Vec::new();
+    for phrase in Phrase::ALL {
+        if !messages.iter().any(|message| message.key == phrase.key()) {
+            let hint = format!("add `{} = …`", phrase.key());
+            problems.push(source.problem_at_line(0, phrase.key(), "is missing", &hint));
+        }
+    }
+    for message in &messages {
+        let Some(phrase) = Phrase::ALL
+            .iter()
+            .find(|phrase| phrase.key() == message.key)
+        else {
+            let hint = nearest(message.key, Phrase::ALL.iter().map(|phrase| phrase.key()));
+            problems.push(source.problem_at_line(
+                message.line,
+                message.key,
+                "is a text that nobody says",
+                &hint,
+            ));
+            continue;
+        };
+        let given = phrase.variables();
+        for used in message
+            .variables
+            .iter()
+            .filter(|used| !given.contains(used))
+        {
+            let text = format!("uses `${used}`, which it is not given");
+            let hint = nearest(used, given.iter().copied());
+            problems.push(source.problem_at_line(message.line, message.key, &text, &hint));
+        }
+        for unused in given
+            .iter()
+            .filter(|given| !message.variables.contains(given))
+        {
+            let text = format!("does not use `${unused}`");
+            let hint = format!("write {{ ${unused} }} where it belongs");
+            problems.push(source.problem_at_line(message.line, message.key, &text, &hint));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::texts;
+
+    fn found(text: &str) -> Vec<String> {
+        let source = SourceText {
+            file: "ru.ftl".to_owned(),
+            text: text.to_owned(),
+        };
+        check(&source).iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn the_shipped_texts_are_whole_and_filled_in() {
+        let texts = texts();
+        for language in Language::ALL {
+            for phrase in Phrase::ALL {
+                let filled: Vec<_> = phrase
+                    .variables()
+                    .iter()
+                    .map(|name| (*name, "заполнено"))
+                    .collect();
+                let said = texts.say(language, *phrase, &filled);
+                assert!(!said.trim().is_empty(), "{}", phrase.key());
+                assert!(!said.contains('$') && !said.contains('{'), "{said}");
+                assert_eq!(said.contains("заполнено"), !filled.is_empty(), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_variable_an_unknown_key_and_a_missing_text_are_told() {
+        let all = found("greeting = Это { $salo }\nhelo = Здравствуйте\n").join("\n");
+        for expected in [
+            "ru.ftl:1:1: error: greeting: uses `$salo`, which it is not given (hint: did you mean `salon`?)",
+            "ru.ftl:1:1: error: greeting: does not use `$salon`",
+            "ru.ftl:2:1: error: helo: is a text that nobody says (hint: did you mean `hello`?)",
+            "ru.ftl: error: goodbye: is missing",
+        ] {
+            assert!(all.contains(expected), "{expected}\nnot in\n{all}");
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! What a customer means: intents with a confidence, and what must never be missed.
+//!
+//! Trained at the start from `config/intents.yaml`. Dates, services and people in a message are
+//! not read yet; they will join [`Understanding`] as fields of their own.
+
+mod features;
+mod intent;
+mod model;
+mod segments;
+mod signals;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+pub use intent::Intent;
+pub use model::{Classifier, Example, Scored};
+
+use crate::source_text::{SourceText, nearest};
+use crate::words::{Language, folded, is_light, repaired, tokens};
+use zapis_core::config::Problem;
+
+/// Fewer examples of an intent than this teach nothing.
+const FEWEST_EXAMPLES: usize = 12;
+/// From this confidence on, an intent is believed.
+pub const BELIEVED: f32 = 0.5;
+/// Below this confidence, nothing was understood.
+pub const HEARD: f32 = 0.3;
+
+/// An intent with how sure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Guess {
+    /// The intent.
+    pub intent: Intent,
+    /// From 0 to 1.
+    pub confidence: f32,
+}
+
+/// One of the things a message says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Part {
+    /// Its words, with the keyboard layout repaired.
+    pub text: String,
+    /// Its likeliest intents, best first.
+    pub guesses: Vec<Guess>,
+}
+
+impl Part {
+    /// The likeliest intent.
+    pub fn best(&self) -> Option<Guess> {
+        self.guesses.first().copied()
+    }
+
+    /// The likeliest intent, when it is believed.
+    pub fn believed(&self) -> Option<Intent> {
+        self.best()
+            .filter(|guess| guess.confidence >= BELIEVED)
+            .map(|guess| guess.intent)
+    }
+}
+
+/// What a customer means.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "signals do not exclude each other: a message can give all of them"
+)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Understanding {
+    /// The language it is written in, where the letters tell.
+    pub language: Option<Language>,
+    /// What it says, one thing after another.
+    pub parts: Vec<Part>,
+    /// The intents of all parts, surest first, each once.
+    pub intents: Vec<Guess>,
+    /// The customer wants a person.
+    pub asks_human: bool,
+    /// The customer is unhappy.
+    pub negative: bool,
+    /// The customer wants no advertising.
+    pub opt_out: bool,
+    /// The message tries to turn the bot into something else.
+    pub injection: bool,
+    /// Health trouble that cannot wait.
+    pub urgent: bool,
+    /// A question about the customer's own visit.
+    pub own_visit: bool,
+    /// None of the known intents.
+    pub out_of_scope: bool,
+}
+
+impl Understanding {
+    /// The confidence of an intent, 0 when it was not heard.
+    pub fn confidence(&self, intent: Intent) -> f32 {
+        let found = self.intents.iter().find(|guess| guess.intent == intent);
+        found.map_or(0.0, |guess| guess.confidence)
+    }
+
+    /// Whether an intent is believed.
+    pub fn believes(&self, intent: Intent) -> bool {
+        self.confidence(intent) >= BELIEVED
+    }
+}
+
+/// Understands messages.
+#[derive(Debug)]
+pub struct Understander {
+    classifier: Classifier,
+    intents: Vec<Intent>,
+}
+
+impl Understander {
+    /// Trains on the examples of a file, or says everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
+        let source = SourceText::read(path).map_err(|problem| vec![problem])?;
+        let examples = read(&source)?;
+        Ok(Self::train(&examples))
+    }
+
+    fn train(examples: &BTreeMap<Intent, Vec<String>>) -> Self {
+        let intents: Vec<Intent> = examples.keys().copied().collect();
+        let labelled: Vec<Example> = examples
+            .values()
+            .enumerate()
+            .flat_map(|(label, texts)| {
+                texts.iter().map(move |text| Example {
+                    text: text.clone(),
+                    label,
+                })
+            })
+            .collect();
+        Self {
+            classifier: Classifier::train(&labelled, intents.len()),
+            intents,
+        }
+    }
+
+    /// What a message means.
+    pub fn understand(&self, text: &str) -> Understanding {
+        let meant = repaired(text, |stem| self.classifier.knows(stem));
+        let meant = meant.as_deref().unwrap_or(text);
+        let signals = signals::signals(meant);
+        let parts: Vec<Part> = segments::segments(meant)
+            .into_iter()
+            .map(|part| self.part(part))
+            .collect();
+        let mut intents: Vec<Guess> = Vec::new();
+        for guess in parts.iter().flat_map(|part| &part.guesses) {
+            match intents
+                .iter_mut()
+                .find(|known| known.intent == guess.intent)
+            {
+                Some(known) => known.confidence = known.confidence.max(guess.confidence),
+                None => intents.push(*guess),
+            }
+        }
+        intents.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        let believes = |intent| {
+            intents
+                .iter()
+                .any(|guess| guess.intent == intent && guess.confidence >= BELIEVED)
+        };
+        Understanding {
+            language: Language::of(meant),
+            asks_human: signals.asks_human || believes(Intent::Human),
+            negative: signals.negative || believes(Intent::Complaint) || believes(Intent::Refund),
+            opt_out: signals.opt_out || believes(Intent::Optout),
+            injection: signals.injection || believes(Intent::Injection),
+            urgent: signals.urgent,
+            own_visit: signals.own_visit,
+            out_of_scope: intents.first().is_none_or(|guess| guess.confidence < HEARD),
+            parts,
+            intents,
+        }
+    }
+
+    fn part(&self, text: &str) -> Part {
+        let guesses = self
+            .classifier
+            .classify(text)
+            .into_iter()
+            .take(3)
+            .map(|scored| Guess {
+                intent: self.intents[scored.label],
+                confidence: scored.confidence,
+            });
+        let folded = folded(text);
+        // Without a single word that tells something there is nothing to guess from, except a
+        // greeting or thanks, which are light words themselves.
+        let telling = tokens(&folded).any(|token| !is_light(token));
+        let polite = |guess: &Guess| {
+            matches!(
+                guess.intent,
+                Intent::Greeting
+                    | Intent::Thanks
+                    | Intent::Goodbye
+                    | Intent::ConfirmYes
+                    | Intent::ConfirmNo
+                    | Intent::Smalltalk
+            )
+        };
+        Part {
+            text: text.to_owned(),
+            guesses: guesses.filter(|guess| telling || polite(guess)).collect(),
+        }
+    }
+}
+
+/// The examples of a file.
+fn read(source: &SourceText) -> Result<BTreeMap<Intent, Vec<String>>, Vec<Problem>> {
+    let parsed: BTreeMap<String, Vec<String>> =
+        serde_yaml_ng::from_str(&source.text).map_err(|error| {
+            let place = error.location().map_or(0, |at| at.index());
+            vec![source.problem(
+                &(place..place),
+                "yaml",
+                &error.to_string(),
+                "write `intent:` and a list of examples under it",
+            )]
+        })?;
+    let mut problems = Vec::new();
+    let mut examples = BTreeMap::new();
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (id, texts) in parsed {
+        let line = source
+            .text
+            .lines()
+            .position(|line| line.starts_with(&format!("{id}:")))
+            .map_or(0, |at| at + 1);
+        let Some(intent) = Intent::from_id(&id) else {
+            let hint = nearest(&id, Intent::ALL.iter().map(|intent| intent.id()));
+            problems.push(source.problem_at_line(line, &id, "is not an intent of the bot", &hint));
+            continue;
+        };
+        if texts.len() < FEWEST_EXAMPLES {
+            let message = format!("has {} examples", texts.len());
+            problems.push(source.problem_at_line(
+                line,
+                &id,
+                &message,
+                &format!("write at least {FEWEST_EXAMPLES}"),
+            ));
+        }
+        for text in &texts {
+            if let Some(other) = seen.insert(folded(text), id.clone()) {
+                let line = source
+                    .text
+                    .lines()
+                    .position(|line| line.contains(text.as_str()))
+                    .map_or(line, |at| at + 1);
+                problems.push(source.problem_at_line(
+                    line,
+                    &id,
+                    &format!("has the example «{text}», which `{other}` has"),
+                    "one example belongs to one intent",
+                ));
+            }
+        }
+        examples.insert(intent, texts);
+    }
+    for missing in Intent::ALL
+        .iter()
+        .filter(|intent| !examples.contains_key(intent))
+    {
+        problems.push(source.problem_at_line(
+            0,
+            missing.id(),
+            "is missing",
+            &format!("add `{}:` with examples", missing.id()),
+        ));
+    }
+    if problems.is_empty() {
+        Ok(examples)
+    } else {
+        Err(problems)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::understander;
+
+    fn best(text: &str) -> Intent {
+        understander().understand(text).intents[0].intent
+    }
+
+    #[test]
+    fn typical_messages_are_understood() {
+        for (text, intent) in [
+            ("почём у вас стрижка", Intent::Price),
+            ("запишите меня к Анне на пятницу", Intent::Booking),
+            ("перенесите запись на другой день", Intent::Reschedule),
+            ("отменяю запись, не смогу прийти", Intent::Cancel),
+            ("как к вам пройти от метро", Intent::Address),
+            ("спасибо большое", Intent::Thanks),
+            ("How much is a manicure?", Intent::Price),
+            ("Здравствуйте", Intent::Greeting),
+        ] {
+            assert_eq!(best(text), intent, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_forgotten_layout_does_not_matter() {
+        assert_eq!(best("crjkmrj cnjbn vfybr.h"), Intent::Price);
+        assert_eq!(
+            understander().understand("ghbdtn").language,
+            Some(Language::Ru)
+        );
+    }
+
+    #[test]
+    fn every_question_of_a_message_is_heard() {
+        let heard =
+            understander().understand("Добрый день! Сколько стоит педикюр и где вы находитесь?");
+        for intent in [Intent::Greeting, Intent::Price, Intent::Address] {
+            assert!(heard.believes(intent), "{intent:?}: {:?}", heard.intents);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_not_understood() {
+        for text in ["ыфлвоар лджыв", "12345", "🙂🙂🙂", ""] {
+            assert!(understander().understand(text).out_of_scope, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_file_is_told() {
+        let source = SourceText {
+            file: "intents.yaml".to_owned(),
+            text: "boking:\n  - запишите\nprice:\n  - сколько\n  - Сколько\n".to_owned(),
+        };
+        let told: Vec<String> = read(&source)
+            .unwrap_err()
+            .iter()
+            .map(Problem::to_string)
+            .collect();
+        let all = told.join("\n");
+        for expected in [
+            "intents.yaml:1:1: error: boking: is not an intent of the bot (hint: did you mean `booking`?)",
+            "intents.yaml:3:1: error: price: has 2 examples",
+            "has the example «Сколько»",
+            "intents.yaml: error: hours: is missing",
+        ] {
+            assert!(all.contains(expected), "{expected}\nnot in\n{all}");
+        }
+    }
+}

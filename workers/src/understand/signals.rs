@@ -1,0 +1,248 @@
+//! What must never be missed, told by words: a wish for a person, anger, danger to health, a stop
+//! to advertising, an attempt to turn the bot.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use crate::words::{folded, stem, tokens};
+
+/// What the words of a message tell without any training.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "signals do not exclude each other: a message can give all of them"
+)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Signals {
+    pub(super) asks_human: bool,
+    pub(super) negative: bool,
+    pub(super) opt_out: bool,
+    pub(super) injection: bool,
+    pub(super) urgent: bool,
+    pub(super) own_visit: bool,
+}
+
+/// Who a customer may ask for.
+const PERSON: &str = "администратор админ оператор менеджер человек человеч живой живым живого сотрудник директор управляющ хозяйк \
+    владелец консультант специалист human person operator manager agent somebody someone representative staff administrator people";
+/// How a customer asks for somebody: talk, call, connect.
+const REACH: &str = "позвать позовите позови поговорить пообщаться соединить соедините переключить переключите переведите перевести связаться \
+    свяжите связь подключите нужен нужна хочу можно дайте живой живым живого ответит ответьте связи позвоните перезвоните есть будет надо зовите \
+    вызовите пригласите пригласить напишет свяжется оператора \
+    talk speak call connect transfer chat real want need get contact actual live put let can please";
+/// Words that ask for a person alone.
+const PERSON_ALONE: &str = "оператор оператора оператору админа администратора менеджера человека human operator agent representative";
+
+/// Words of anger and disappointment.
+const ANGER: &str = "ужас ужасн ужасный кошмар безобразие отвратительн отвратительно хамств хамят хамил хамила хамло нахамил нахамила грубый грубо грубил \
+    нагрубил нагрубила испортил испортили испортила угробили сожгли обожгли разочарован разочарована разочаровали недоволен недовольна \
+    недовольны возмутительно возмущен возмущена наглость позор бардак издеваетесь издевательство обманули обман обманываете мошенники \
+    развод надоели надоело достали бесит бесите жалоба пожаловаться жалуюсь претензия верните возврат некачественн отстой халтура \
+    схалтурили криво косо кривой неаккуратно невозможно игнорируете игнорите тупой тупая тупые дебил дебилы идиот идиоты идиотизм фигня \
+    хрень хрен бред дерьмо говно пиздец блять бля сука хуйня нахуй заебали ебан отврат дура дурак \
+    ужасно хуже худший худшее худшая отвратное \
+    awful terrible horrible disgusting worst rude angry furious ruined unacceptable disappointed disappointing scam refund complaint \
+    useless stupid idiot pathetic ridiculous shit fuck fucking damn";
+/// What turns a word of anger around when it stands right before it.
+const NEGATION: &str = "не без нет ни not no never без";
+
+/// Health trouble that needs a person at once.
+const URGENT: &str = "опухл опух опухла опухло отек отекло отекла гной гноится кровь кровит кровоточит кровотечение температура аллергия аллергическ \
+    задыхаюсь обморок волдыри волдырь ожог обожгло swollen swelling bleeding allergic allergy burn burned blister fever pus";
+
+/// Ways to say that one wants no advertising.
+const STOP: [&[&str]; 14] = [
+    &["отпис"],
+    &["реклам"],
+    &["рассылк"],
+    &["спам"],
+    &["spam"],
+    &["unsubscribe"],
+    &["stop"],
+    &["стоп"],
+    &["opt", "out"],
+    &["удалите", "рассыл"],
+    &["не", "присыла"],
+    &["не", "пишите"],
+    &["убер", "рассыл"],
+    &["хватит", "слать"],
+];
+const STOP_NEEDS: &str = "не отпишите отписаться отпишись отписка отпишите хватит удалите уберите прекратите отключите стоп stop unsubscribe надоели исключите больше no dont remove";
+
+/// Ways to turn the bot into something else.
+const TURN: [&str; 22] = [
+    "игнорируй",
+    "забудь все",
+    "забудь инструкции",
+    "забудь предыдущ",
+    "системный промпт",
+    "системную инструкцию",
+    "твои инструкции",
+    "твой промпт",
+    "свой промпт",
+    "свои инструкции",
+    "представь что ты",
+    "притворись",
+    "ты теперь",
+    "режим разработчика",
+    "джейлбрейк",
+    "ignore previous",
+    "ignore all",
+    "ignore your",
+    "system prompt",
+    "jailbreak",
+    "you are now",
+    "developer mode",
+];
+
+/// Questions about the customer's own visit, which no knowledge base can answer.
+const OWN_VISIT: [&str; 15] = [
+    "я записан",
+    "записана ли я",
+    "записан ли я",
+    "записаны ли мы",
+    "у меня запись",
+    "моя запись",
+    "моей записи",
+    "к какому мастеру я",
+    "к кому я",
+    "во сколько я",
+    "когда я записан",
+    "время моей",
+    "my appointment",
+    "my booking",
+    "am i booked",
+];
+
+/// Words with their stems, made once.
+struct Words {
+    words: HashSet<&'static str>,
+    stems: HashSet<String>,
+}
+
+impl Words {
+    fn of(list: &'static str) -> Self {
+        Self {
+            words: list.split_whitespace().collect(),
+            stems: list
+                .split_whitespace()
+                .map(|word| stem(word).into_owned())
+                .collect(),
+        }
+    }
+
+    fn hold(&self, word: &str, stem: &str) -> bool {
+        self.words.contains(word) || self.stems.contains(stem)
+    }
+}
+
+static PERSON_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON));
+static REACH_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(REACH));
+static PERSON_ALONE_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON_ALONE));
+static ANGER_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(ANGER));
+static URGENT_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(URGENT));
+
+/// Reads the signals of a message.
+pub(super) fn signals(text: &str) -> Signals {
+    let folded = folded(text);
+    let words: Vec<&str> = tokens(&folded).collect();
+    let stems: Vec<String> = words.iter().map(|word| stem(word).into_owned()).collect();
+    let joined = words.join(" ");
+    Signals {
+        asks_human: asks_human(&words, &stems),
+        negative: has_unturned(&words, &stems, &ANGER_WORDS) || shouts(text),
+        opt_out: opt_out(&words, &joined),
+        injection: TURN.iter().any(|turn| joined.contains(turn)),
+        urgent: has_unturned(&words, &stems, &URGENT_WORDS),
+        own_visit: OWN_VISIT.iter().any(|own| joined.contains(own)),
+    }
+}
+
+fn asks_human(words: &[&str], stems: &[String]) -> bool {
+    let person = (0..words.len()).any(|at| PERSON_WORDS.hold(words[at], &stems[at]));
+    let reach = (0..words.len()).any(|at| REACH_WORDS.hold(words[at], &stems[at]));
+    let alone = words.len() <= 2
+        && words
+            .iter()
+            .zip(stems)
+            .any(|(word, stem)| PERSON_ALONE_WORDS.hold(word, stem));
+    let not_bot = words
+        .iter()
+        .any(|word| word.starts_with("бот") || word.starts_with("робот") || *word == "bot")
+        && words
+            .iter()
+            .any(|word| matches!(*word, "не" | "not" | "без" | "хватит" | "надоел"));
+    alone || not_bot || (person && reach && words.len() <= 25)
+}
+
+fn has_unturned(words: &[&str], stems: &[String], list: &Words) -> bool {
+    (0..words.len()).any(|at| {
+        let turned = at > 0 && NEGATION.split_whitespace().any(|not| not == words[at - 1]);
+        !turned && list.hold(words[at], &stems[at])
+    })
+}
+
+/// Capitals and exclamation marks together.
+fn shouts(text: &str) -> bool {
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    let capitals = text.chars().filter(|c| c.is_uppercase()).count();
+    letters >= 12 && capitals * 10 >= letters * 8 && text.contains("!!")
+}
+
+fn opt_out(words: &[&str], joined: &str) -> bool {
+    if matches!(
+        joined,
+        "стоп" | "stop" | "отписаться" | "отпишите" | "unsubscribe" | "отписка"
+    ) {
+        return true;
+    }
+    let needs = STOP_NEEDS
+        .split_whitespace()
+        .any(|need| words.contains(&need));
+    needs
+        && words.len() <= 15
+        && STOP
+            .iter()
+            .any(|all| all.iter().all(|part| joined.contains(part)))
+        && !joined.contains("стоп ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_for_a_person_is_heard() {
+        for text in [
+            "позовите администратора",
+            "можно с живым человеком поговорить?",
+            "оператор",
+            "соедините с менеджером",
+            "I want to talk to a human",
+            "я не хочу говорить с ботом",
+        ] {
+            assert!(signals(text).asks_human, "{text}");
+        }
+        for text in [
+            "сколько человек у вас работает",
+            "стрижка",
+            "где вы находитесь",
+        ] {
+            assert!(!signals(text).asks_human, "{text}");
+        }
+    }
+
+    #[test]
+    fn anger_is_heard_and_its_denial_is_not_anger() {
+        assert!(signals("Мне испортили волосы, верните деньги").negative);
+        assert!(signals("this is awful").negative);
+        assert!(!signals("это совсем не ужасно, всё понравилось").negative);
+        assert!(!signals("сколько стоит маникюр").negative);
+    }
+
+    #[test]
+    fn stopping_advertising_is_not_a_question_about_it() {
+        assert!(signals("не присылайте мне рекламу").opt_out);
+        assert!(signals("STOP").opt_out);
+        assert!(!signals("увидела вашу рекламу, хочу записаться").opt_out);
+    }
+}
