@@ -36,8 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The queue in RabbitMQ.
 pub struct RabbitBroker {
-    topology: Arc<Topology>,
-    publisher: Publisher,
+    partitions: u16,
+    publisher: Arc<Publisher>,
     consuming: Arc<Link>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -52,16 +52,16 @@ impl fmt::Debug for RabbitBroker {
 impl RabbitBroker {
     /// Connects, and refuses partitions that the messages of a known topic do not fit.
     pub async fn open(config: &EnginesConfig, process: &str) -> Result<Self, BrokerError> {
-        let topology = Arc::new(Topology {
+        let topology = Topology {
             partitions: config.partitions.max(1),
             queue_type: config.queue_type,
-        });
+        };
         let url = config.broker.expose();
         let publishing = Link::new(url, &format!("{process}, publishing"))?;
         let consuming = Link::new(url, &format!("{process}, consuming"))?;
         let broker = Self {
-            publisher: Publisher::new(publishing, Arc::clone(&topology)),
-            topology,
+            partitions: topology.partitions,
+            publisher: Arc::new(Publisher::new(publishing, topology)),
             consuming: Arc::new(consuming),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -97,8 +97,8 @@ impl Broker for RabbitBroker {
 
     async fn subscribe(&self, topic: &Topic, prefetch: u16) -> Result<Subscription, BrokerError> {
         let prefetch = prefetch.max(1);
-        self.patiently(self.publisher.claim(topic)).await?;
-        let partitions = usize::from(self.topology.partitions);
+        self.patiently(self.publisher.ensure(topic)).await?;
+        let partitions = usize::from(self.partitions);
         // A window for each partition, and the word that it has to be given up.
         let (feed, incoming) = mpsc::channel((usize::from(prefetch) + 1) * partitions);
         let (guard, dropped) = oneshot::channel::<()>();
@@ -106,7 +106,8 @@ impl Broker for RabbitBroker {
         let subscriber = consumer::Subscriber {
             topic: topic.clone(),
             prefetch,
-            topology: Arc::clone(&self.topology),
+            partitions: self.partitions,
+            publisher: Arc::clone(&self.publisher),
             link: Arc::clone(&self.consuming),
             feed,
             stop: stop.clone(),

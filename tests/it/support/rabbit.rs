@@ -66,10 +66,10 @@ impl Rabbit {
         self.server.lock().unwrap().take();
     }
 
-    /// Stops it and starts it again with what it had on disk.
+    /// Stops it in an orderly way and starts it again.
     pub(crate) fn restart(&self) {
-        self.stop();
-        self.start();
+        self.ctl(&["stop_app"]);
+        self.ctl(&["start_app"]);
     }
 
     /// `rabbitmqctl`.

@@ -21,10 +21,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::PATIENCE;
+use super::code;
 use super::link::Link;
-use super::publisher::{ID, KEY, TRACE};
+use super::publisher::{ID, KEY, Publisher, TRACE};
 use super::topology::Topology;
-use crate::broker::{Delivery, Incoming, Topic};
+use crate::broker::{BrokerError, Delivery, Incoming, Topic};
 use crate::causes;
 use crate::trace::TraceParent;
 
@@ -40,7 +42,8 @@ const ACKS: usize = 256;
 pub(super) struct Subscriber {
     pub(super) topic: Topic,
     pub(super) prefetch: u16,
-    pub(super) topology: Arc<Topology>,
+    pub(super) partitions: u16,
+    pub(super) publisher: Arc<Publisher>,
     pub(super) link: Arc<Link>,
     pub(super) feed: mpsc::Sender<Incoming>,
     pub(super) stop: CancellationToken,
@@ -69,8 +72,8 @@ pub(super) async fn consume(
     joined: mpsc::UnboundedSender<u16>,
 ) {
     while !subscriber.stop.is_cancelled() && !subscriber.feed.is_closed() {
-        let held = hold(&subscriber, partition, &mut give_up, &joined).await;
-        if let Err(error) = held {
+        let held = hold(&subscriber, partition, &mut give_up, &joined);
+        if let Err(error) = held.await {
             debug!(partition, error = %causes(&error), "Lost a partition");
             tokio::select! {
                 () = subscriber.stop.cancelled() => {}
@@ -86,11 +89,25 @@ async fn hold(
     partition: u16,
     give_up: &mut mpsc::Receiver<()>,
     joined: &mpsc::UnboundedSender<u16>,
-) -> lapin::Result<()> {
+) -> Result<(), BrokerError> {
+    // A replicated queue without a leader answers nothing; ask again on a new channel then.
+    let (channel, consumer) = timeout(PATIENCE, join(subscriber, partition))
+        .await
+        .unwrap_or_else(|late| Err(BrokerError::Unavailable(late.into())))?;
+    joined.send(partition).ok();
+    let mut hand = Hand::new(channel, partition);
+    let lost = match hand.serve(subscriber, consumer, give_up).await {
+        Ok(()) => Lost::Willingly,
+        Err(error) => Lost::Broken(error),
+    };
+    Ok(hand.empty(lost).await?)
+}
+
+/// Joins the line of a partition's consumers.
+async fn join(subscriber: &Subscriber, partition: u16) -> Result<(Channel, Consumer), BrokerError> {
     let Subscriber { topic, .. } = subscriber;
+    subscriber.publisher.ensure(topic).await?;
     let channel = subscriber.link.channel().await?;
-    let topology = &subscriber.topology;
-    topology.declare(&channel, topic, partition).await?;
     channel
         .basic_qos(subscriber.prefetch, BasicQosOptions::default())
         .await?;
@@ -101,14 +118,16 @@ async fn hold(
             BasicConsumeOptions::default(),
             FieldTable::default(),
         )
-        .await?;
-    joined.send(partition).ok();
-    let mut hand = Hand::new(channel, partition);
-    let lost = match hand.serve(subscriber, consumer, give_up).await {
-        Ok(()) => Lost::Willingly,
-        Err(error) => Lost::Broken(error),
-    };
-    hand.empty(lost).await
+        .await;
+    match consumer {
+        Ok(consumer) => Ok((channel, consumer)),
+        Err(error) => {
+            if code(&error) == Some(404) {
+                subscriber.publisher.missing(topic).await;
+            }
+            Err(error.into())
+        }
+    }
 }
 
 /// What is handed out of a partition while one channel lasts.

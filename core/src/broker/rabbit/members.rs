@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) fn start(subscriber: Subscriber, tasks: &TaskTracker) {
     let (joined, joins) = mpsc::unbounded_channel();
     let mut partitions = Vec::new();
-    for partition in 0..subscriber.topology.partitions {
+    for partition in 0..subscriber.partitions {
         let (give_up, told) = mpsc::channel(1);
         partitions.push(give_up);
         tasks.spawn(consume(subscriber.clone(), partition, told, joined.clone()));
@@ -37,7 +37,7 @@ pub(super) fn start(subscriber: Subscriber, tasks: &TaskTracker) {
     let me = Uuid::now_v7();
     let member = Member {
         me,
-        line: Line::new(me, subscriber.topology.partitions, Instant::now()),
+        line: Line::new(me, subscriber.partitions, Instant::now()),
         exchange: format!("zapis.workers.{}", subscriber.topic.as_str()).into(),
         subscriber,
         joins,

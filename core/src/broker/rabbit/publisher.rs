@@ -11,21 +11,22 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use tracing::warn;
 
 use super::PATIENCE;
 use super::link::Link;
-use super::topology::Topology;
+use super::topology::{Making, Topology};
 use crate::broker::{BrokerError, Publish, Topic, partition_of};
-use crate::causes;
 use crate::trace::TraceParent;
 
 /// How many channels share the work.
 const CHANNELS: u16 = 4;
 /// How many messages of a channel may be unconfirmed: quorum queues drain slowly behind more.
 const WINDOW: usize = 64;
-/// How long a publish may take.
-const LIMIT: Duration = Duration::from_secs(5);
+/// How long a publish waits for a connection …
+const CONNECTING: Duration = Duration::from_secs(2);
+/// … and then for its confirms. The connection is left alone then, because others wait for theirs on
+/// it; one that is dead is found out by its heartbeat.
+const PUBLISHING: Duration = Duration::from_secs(3);
 
 /// The longest text that a short string of AMQP holds.
 const SHORT: usize = 255;
@@ -33,10 +34,12 @@ const SHORT: usize = 255;
 /// Publishes.
 pub(super) struct Publisher {
     link: Link,
-    topology: Arc<Topology>,
+    topology: Topology,
     wires: Mutex<Option<Arc<Wires>>>,
     /// Topics whose number of partitions is agreed.
     claimed: Mutex<HashSet<Topic>>,
+    /// Topics whose queues were made, on whichever connection.
+    made: Mutex<HashSet<Topic>>,
 }
 
 /// The channels of one connection and what is declared on it.
@@ -67,43 +70,46 @@ enum NotTaken {
 }
 
 impl Publisher {
-    pub(super) fn new(link: Link, topology: Arc<Topology>) -> Self {
+    pub(super) fn new(link: Link, topology: Topology) -> Self {
         Self {
             link,
             topology,
             wires: Mutex::default(),
             claimed: Mutex::default(),
+            made: Mutex::default(),
         }
     }
 
     /// Publishes all, or fails within a bounded time; some may be there then.
     pub(super) async fn publish(&self, messages: &[Publish]) -> Result<(), BrokerError> {
+        let wires = match timeout(CONNECTING, self.wires()).await {
+            Ok(wires) => wires?,
+            Err(late) => return Err(BrokerError::Unavailable(late.into())),
+        };
         // Making a topic's queues for the first time takes longer than a publish may.
         let known = {
-            let claimed = self.claimed.lock().await;
-            messages
-                .iter()
-                .all(|message| claimed.contains(&message.topic))
+            let made = self.made.lock().await;
+            messages.iter().all(|message| made.contains(&message.topic))
         };
-        let limit = if known { LIMIT } else { PATIENCE };
-        match timeout(limit, self.try_publish(messages)).await {
+        let limit = if known { PUBLISHING } else { PATIENCE };
+        match timeout(limit, self.publish_on(&wires, messages)).await {
             Ok(result) => result,
             Err(late) => {
-                // Whatever it hangs on, the next publish starts on a connection that is not stuck.
-                self.forget(None).await;
+                self.replace(&wires).await;
                 Err(BrokerError::Unavailable(late.into()))
             }
         }
     }
 
-    async fn try_publish(&self, messages: &[Publish]) -> Result<(), BrokerError> {
-        let wires = self.wires().await?;
-        let result = self.publish_on(&wires, messages).await;
-        if let Err(error) = &result {
-            warn!(error = %causes(error), "Could not publish");
-            self.forget(Some(&wires)).await;
+    /// The next publish gets new channels. A replicated queue that had no leader yet when a channel
+    /// first published to it may never confirm to that channel.
+    async fn replace(&self, wires: &Arc<Wires>) {
+        let mut current = self.wires.lock().await;
+        if let Some(same) = &*current
+            && Arc::ptr_eq(same, wires)
+        {
+            *current = None;
         }
-        result
     }
 
     async fn publish_on(&self, wires: &Wires, messages: &[Publish]) -> Result<(), BrokerError> {
@@ -144,15 +150,30 @@ impl Publisher {
     pub(super) async fn claim(&self, topic: &Topic) -> Result<(), BrokerError> {
         let mut claimed = self.claimed.lock().await;
         if !claimed.contains(topic) {
+            let making = Making::alone(&self.link).await?;
             self.topology.claim(&self.link, topic).await?;
+            making.done().await?;
             claimed.insert(topic.clone());
         }
         Ok(())
     }
 
+    /// Makes a topic's queues where they are missing.
+    pub(super) async fn ensure(&self, topic: &Topic) -> Result<(), BrokerError> {
+        let wires = self.wires().await?;
+        self.declare(&wires, topic).await
+    }
+
+    /// A queue of the topic turned out to be missing.
+    pub(super) async fn missing(&self, topic: &Topic) {
+        if let Some(wires) = &*self.wires.lock().await {
+            wires.declared.lock().await.remove(topic);
+        }
+    }
+
     /// How many messages wait in a topic.
     pub(super) async fn waiting(&self, topic: &Topic) -> Result<u64, BrokerError> {
-        self.claim(topic).await?;
+        self.ensure(topic).await?;
         let channel = self.link.channel().await?;
         let mut waiting = 0;
         for partition in 0..self.topology.partitions {
@@ -186,7 +207,7 @@ impl Publisher {
                 BasicProperties::default(),
             )
             .await?;
-        taken(confirm.await?)?;
+        taken(&confirm.await?)?;
         Ok(channel.close(200, "done".into()).await?)
     }
 
@@ -202,12 +223,15 @@ impl Publisher {
             return Ok(());
         }
         self.claim(topic).await?;
-        let channel = self.link.channel().await?;
+        let making = Making::alone(&self.link).await?;
         for partition in 0..self.topology.partitions {
-            self.topology.declare(&channel, topic, partition).await?;
+            self.topology
+                .declare(making.channel(), topic, partition)
+                .await?;
         }
-        channel.close(200, "done".into()).await?;
+        making.done().await?;
         declared.insert(topic.clone());
+        self.made.lock().await.insert(topic.clone());
         Ok(())
     }
 
@@ -239,20 +263,6 @@ impl Publisher {
         *current = Some(Arc::clone(&wires));
         Ok(wires)
     }
-
-    /// Lets go of the connection, unless somebody has made a new one already.
-    async fn forget(&self, wires: Option<&Arc<Wires>>) {
-        let mut current = self.wires.lock().await;
-        let same = match (&*current, wires) {
-            (Some(current), Some(wires)) => Arc::ptr_eq(current, wires),
-            (_, None) => true,
-            (None, _) => false,
-        };
-        if same {
-            *current = None;
-            self.link.close().await;
-        }
-    }
 }
 
 impl Wires {
@@ -277,7 +287,7 @@ impl Wires {
 
     async fn confirmed(&self, pending: Pending<'_>) -> Result<(), BrokerError> {
         let confirmation = pending.confirm.await?;
-        let result = taken(confirmation);
+        let result = taken(&confirmation);
         if result.is_err() {
             self.declared.lock().await.remove(pending.topic);
         }
@@ -285,7 +295,7 @@ impl Wires {
     }
 }
 
-fn taken(confirmation: Confirmation) -> Result<(), BrokerError> {
+fn taken(confirmation: &Confirmation) -> Result<(), BrokerError> {
     let why = match confirmation {
         Confirmation::Ack(None) => return Ok(()),
         Confirmation::Ack(Some(BasicReturnMessage { .. })) => NotTaken::Unroutable,

@@ -31,8 +31,48 @@ pub(super) const KNOWN: [&str; 6] = [
 /// The argument that keeps the number of partitions. The queue is always empty.
 const NUMBER: &str = "x-max-length";
 
+/// How long to wait before asking again for the right to make queues.
+const TURN: Duration = Duration::from_millis(100);
+
 /// How often the consumers of old queues are given time to go.
 const PATIENCE: usize = 20;
+
+/// A queue that only one connection can have: who makes queues has it. Two that make the same
+/// replicated queue at once can leave it without a working leader.
+const MAKING: &str = "zapis.making";
+
+/// The right to make queues, alone among all processes. It ends with its connection.
+pub(super) struct Making(Channel);
+
+impl Making {
+    /// Waits for its turn.
+    pub(super) async fn alone(link: &Link) -> std::result::Result<Self, BrokerError> {
+        loop {
+            // Being refused closes the channel.
+            let channel = link.channel().await?;
+            let exclusive = QueueDeclareOptions::exclusive();
+            let made = channel
+                .queue_declare(MAKING.into(), exclusive, FieldTable::default())
+                .await;
+            match made {
+                Ok(_) => return Ok(Self(channel)),
+                Err(error) if code(&error) == Some(405) => sleep(TURN).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    pub(super) fn channel(&self) -> &Channel {
+        &self.0
+    }
+
+    /// Lets the next one have it.
+    pub(super) async fn done(self) -> std::result::Result<(), BrokerError> {
+        let always = QueueDeleteOptions::default();
+        self.0.queue_delete(MAKING.into(), always).await?;
+        Ok(self.0.close(200, "done".into()).await?)
+    }
+}
 
 /// How the queues are made.
 pub(super) struct Topology {
