@@ -69,6 +69,10 @@ pub(crate) async fn run(world: Arc<World>, number: usize) {
     let work = async {
         loop {
             let Some((parcel, mode)) = world.until(IDLE, || take(&world, number)).await else {
+                if world.stop.is_cancelled() {
+                    // Waiting ends at once from here on: this task would never yield again.
+                    return;
+                }
                 continue;
             };
             for _ in 0..mode.repeat.max(1) {
