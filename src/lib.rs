@@ -11,4 +11,5 @@ pub mod gateway;
 pub mod lifecycle;
 pub mod output;
 pub mod probes;
+pub mod scratch;
 pub mod telemetry;

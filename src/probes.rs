@@ -1,12 +1,12 @@
 //! Asks everything that the configuration names whether it works.
 
 use serde::Serialize;
-use zapis_core::Clock;
-use zapis_core::causes;
+use zapis_core::{Clock, causes};
 
-use crate::app::{open_queue, open_sessions, open_store};
+use crate::app::{self, Engines, open_queue, open_sessions, open_store};
 use crate::config::Loaded;
 use crate::control;
+use crate::scratch::Scratch;
 
 /// What came of one probe.
 #[derive(Debug, Serialize)]
@@ -43,11 +43,37 @@ pub async fn probe(loaded: &Loaded) -> Vec<Probed> {
         Some(detail) => Ok(detail),
         None => sessions(loaded).await,
     };
-    vec![
+    let mut probed = vec![
         Probed::of("queue", queue),
         Probed::of("sessions", sessions),
         Probed::of("store", store(loaded).await),
-    ]
+    ];
+    match accounts(loaded).await {
+        Ok(accounts) => probed.extend(accounts),
+        Err(error) => probed.push(Probed::of("channels", Err(format!("{error:#}")))),
+    }
+    probed
+}
+
+/// Each account of each channel. They get engines of their own, for probing needs none and the
+/// real ones may be down or in use.
+async fn accounts(loaded: &Loaded) -> anyhow::Result<Vec<Probed>> {
+    let config = &loaded.config;
+    let scratch = Scratch::embedded(&config.engines, "check")?;
+    let engines = Engines::open(&scratch.config, &Clock::system()).await?;
+    let channels = app::channels(config, &engines)?;
+    let mut probed = Vec::new();
+    for channel in &channels {
+        let accounts = channel.probe().await;
+        probed.extend(
+            accounts
+                .into_iter()
+                .map(|one| Probed::of(&one.what, one.result)),
+        );
+    }
+    drop(channels);
+    engines.close().await;
+    Ok(probed)
 }
 
 /// What is said of an embedded engine that a running program holds.
@@ -69,10 +95,9 @@ async fn sessions(loaded: &Loaded) -> Result<String, String> {
     let sessions = open_sessions(engines, &Clock::system())
         .await
         .map_err(|error| format!("{error:#}"))?;
-    let warnings = sessions
-        .check()
-        .await
-        .map_err(|error| causes(&error).to_string())?;
+    let checked = sessions.check().await;
+    sessions.close().await;
+    let warnings = checked.map_err(|error| causes(&error).to_string())?;
     let kind = kind(engines.embedded_sessions(), "Redis");
     Ok(warnings
         .iter()

@@ -15,6 +15,8 @@ mod keyboard;
 mod poll;
 mod probe;
 mod send;
+#[cfg(test)]
+mod tests;
 mod text;
 mod translate;
 mod webhook;
@@ -112,7 +114,8 @@ impl Telegram {
         self.accounts.get(outbound.conversation.account())
     }
 
-    /// The owner's copy of a card that nobody answered.
+    /// The call to the owner. It goes first and keeps the id: where the staff's group is lost, the
+    /// owner still has to learn of it.
     fn for_owner(&self, outbound: &Outbound) -> Option<Outbound> {
         let Content::Card(card) = &outbound.content else {
             return None;
@@ -121,7 +124,6 @@ impl Telegram {
         let owner = Address::chat(account.owner_chat?).conversation(&account.account)?;
         let wanted = desk::calls_owner(card) && owner != outbound.conversation;
         wanted.then(|| Outbound {
-            id: ids::of(outbound.id, "part", 1),
             conversation: owner,
             ..outbound.clone()
         })
@@ -185,8 +187,11 @@ impl Channel for Telegram {
                 parts.into_iter().map(part).collect()
             }
             Content::Card(_) => {
-                let copy = self.for_owner(&outbound);
-                return [Some(outbound), copy].into_iter().flatten().collect();
+                let Some(call) = self.for_owner(&outbound) else {
+                    return vec![outbound];
+                };
+                let id = ids::of(outbound.id, "part", 1);
+                return vec![call, Outbound { id, ..outbound }];
             }
             Content::Typing { .. } => return vec![outbound],
         };
@@ -195,7 +200,7 @@ impl Channel for Telegram {
 
     fn limits(&self, outbound: &Outbound) -> Vec<(String, Rate)> {
         let account = outbound.conversation.account();
-        let mut limits = vec![(format!("{NAME}:{account}"), PER_BOT)];
+        let mut limits = Vec::new();
         let typing = matches!(outbound.content, Content::Typing { .. });
         if let Some(address) = Address::parse(outbound.conversation.peer())
             && !typing
@@ -207,6 +212,7 @@ impl Channel for Telegram {
             };
             limits.push((bucket(account, &address), rate));
         }
+        limits.push((format!("{NAME}:{account}"), PER_BOT));
         limits
     }
 

@@ -58,6 +58,7 @@ pub struct WhatsApp(Arc<Inner>);
 
 struct Inner {
     accounts: BTreeMap<String, Account>,
+    takeover: TimeDelta,
     intake: Intake,
     /// How often in a row Meta found us too fast for a customer.
     too_fast: Mutex<HashMap<ConversationId, u32>>,
@@ -75,9 +76,11 @@ impl fmt::Debug for WhatsApp {
 }
 
 impl WhatsApp {
-    /// Prepares the enabled numbers. Fails on an unusable proxy.
+    /// Prepares the enabled numbers; `takeover` is how long the bot keeps silent after a person has
+    /// answered from the phone (`[staff]`). Fails on an unusable proxy.
     pub fn new(
         accounts: impl IntoIterator<Item = WhatsAppConfig>,
+        takeover: TimeDelta,
         intake: Intake,
     ) -> Result<Self, reqwest::Error> {
         let mut ready = BTreeMap::new();
@@ -87,6 +90,7 @@ impl WhatsApp {
         }
         Ok(Self(Arc::new(Inner {
             accounts: ready,
+            takeover,
             intake,
             too_fast: Mutex::default(),
         })))

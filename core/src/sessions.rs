@@ -21,9 +21,10 @@ use crate::message::ConversationId;
 
 mod buckets;
 pub mod embedded;
+pub mod redis;
 
 /// How long an unused session is kept.
-pub const TIME_TO_LIVE: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const TIME_TO_LIVE: Duration = Duration::from_hours(30 * 24);
 
 /// A saved session.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,6 +33,12 @@ pub struct Saved {
     pub version: u64,
     /// JSON of [`crate::session::Session`].
     pub body: Bytes,
+}
+
+impl fmt::Debug for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Saved(version {}, {} B)", self.version, self.body.len())
+    }
 }
 
 /// Why a session was not loaded or saved.
@@ -90,7 +97,8 @@ pub trait Sessions: Send + Sync + fmt::Debug {
 }
 
 /// Opens the sessions that the configuration names. `process` says who we are, e.g. `zapis run`.
-pub async fn open(
+/// A Redis that does not answer is no error yet: it is asked again with each call.
+pub fn open(
     config: &EnginesConfig,
     clock: &Clock,
     process: &str,
@@ -99,7 +107,6 @@ pub async fn open(
         let sessions = embedded::EmbeddedSessions::open(&config.data_dir, clock.clone(), process)?;
         return Ok(Arc::new(sessions));
     }
-    Err(SessionsError::Refused(
-        "engines.sessions: no such engine".into(),
-    ))
+    let sessions = redis::RedisSessions::open(config.sessions.expose())?;
+    Ok(Arc::new(sessions))
 }

@@ -36,6 +36,7 @@ impl Engines {
     /// Flushes and lets go of everything.
     pub async fn close(&self) {
         self.broker.close().await;
+        self.sessions.close().await;
         self.store.close().await;
     }
 }
@@ -52,9 +53,7 @@ pub async fn open_sessions(
     config: &EnginesConfig,
     clock: &Clock,
 ) -> anyhow::Result<Arc<dyn Sessions>> {
-    sessions::open(config, clock, &process())
-        .await
-        .context("opening the sessions (engines.sessions)")
+    sessions::open(config, clock, &process()).context("opening the sessions (engines.sessions)")
 }
 
 /// The store.

@@ -37,8 +37,14 @@ pub fn channels(config: &Config, engines: &Engines) -> anyhow::Result<Vec<Arc<dy
         engines.clock.clone(),
     );
     let doors = &config.channels;
-    let telegram = Telegram::new(doors.telegram.clone(), &config.server.public_url, &intake);
-    let whatsapp = WhatsApp::new(doors.whatsapp.clone(), intake.clone());
+    let takeover = minutes(config.staff.takeover_minutes);
+    let telegram = Telegram::new(
+        doors.telegram.clone(),
+        &config.server.public_url,
+        takeover,
+        &intake,
+    );
+    let whatsapp = WhatsApp::new(doors.whatsapp.clone(), takeover, intake.clone());
     Ok(vec![
         Arc::new(telegram.context("setting Telegram up")?),
         Arc::new(whatsapp.context("setting WhatsApp up")?),

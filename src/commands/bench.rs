@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use uuid::Uuid;
 use zapis_core::Clock;
 use zapis_core::broker::{Incoming, Publish, Topic};
-use zapis_core::config::{EnginesConfig, Secret};
+use zapis_core::config::EnginesConfig;
 use zapis_core::message::ConversationId;
 use zapis_core::trace::TraceParent;
 
@@ -18,6 +17,7 @@ use crate::app::{open_queue, open_sessions, open_store};
 use crate::cli::BenchTarget;
 use crate::config::Loaded;
 use crate::output;
+use crate::scratch::Scratch;
 
 /// Operations under way at once, as in a busy process.
 const AT_ONCE: usize = 64;
@@ -41,7 +41,7 @@ pub(super) async fn bench(
     count: u32,
     json: bool,
 ) -> Result<(), Failure> {
-    let engines = Scratch::beside(&loaded.config.engines)?;
+    let engines = Scratch::beside(&loaded.config.engines, "bench")?;
     let results = match what {
         BenchTarget::Queue => queue(&engines.config, count).await,
         BenchTarget::Sessions => sessions(&engines.config, count).await,
@@ -58,32 +58,6 @@ pub(super) async fn bench(
         ));
     }
     Ok(())
-}
-
-/// The configured engines, where embedded ones keep their files in a folder of the bench.
-struct Scratch {
-    config: EnginesConfig,
-}
-
-impl Scratch {
-    /// On the disk of the real ones, because the disk is what is measured.
-    fn beside(real: &EnginesConfig) -> anyhow::Result<Self> {
-        let folder = real.data_dir.join(format!("bench-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("making the folder {}", folder.display()))?;
-        let mut config = real.clone();
-        if config.store.expose().starts_with("sqlite:") {
-            config.store = Secret::new(format!("sqlite:{}", folder.join("bench.db").display()));
-        }
-        config.data_dir = folder;
-        Ok(Self { config })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.config.data_dir).ok();
-    }
 }
 
 fn measured(what: &'static str, operations: u32, time: Duration) -> Measured {
@@ -171,6 +145,7 @@ async fn sessions(config: &EnginesConfig, count: u32) -> anyhow::Result<Vec<Meas
         .buffer_unordered(AT_ONCE)
         .try_collect::<()>()
         .await?;
+    sessions.close().await;
     Ok(vec![
         measured("sessions committed", count, committed),
         measured("sessions loaded", count, loaded),

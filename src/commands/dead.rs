@@ -15,6 +15,12 @@ use crate::output::{self, Table};
 /// The most dead letters that `--all` means.
 const ALL: u32 = 1_000_000;
 
+/// Begins the topics of items that a channel refused; no queue has them.
+const REFUSED: &str = "webhook.";
+
+/// What is said of them.
+const NEVER: &str = "cannot be retried: it never became a message";
+
 /// One in a list: nothing of what the customer wrote.
 #[derive(Debug, Serialize)]
 struct Listed {
@@ -60,6 +66,18 @@ struct Shown<'a> {
 struct Done {
     id: Uuid,
     done: bool,
+    why: Option<&'static str>,
+}
+
+impl Done {
+    /// Done, unless there is a reason why not.
+    fn of(id: Uuid, why: Option<&'static str>) -> Self {
+        Self {
+            id,
+            done: why.is_none(),
+            why,
+        }
+    }
 }
 
 /// `zapis dead …`
@@ -134,8 +152,13 @@ async fn show(store: &Store, id: Uuid, json: bool) -> Result<(), Failure> {
 async fn retry(store: &Store, loaded: &Loaded, selection: &Selection) -> Result<(), Failure> {
     let mut done = Vec::new();
     for id in selected(store, selection).await? {
-        let found = store.retry_dead(id).await.context("marking it")?;
-        done.push(Done { id, done: found });
+        let letter = store.dead_letter(id).await.context("reading it")?;
+        let why = match letter {
+            None => Some("not found"),
+            Some(letter) if letter.topic.starts_with(REFUSED) => Some(NEVER),
+            Some(_) => (!store.retry_dead(id).await.context("marking it")?).then_some("not found"),
+        };
+        done.push(Done::of(id, why));
     }
     let socket = control::socket(&loaded.config.engines.data_dir);
     let woken = control::wake(&socket, Wake::Dead).await.unwrap_or(false);
@@ -154,7 +177,7 @@ async fn drop_some(store: &Store, selection: &Selection) -> Result<(), Failure> 
     let mut done = Vec::new();
     for id in selected(store, selection).await? {
         let found = store.drop_dead(id).await.context("dropping it")?;
-        done.push(Done { id, done: found });
+        done.push(Done::of(id, (!found).then_some("not found")));
     }
     report(&done, "dropped", selection.json)?;
     missing(&done)
@@ -173,7 +196,7 @@ fn report(done: &[Done], what: &str, json: bool) -> Result<(), Failure> {
         return Ok(output::json(&done)?);
     }
     for one in done {
-        let what = if one.done { what } else { "not found" };
+        let what = one.why.unwrap_or(what);
         output::line(format!("{}  {what}", one.id));
     }
     if done.is_empty() {

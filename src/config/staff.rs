@@ -11,6 +11,8 @@ pub struct StaffConfig {
     pub remind_after_minutes: u32,
     /// … and goes to the owner after this many.
     pub owner_after_minutes: u32,
+    /// How long the bot keeps silent after a person of the firm has written.
+    pub takeover_minutes: u32,
 }
 
 impl Default for StaffConfig {
@@ -18,6 +20,7 @@ impl Default for StaffConfig {
         Self {
             remind_after_minutes: 5,
             owner_after_minutes: 15,
+            takeover_minutes: 60,
         }
     }
 }
@@ -37,6 +40,12 @@ impl StaffConfig {
             "staff.owner_after_minutes",
             "out of range",
             "use more minutes than remind_after_minutes, at most 1440",
+        );
+        findings.check(
+            (1..=10_080).contains(&self.takeover_minutes),
+            "staff.takeover_minutes",
+            "out of range",
+            "use 1 to 10080 minutes, a week",
         );
     }
 }

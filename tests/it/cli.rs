@@ -1,6 +1,7 @@
 //! The command line and the configuration, through the real binary.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -199,4 +200,223 @@ fn a_role_of_its_own_needs_shared_engines() {
             "{text}"
         );
     }
+}
+
+/// A running `zapis run`, on a port of its own; ended with the test.
+struct Running {
+    child: Child,
+    log: BufReader<Box<dyn Read>>,
+    address: String,
+}
+
+impl Running {
+    fn start(salon: &Salon) -> Self {
+        let mut child = salon
+            .zapis(&["run"])
+            .env("ZAPIS__SERVER__LISTEN", "127.0.0.1:0")
+            .env("ZAPIS__OBSERVABILITY__FORMAT", "json")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log: Box<dyn Read> = Box::new(child.stderr.take().unwrap());
+        let log = BufReader::new(log);
+        let mut running = Self {
+            child,
+            log,
+            address: String::new(),
+        };
+        while running.address.is_empty() {
+            let line = running.line();
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if let Some(address) = line["listen"].as_str() {
+                address.clone_into(&mut running.address);
+            }
+        }
+        running
+    }
+
+    /// The next line of its log.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.log.read_line(&mut line).unwrap() > 0, "it ended");
+        line
+    }
+
+    fn signal(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// The exit code and the rest of its log.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap().code(), log)
+    }
+
+    /// The status of a page.
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A web chat alone: nothing outside this machine is called.
+const SITE: &str =
+    "[[channels.webchat]]\naccount = \"site\"\nallowed_origins = [\"https://salon.example\"]\n";
+
+#[test]
+fn the_first_signal_stops_gently_with_exit_code_0() {
+    let salon = Salon::with(SITE);
+    let running = Running::start(&salon);
+    assert!(running.get("/health/live").starts_with("HTTP/1.1 200"));
+    assert!(running.get("/health/ready").starts_with("HTTP/1.1 200"));
+    assert!(running.get("/metrics").starts_with("HTTP/1.1 200"));
+
+    running.signal();
+
+    let (code, log) = running.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("finishing what is in hand"), "{log}");
+    assert!(log.contains("\"Stopped\""), "{log}");
+    assert!(!salon.folder.path().join("data/control.sock").exists());
+}
+
+#[test]
+fn the_second_signal_stops_at_once_with_exit_code_1() {
+    let salon = Salon::with(SITE);
+    let mut running = Running::start(&salon);
+    // A request that never ends keeps the server from stopping gently.
+    let mut slow = TcpStream::connect(&running.address).unwrap();
+    slow.write_all(b"POST /health/live HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n1")
+        .unwrap();
+    running.get("/health/live");
+
+    running.signal();
+    while !running.line().contains("finishing what is in hand") {}
+    running.signal();
+
+    let (code, log) = running.end();
+    assert!(
+        log.contains("Told again to stop") || code == Some(0),
+        "{log}"
+    );
+}
+
+#[test]
+fn short_commands_work_beside_the_running_program() {
+    let salon = Salon::with(SITE);
+    let running = Running::start(&salon);
+
+    assert_eq!(
+        salon.told(&["dead", "list"]),
+        (0, "Nothing was set aside.\n".to_owned())
+    );
+    assert_eq!(
+        salon.told(&["dead", "list", "--json"]),
+        (0, "[]\n".to_owned())
+    );
+    let unknown = "6f1c2b1e-6f0a-5c55-9d3c-0a8f2f6f7c11";
+    let (code, text) = salon.told(&["dead", "retry", unknown]);
+    assert_eq!((code, text), (1, format!("{unknown}  not found\n")));
+    assert_eq!(salon.told(&["dead", "show", unknown]).0, 1);
+    assert_eq!(
+        salon.told(&["trace", "webchat:site:nobody", "--json"]),
+        (0, "[]\n".to_owned())
+    );
+    let (code, text) = salon.told(&["check", "--connect", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(code, 2, "no staff chat: {text}");
+    let parts = report["probes"].as_array().unwrap();
+    for part in ["queue", "sessions", "store"] {
+        let part = parts.iter().find(|one| one["what"] == part).unwrap();
+        assert_eq!(part["ok"], true, "{text}");
+    }
+    running.signal();
+    assert_eq!(running.end().0, Some(0));
+}
+
+#[test]
+fn a_second_program_on_the_same_data_is_refused() {
+    let salon = Salon::with(SITE);
+    let running = Running::start(&salon);
+
+    let output = salon
+        .zapis(&["run"])
+        .env("ZAPIS__SERVER__LISTEN", "127.0.0.1:0")
+        .output();
+
+    let (code, text) = told(&output.unwrap());
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("in use by"), "{text}");
+    running.signal();
+    assert_eq!(running.end().0, Some(0));
+}
+
+#[test]
+fn the_knowledge_can_be_searched_and_extended() {
+    let salon = Salon::with(SITE);
+
+    let (code, text) = salon.told(&[
+        "knowledge",
+        "search",
+        "--json",
+        "можно",
+        "оплатить",
+        "картой",
+    ]);
+    assert_eq!(code, 0, "{text}");
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(found[0]["score"].as_f64().unwrap() > 0.0, "{text}");
+
+    let file = salon.folder.path().join("no-knowledge.pdf");
+    std::fs::write(&file, "x").unwrap();
+    let (code, text) = salon.told(&["knowledge", "import", "no-knowledge.pdf"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("neither Markdown nor CSV"), "{text}");
+}
+
+#[test]
+fn a_bench_leaves_nothing_behind() {
+    let salon = Salon::with(SITE);
+    for what in ["queue", "sessions", "store"] {
+        let (code, text) = salon.told(&["bench", what, "--count", "50", "--json"]);
+        assert_eq!(code, 0, "{text}");
+        let measured: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(measured[0]["operations"], 50);
+    }
+    let left = std::fs::read_dir(salon.folder.path().join("data")).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_program_whose_log_nobody_reads_any_more_still_stops() {
+    let salon = Salon::with(SITE);
+    let mut running = Running::start(&salon);
+    // From now on every line of the log fails to be written.
+    let (unread, _) = std::io::pipe().unwrap();
+    drop(std::mem::replace(
+        &mut running.log,
+        BufReader::new(Box::new(unread)),
+    ));
+
+    running.signal();
+
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
 }

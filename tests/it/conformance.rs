@@ -4,3 +4,6 @@ mod broker;
 mod broker_ground;
 mod kill;
 mod sessions;
+mod store;
+mod store_ground;
+mod store_races;

@@ -1,1 +1,7 @@
 //! What tests share.
+
+pub(crate) mod firm;
+pub(crate) mod postgres;
+pub(crate) mod rabbit;
+pub(crate) mod redis;
+pub(crate) mod servers;

@@ -51,6 +51,20 @@ struct Post {
     raw: Box<RawValue>,
 }
 
+impl Post {
+    fn new(about: ConversationId, mut item: Item, raw: Box<RawValue>) -> Self {
+        // The profile is that of the person of the firm, not of the customer.
+        let profile = std::mem::take(&mut item.profile);
+        let who = profile.name.or(profile.username);
+        Self {
+            about,
+            who: who.unwrap_or_else(|| words::STAFF.to_owned()),
+            item,
+            raw,
+        }
+    }
+}
+
 impl Account {
     /// Takes updates, all or none. After `Ok` Telegram may forget them.
     pub(super) async fn accept(self: &Arc<Self>, updates: &[&str]) -> Result<(), IntakeError> {
@@ -108,14 +122,14 @@ impl Account {
                 if self.is_staff_chat(item.address.chat).await?
                     && let Some(about) = self.about(&item).await?
                 {
-                    self.staff(self.post(about, *item, raw), taken);
+                    self.staff(Post::new(about, *item, raw), taken);
                 }
             }
             News::Private(item) => {
                 if self.config.owner_chat == Some(item.address.chat)
                     && let Some(about) = self.about(&item).await?
                 {
-                    self.staff(self.post(about, *item, raw), taken);
+                    self.staff(Post::new(about, *item, raw), taken);
                 } else {
                     let arrival = self.private(*item, raw).await?;
                     taken.arrivals.push(arrival.unwrap_or_else(dead));
@@ -214,18 +228,6 @@ impl Account {
         match store.conversation_of_staff_message(&desk, reply_to).await? {
             Some(about) => Ok(Some(about)),
             None => store.conversation_of_thread(&desk, reply_to).await,
-        }
-    }
-
-    fn post(&self, about: ConversationId, mut item: Item, raw: Box<RawValue>) -> Post {
-        // The profile is that of the person of the firm, not of the customer.
-        let profile = std::mem::take(&mut item.profile);
-        let who = profile.name.or(profile.username);
-        Post {
-            about,
-            who: who.unwrap_or_else(|| words::STAFF.to_owned()),
-            item,
-            raw,
         }
     }
 

@@ -14,7 +14,7 @@ use super::address::Address;
 pub struct TelegramConfig {
     /// Names the bot in conversation ids and in the webhook's path.
     pub account: String,
-    /// As BotFather gives it.
+    /// As `@BotFather` gives it.
     pub token: Secret,
     /// How updates come to us.
     pub mode: Mode,
@@ -48,7 +48,7 @@ pub enum Mode {
 impl Default for TelegramConfig {
     fn default() -> Self {
         Self {
-            account: "main".to_owned(),
+            account: String::new(),
             token: Secret::default(),
             mode: Mode::Polling,
             webhook_secret: Secret::default(),
@@ -71,9 +71,6 @@ impl TelegramConfig {
 
     /// Notes what is out of range. `key` is the section's path, e.g. `channels.telegram.0`.
     pub fn check(&self, key: &str, findings: &mut Findings) {
-        if !self.enabled {
-            return;
-        }
         let key = |name: &str| format!("{key}.{name}");
         findings.check(
             ConversationId::new(NAME, &self.account, "1").is_ok(),
@@ -81,6 +78,9 @@ impl TelegramConfig {
             "not a usable name",
             "use letters, digits, - and _",
         );
+        if !self.enabled {
+            return;
+        }
         findings.check(
             bot_id(self.token.expose()).is_some(),
             &key("token"),
@@ -166,6 +166,7 @@ mod tests {
     #[test]
     fn a_complete_account_has_no_findings() {
         let config = TelegramConfig {
+            account: "main".into(),
             token: Secret::new("123456:AAE-x_y"),
             staff_chat: Some(-100_123),
             owner_chat: Some(5),

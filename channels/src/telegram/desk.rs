@@ -93,9 +93,10 @@ impl Account {
         loop {
             attempt += 1;
             // The owner's chat shows cards, but the thread of a conversation is with the staff.
-            let thread = match main {
-                true => self.thread(&desk, chat, note).await?,
-                false => None,
+            let thread = if main {
+                self.thread(&desk, chat, note).await?
+            } else {
+                None
             };
             let topic = thread.as_ref().filter(|thread| thread.topic);
             let mut letter = Letter::new(
@@ -214,45 +215,46 @@ fn shown_name(name: &str) -> String {
 
 /// A card in at most one message: of the transcript the newest lines that fit.
 fn card_text(card: &StaffCard, in_topic: bool) -> String {
-    let mut head = format!(
-        "**{}**\n{} · {}",
-        words::urgency(card.urgency),
+    let mut who = vec![
         shown_name(&card.name),
-        words::channel(card.about.channel())
-    );
-    if let Some(phone) = &card.phone {
-        head.push_str(&format!(" · {}", clip(phone, NAME)));
-    }
-    head.push_str(&format!("\n{}: {}", words::REASON, one_line(&card.reason)));
-    let mut foot = String::new();
+        words::channel(card.about.channel()).to_owned(),
+    ];
+    who.extend(card.phone.as_deref().map(|phone| clip(phone, NAME)));
+    let head = [
+        format!("**{}**", words::urgency(card.urgency)),
+        who.join(" · "),
+        format!("{}: {}", words::REASON, one_line(&card.reason)),
+    ];
+    let mut foot = Vec::new();
     if !card.hints.is_empty() {
-        foot.push_str(&format!("\n\n**{}**", words::HINTS));
-        for hint in card.hints.iter().take(HINTS) {
-            foot.push_str(&format!("\n• {}", one_line(hint)));
-        }
+        foot.extend([String::new(), format!("**{}**", words::HINTS)]);
+        let hints = card.hints.iter().take(HINTS);
+        foot.extend(hints.map(|hint| format!("• {}", one_line(hint))));
     }
-    let how = match in_topic {
-        true => words::HOW_TO_ANSWER,
-        false => words::HOW_TO_REPLY,
+    let how = if in_topic {
+        words::HOW_TO_ANSWER
+    } else {
+        words::HOW_TO_REPLY
     };
-    foot.push_str(&format!("\n\n{how}"));
+    foot.extend([String::new(), how.to_owned()]);
 
-    let title = format!("\n\n**{}**", words::TRANSCRIPT);
-    let mut room = MESSAGE_UNITS.saturating_sub(units(&head) + units(&foot) + units(&title));
+    let title = [String::new(), format!("**{}**", words::TRANSCRIPT)];
+    // Every line costs its line break too.
+    let cost = |line: &String| units(line) + 1;
+    let around: usize = head.iter().chain(&foot).chain(&title).map(cost).sum();
+    let mut room = MESSAGE_UNITS.saturating_sub(around);
     let mut lines = Vec::new();
     for line in card.transcript.iter().rev() {
-        let line = format!("\n{} {}", words::author(line.from), one_line(&line.text));
-        let Some(left) = room.checked_sub(units(&line)) else {
+        let line = format!("{} {}", words::author(line.from), one_line(&line.text));
+        let Some(left) = room.checked_sub(cost(&line)) else {
             break;
         };
         room = left;
         lines.push(line);
     }
-    if !lines.is_empty() {
-        head.push_str(&title);
-        head.extend(lines.into_iter().rev());
-    }
-    head + &foot
+    lines.reverse();
+    let title: &[String] = if lines.is_empty() { &[] } else { &title };
+    [&head, title, &lines, &foot].concat().join("\n")
 }
 
 fn one_line(text: &str) -> String {

@@ -72,10 +72,12 @@ pub(super) fn keyboard(buttons: &[Button]) -> Option<Keyboard> {
 
 /// The buttons as lines of text, where they cannot be shown.
 pub(super) fn as_lines(buttons: &[Button]) -> String {
-    buttons
-        .iter()
-        .map(|button| format!("\n• {}", button.title))
-        .collect()
+    let mut lines = String::new();
+    for button in buttons {
+        lines.push_str("\n• ");
+        lines.push_str(&button.title);
+    }
+    lines
 }
 
 fn short(payload: &str) -> String {
@@ -96,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_payload_over_64_bytes_becomes_a_short_id_that_stays_the_same() {
-        let long = "слот:2026-11-28T11:00:наращивание-ресниц";
+        let long = "слот:2026-11-28T11:00:наращивание-ресниц-3D-плюс";
         assert!(long.len() > 64);
 
         let first = keyboard(&[button("11:00", long), button("Да", "yes")]).unwrap();

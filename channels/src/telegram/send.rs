@@ -35,7 +35,7 @@ pub(super) struct Letter<'a> {
 }
 
 #[derive(Serialize)]
-struct Parameters<'a> {
+struct SendMessage<'a> {
     chat_id: i64,
     text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,7 @@ struct ReplyTo {
     allow_sending_without_reply: bool,
 }
 
-impl<'a> Letter<'a> {
+impl Letter<'_> {
     /// Plain words to a place.
     pub(super) fn new(address: Address, text: String) -> Self {
         Self {
@@ -69,12 +69,13 @@ impl<'a> Letter<'a> {
         }
     }
 
-    fn parameters(&self) -> Parameters<'_> {
-        Parameters {
+    fn parameters(&self) -> SendMessage<'_> {
+        SendMessage {
             chat_id: self.address.chat,
-            text: match self.plain {
-                true => text::to_plain(&self.text),
-                false => text::to_html(&self.text),
+            text: if self.plain {
+                text::to_plain(&self.text)
+            } else {
+                text::to_html(&self.text)
             },
             parse_mode: (!self.plain).then_some("HTML"),
             message_thread_id: self.address.topic,

@@ -164,7 +164,7 @@ impl Reader {
             .as_object()
             .and_then(|fields| fields.keys().find(|key| *key != "update_id"));
         News::Dead(match kind {
-            Some(kind) => format!("cannot read an update of kind {:.64}", kind),
+            Some(kind) => format!("cannot read an update of kind {kind:.64}"),
             None => "an update without content".to_owned(),
         })
     }
@@ -261,10 +261,10 @@ impl Reader {
         // A private chat has the id of the person on the other side.
         let by_owner = object(message, "from").is_some_and(|from| int(from, "id") != Some(chat));
         if edited {
-            return match by_owner {
-                true => News::Ignored("edited by the owner"),
-                false => self.edited(message, Some(connection)),
-            };
+            if by_owner {
+                return News::Ignored("edited by the owner");
+            }
+            return self.edited(message, Some(connection));
         }
         let Some(what) = content(message) else {
             return News::Ignored("service");
@@ -286,16 +286,17 @@ impl Reader {
         let words = text(message, "text").or_else(|| text(message, "caption"));
         // A greeting or a scheduled message goes out by itself: nobody has taken over.
         item.by_owner = !flag(message, "is_from_offline");
-        item.what = match item.by_owner {
-            true => What::Staff {
+        item.what = if item.by_owner {
+            What::Staff {
                 who,
                 text: words,
                 delivered: true,
-            },
-            false => What::Notice {
+            }
+        } else {
+            What::Notice {
                 kind: "automatic_message".to_owned(),
                 text: words,
-            },
+            }
         };
         News::Private(Box::new(item))
     }
@@ -499,13 +500,12 @@ fn profile(event: &Value) -> Profile {
     let Some(person) = person else {
         return Profile::default();
     };
-    let name = match anonymous {
-        Some(chat) => text(event, "author_signature").or_else(|| text(chat, "title")),
-        None => {
-            let names = [text(person, "first_name"), text(person, "last_name")];
-            let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
-            Some(name.trim().to_owned()).filter(|name| !name.is_empty())
-        }
+    let name = if let Some(chat) = anonymous {
+        text(event, "author_signature").or_else(|| text(chat, "title"))
+    } else {
+        let names = [text(person, "first_name"), text(person, "last_name")];
+        let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
     };
     Profile {
         name,

@@ -30,7 +30,7 @@ const LARGEST: usize = 4 * 1024 * 1024;
 const COME_AGAIN: &str = "5";
 
 /// The longest pause between attempts to set the webhook.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 type Accounts = Arc<BTreeMap<String, Arc<Account>>>;
 

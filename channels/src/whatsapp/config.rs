@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
 use serde::Deserialize;
 use zapis_core::config::{Findings, Secret};
 
@@ -38,8 +37,6 @@ pub struct WhatsAppConfig {
     pub templates: BTreeMap<String, Template>,
     /// `socks5://…` or `http://…`; empty for none.
     pub proxy: String,
-    /// How long the bot keeps silent after a person has answered from the phone.
-    pub takeover_minutes: u32,
     /// What the number may send: 80, or 20 where the number is also used on a phone.
     pub messages_per_second: u32,
 }
@@ -80,7 +77,6 @@ impl Default for WhatsAppConfig {
             webhook_secret: Secret::default(),
             templates: BTreeMap::new(),
             proxy: String::new(),
-            takeover_minutes: 60,
             messages_per_second: 80,
         }
     }
@@ -131,12 +127,6 @@ impl WhatsAppConfig {
             &key("messages_per_second"),
             "out of range",
             "use 80, or 20 where the number is also used in the app on a phone",
-        );
-        findings.check(
-            (1..=7 * 24 * 60).contains(&self.takeover_minutes),
-            &key("takeover_minutes"),
-            "out of range",
-            "use 1 to 10080, a week",
         );
     }
 
@@ -225,11 +215,6 @@ impl WhatsAppConfig {
         url
     }
 
-    /// How long the bot keeps silent after a person has answered from the phone.
-    pub(super) fn takeover(&self) -> TimeDelta {
-        TimeDelta::minutes(i64::from(self.takeover_minutes))
-    }
-
     /// Whether webhooks of both accounts are proved by the same secret.
     pub(super) fn same_app(&self, other: &Self) -> bool {
         self.flavour == other.flavour
@@ -300,7 +285,7 @@ mod tests {
     fn all_problems_of_a_section_are_reported_at_once() {
         let broken: WhatsAppConfig = toml_like(
             r#"{"account": "a b", "flavour": "360dialog", "api_url": "nowhere", "proxy": "host",
-                "messages_per_second": 0, "takeover_minutes": 0,
+                "messages_per_second": 0,
                 "templates": {"reminder": {"name": "Visit!", "language": "russian"}}}"#,
         );
         assert_eq!(
@@ -314,7 +299,6 @@ mod tests {
                 "templates.reminder.name",
                 "templates.reminder.language",
                 "messages_per_second",
-                "takeover_minutes",
             ]
             .map(|key| format!("channels.whatsapp.0.{key}"))
         );

@@ -195,7 +195,7 @@ impl WhatsApp {
         };
         let reader = Reader {
             account: &config.account,
-            takeover: config.takeover(),
+            takeover: self.0.takeover,
             now,
         };
         match reader.read(item) {

@@ -88,7 +88,7 @@ mod tests {
         for n in 0..SWEEP_FROM - 1 {
             buckets.reserve(&n.to_string(), rate, start);
         }
-        buckets.block("closed", Duration::from_secs(60), start);
+        buckets.block("closed", Duration::from_mins(1), start);
         let later = start + Duration::from_secs(2);
 
         assert_eq!(buckets.reserve("one more", rate, later), Duration::ZERO);

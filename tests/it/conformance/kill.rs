@@ -42,9 +42,7 @@ async fn nothing_accepted_is_lost_and_order_holds_when_the_process_is_killed() {
         live_and_be_killed(&folder, life, lines, &mut said);
     }
 
-    let sessions = sessions::open(&ground.config, &Clock::system(), "a test")
-        .await
-        .unwrap();
+    let sessions = sessions::open(&ground.config, &Clock::system(), "a test").unwrap();
     let saved = sessions.load(&conversation()).await.unwrap().unwrap();
     assert!(saved.version >= said.saved, "a commit was lost");
     assert_eq!(saved.body, Bytes::from(saved.version.to_string()));
@@ -149,9 +147,7 @@ async fn the_process_that_is_killed() {
             }
         });
     }
-    let sessions = sessions::open(&ground.config, &Clock::system(), "a test")
-        .await
-        .unwrap();
+    let sessions = sessions::open(&ground.config, &Clock::system(), "a test").unwrap();
     tokio::spawn(async move {
         let saved = sessions.load(&conversation()).await.unwrap();
         let mut version = saved.map_or(0, |saved| saved.version);

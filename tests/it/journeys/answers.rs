@@ -4,14 +4,17 @@ use uuid::Uuid;
 
 use crate::support::firm::visitor::Visitor;
 use crate::support::firm::{Firm, On};
-use crate::support::servers::installation;
 
 /// The same questions on every channel.
 async fn every_channel_answers_from_the_firms_knowledge(on: On) {
     let firm = Firm::open(on).await;
 
-    firm.sandbox.telegram_writes(7_001, "Сколько стоит женская стрижка?").await.unwrap();
-    firm.sandbox.whatsapp_writes("79210000001", "какой у вас адрес?").await.unwrap();
+    firm.sandbox
+        .telegram_writes(7_001, "Сколько стоит женская стрижка?")
+        .unwrap();
+    firm.sandbox
+        .whatsapp_writes("79210000001", "какой у вас адрес?")
+        .unwrap();
     let mut visitor = Visitor::open(&firm.url, None, 0).await.unwrap();
     let id = Uuid::new_v4().to_string();
     assert!(visitor.write(&id, "До скольки вы работаете?").await);
@@ -23,7 +26,10 @@ async fn every_channel_answers_from_the_firms_knowledge(on: On) {
     let price = firm.telegram_answer(7_001, 0).await;
     assert!(price.contains('₽') || price.contains("руб"), "{price}");
     let address = firm.whatsapp_answer("79210000001", 0).await;
-    assert!(address.contains("ул") || address.contains("пр") || address.contains("наб"), "{address}");
+    assert!(
+        address.contains("ул") || address.contains("пр") || address.contains("наб"),
+        "{address}"
+    );
 }
 
 #[tokio::test]
@@ -33,15 +39,16 @@ async fn every_channel_answers_on_embedded_engines() {
 
 #[tokio::test]
 async fn every_channel_answers_on_rabbitmq_redis_and_postgresql() {
-    every_channel_answers_from_the_firms_knowledge(installation("quorum").await).await;
+    every_channel_answers_from_the_firms_knowledge(On::servers("quorum")).await;
 }
 
 #[tokio::test]
 async fn a_burst_of_messages_gets_one_answer() {
     let firm = Firm::open(On::Embedded).await;
 
-    for part in ["Здравствуйте", "а сколько у вас стоит", "мужская стрижка?"] {
-        firm.sandbox.whatsapp_writes("79210000002", part).await.unwrap();
+    for part in ["Здравствуйте", "а сколько у вас стоит", "мужская стрижка?"]
+    {
+        firm.sandbox.whatsapp_writes("79210000002", part).unwrap();
     }
 
     let answer = firm.whatsapp_answer("79210000002", 0).await;

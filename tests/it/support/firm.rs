@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::postgres::Database;
+use super::rabbit::Rabbit;
+use super::redis::Redis;
 use tempfile::TempDir;
 use zapis_core::store::Store;
 use zapis_sandbox::{Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber};
@@ -21,29 +25,58 @@ pub(crate) const APP_SECRET: &str = "canaryappsecret0123456789";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which engines the program runs on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum On {
     /// Everything in one process.
     Embedded,
-    /// Servers, by their addresses.
-    Servers {
-        broker: String,
-        sessions: String,
-        store: String,
-        queue_type: &'static str,
-    },
+    /// RabbitMQ, Redis and PostgreSQL.
+    Servers(Arc<Servers>),
+}
+
+/// A RabbitMQ of the test's own or a virtual host on the shared one, and an empty Redis and database.
+pub(crate) struct Servers {
+    queue_type: &'static str,
+    vhost: String,
+    pub(crate) redis: Redis,
+    database: Database,
 }
 
 impl On {
+    /// Servers for one test, with RabbitMQ shared by all tests.
+    pub(crate) fn servers(queue_type: &'static str) -> Self {
+        Self::with_rabbit(queue_type, Rabbit::shared())
+    }
+
+    /// Servers for one test on this RabbitMQ.
+    pub(crate) fn with_rabbit(queue_type: &'static str, rabbit: &Rabbit) -> Self {
+        Self::Servers(Arc::new(Servers {
+            queue_type,
+            vhost: rabbit.vhost(),
+            redis: Redis::private(&["--appendonly", "yes"]),
+            database: Database::new(),
+        }))
+    }
+
     fn lines(&self, data: &Path) -> String {
         match self {
             Self::Embedded => format!(
-                "broker = \"embedded\"\nsessions = \"embedded\"\nstore = \"sqlite:{}\"\n",
-                data.join("zapis.db").display()
+                "broker = \"embedded\"\nsessions = \"embedded\"\nstore = \"{}\"\n",
+                self.store(data)
             ),
-            Self::Servers { broker, sessions, store, queue_type } => format!(
-                "broker = \"{broker}\"\nsessions = \"{sessions}\"\nstore = \"{store}\"\nqueue_type = \"{queue_type}\"\n"
+            Self::Servers(servers) => format!(
+                "broker = \"{}\"\nsessions = \"{}\"\nstore = \"{}\"\nqueue_type = \"{}\"\n",
+                servers.vhost,
+                servers.redis.url(),
+                self.store(data),
+                servers.queue_type
             ),
+        }
+    }
+
+    fn store(&self, data: &Path) -> String {
+        match self {
+            Self::Embedded => format!("sqlite:{}", data.join("zapis.db").display()),
+            Self::Servers(servers) => servers.database.url(),
         }
     }
 }
@@ -96,14 +129,25 @@ impl Firm {
                 webhook_url: Some(format!("{url}/webhooks/whatsapp/main")),
                 ..WhatsAppNumber::default()
             }],
-            staff_chats: vec![StaffChat { chat_id: STAFF, is_forum: true, title: "Салон".into() }],
+            staff_chats: vec![StaffChat {
+                chat_id: STAFF,
+                is_forum: true,
+                title: "Салон".into(),
+            }],
             limits: false,
             webhook_retry: Duration::from_millis(300),
             ..SandboxConfig::default()
         })
         .await
         .unwrap();
-        let firm = Self { sandbox, url, on, folder, processes: Vec::new(), roles };
+        let firm = Self {
+            sandbox,
+            url,
+            on,
+            folder,
+            processes: Vec::new(),
+            roles,
+        };
         firm.write_config(port, more);
         let mut firm = firm;
         firm.start().await;
@@ -111,7 +155,10 @@ impl Firm {
     }
 
     fn write_config(&self, port: u16, more: &str) {
-        copy(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")), &self.config_dir());
+        copy(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config")),
+            &self.config_dir(),
+        );
         let data = self.data_dir();
         fs::create_dir_all(&data).unwrap();
         let text = format!(
@@ -238,17 +285,16 @@ format = "json"
             Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         }
         for mut running in std::mem::take(&mut self.processes) {
-            let status = tokio::task::spawn_blocking(move || running.child.wait().unwrap()).await.unwrap();
+            let status = tokio::task::spawn_blocking(move || running.child.wait().unwrap())
+                .await
+                .unwrap();
             assert!(status.success(), "ended with {status}:\n{}", self.log());
         }
     }
 
     /// The store of the firm, beside the running program.
     pub(crate) async fn store(&self) -> Store {
-        let url = match &self.on {
-            On::Embedded => format!("sqlite:{}", self.data_dir().join("zapis.db").display()),
-            On::Servers { store, .. } => store.clone(),
-        };
+        let url = self.on.store(&self.data_dir());
         Store::open(&url).await.unwrap()
     }
 
@@ -256,9 +302,14 @@ format = "json"
     pub(crate) async fn telegram_answer(&self, chat: i64, seen: usize) -> String {
         let lines = self
             .sandbox
-            .telegram_until(chat, PATIENCE, |lines| lines.iter().filter(|line| line.from == "bot").count() > seen)
+            .telegram_until(chat, PATIENCE, |lines| {
+                lines.iter().filter(|line| line.from == "bot").count() > seen
+            })
             .await;
-        let answers: Vec<_> = lines.into_iter().filter(|line| line.from == "bot").collect();
+        let answers: Vec<_> = lines
+            .into_iter()
+            .filter(|line| line.from == "bot")
+            .collect();
         match answers.get(seen) {
             Some(line) => line.text.clone(),
             None => panic!("no answer number {seen} in Telegram:\n{}", self.log()),
@@ -273,7 +324,10 @@ format = "json"
                 lines.iter().filter(|line| line.from == "bot").count() > seen
             })
             .await;
-        let answers: Vec<_> = lines.into_iter().filter(|line| line.from == "bot").collect();
+        let answers: Vec<_> = lines
+            .into_iter()
+            .filter(|line| line.from == "bot")
+            .collect();
         match answers.get(seen) {
             Some(line) => line.text.clone(),
             None => panic!("no answer number {seen} on WhatsApp:\n{}", self.log()),
@@ -284,11 +338,16 @@ format = "json"
     pub(crate) async fn staff_sees(&self, part: &str) -> Option<i64> {
         let lines = self
             .sandbox
-            .telegram_until(STAFF, PATIENCE, |lines| lines.iter().any(|line| line.text.contains(part)))
+            .telegram_until(STAFF, PATIENCE, |lines| {
+                lines.iter().any(|line| line.text.contains(part))
+            })
             .await;
         match lines.iter().rev().find(|line| line.text.contains(part)) {
             Some(line) => line.raw["message_thread_id"].as_i64(),
-            None => panic!("the staff does not see {part:?}, but {lines:#?}\n{}", self.log()),
+            None => panic!(
+                "the staff does not see {part:?}, but {lines:#?}\n{}",
+                self.log()
+            ),
         }
     }
 }
@@ -300,7 +359,11 @@ pub(crate) fn client() -> reqwest::Client {
 
 /// A port that nobody listens on now.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -341,9 +404,14 @@ pub(crate) mod visitor {
                 address = format!("{address}?token={token}&after={after}");
             }
             let mut request = address.into_client_request().ok()?;
-            request.headers_mut().insert("origin", "http://shop.example".parse().ok()?);
+            request
+                .headers_mut()
+                .insert("origin", "http://shop.example".parse().ok()?);
             let (socket, _) = connect_async(request).await.ok()?;
-            let mut visitor = Self { socket, hello: Value::Null };
+            let mut visitor = Self {
+                socket,
+                hello: Value::Null,
+            };
             visitor.hello = visitor.next().await?;
             Some(visitor)
         }
@@ -361,7 +429,9 @@ pub(crate) mod visitor {
         /// The next frame; nothing when the connection is gone.
         pub(crate) async fn next(&mut self) -> Option<Value> {
             loop {
-                let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.ok()??;
+                let message = tokio::time::timeout(PATIENCE, self.socket.next())
+                    .await
+                    .ok()??;
                 if let Message::Text(text) = message.ok()? {
                     return serde_json::from_str(&text).ok();
                 }

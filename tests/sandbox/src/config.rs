@@ -43,7 +43,7 @@ impl Default for SandboxConfig {
 /// A bot.
 #[derive(Debug, Clone)]
 pub struct TelegramBot {
-    /// `<id>:<secret>`, as @BotFather gives it.
+    /// `<id>:<secret>`, as `@BotFather` gives it.
     pub token: String,
     /// The name without `@`.
     pub username: String,

@@ -136,11 +136,11 @@ impl World {
     pub(crate) async fn handle(
         &self,
         incoming: Incoming,
-        words: fn(Refusal) -> Response,
+        words: fn(&Refusal) -> Response,
         run: impl Future<Output = Response> + Send,
     ) -> Response {
         let (number, fault) = self.begin(incoming);
-        let refused = |refusal| (words(refusal), false);
+        let refused = |refusal: Refusal| (words(&refusal), false);
         let (response, accepted) = match fault {
             None => ran(run.await),
             Some(FaultKind::Slow { ms }) => {

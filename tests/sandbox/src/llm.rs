@@ -65,7 +65,7 @@ fn refuse(status: u16, kind: &str, message: &str) -> Response {
     (status, Json(json!({ "error": error }))).into_response()
 }
 
-fn words(refusal: Refusal) -> Response {
+fn words(refusal: &Refusal) -> Response {
     let kind = if refusal.status == 429 {
         "rate_limit_error"
     } else {
@@ -78,15 +78,16 @@ fn words(refusal: Refusal) -> Response {
     response
 }
 
-fn check(world: &World, headers: &HeaderMap) -> Result<(), Response> {
+/// The refusal of a wrong key.
+fn refused(world: &World, headers: &HeaderMap) -> Option<Response> {
     let given = headers
         .get("authorization")
         .and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix("Bearer "));
     if given.is_some() && given == world.config.llm_api_key.as_deref() {
-        return Ok(());
+        return None;
     }
-    Err(refuse(
+    Some(refuse(
         401,
         "invalid_request_error",
         "Incorrect API key provided.",
@@ -94,10 +95,10 @@ fn check(world: &World, headers: &HeaderMap) -> Result<(), Response> {
 }
 
 async fn models(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
-    match check(&world, &headers) {
-        Ok(()) => Json(json!({"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "sandbox"}]})).into_response(),
-        Err(refused) => refused,
+    if let Some(refused) = refused(&world, &headers) {
+        return refused;
     }
+    Json(json!({"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "sandbox"}]})).into_response()
 }
 
 /// Checks the key, reads the body, and answers under the eyes of the faults.
@@ -107,7 +108,7 @@ async fn take(
     request: Request,
     answer: fn(&World, &Value) -> Response,
 ) -> Response {
-    if let Err(refused) = check(world, request.headers()) {
+    if let Some(refused) = refused(world, request.headers()) {
         return refused;
     }
     let bytes = axum::body::to_bytes(request.into_body(), BODY_LIMIT)

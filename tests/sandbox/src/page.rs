@@ -23,23 +23,23 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/site", get(site))
         .route(
             "/page/demo.css",
-            get(|| file(CSS, include_str!("../page/demo.css"))),
+            get(|| async { file(CSS, include_str!("../page/demo.css")) }),
         )
         .route(
             "/page/demo.js",
-            get(|| file(JS, include_str!("../page/demo.js"))),
+            get(|| async { file(JS, include_str!("../page/demo.js")) }),
         )
         .route(
             "/page/site.css",
-            get(|| file(CSS, include_str!("../page/site.css"))),
+            get(|| async { file(CSS, include_str!("../page/site.css")) }),
         )
         .route(
             "/page/icon.svg",
-            get(|| file(SVG, include_str!("../page/icon.svg"))),
+            get(|| async { file(SVG, include_str!("../page/icon.svg")) }),
         )
 }
 
-async fn file(kind: &'static str, text: &'static str) -> Response {
+fn file(kind: &'static str, text: &'static str) -> Response {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text).into_response()
 }
 

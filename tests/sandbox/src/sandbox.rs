@@ -129,15 +129,12 @@ impl Sandbox {
     }
 
     /// Somebody does something in Telegram; returns the ids it produced.
-    pub async fn telegram(
-        &self,
-        request: impl Into<TelegramRequest> + Send,
-    ) -> Result<Value, ControlError> {
+    pub fn telegram(&self, request: impl Into<TelegramRequest>) -> Result<Value, ControlError> {
         act_in_telegram(&self.world, request.into())
     }
 
     /// A customer writes to the first bot.
-    pub async fn telegram_writes(&self, chat: i64, text: &str) -> Result<Value, ControlError> {
+    pub fn telegram_writes(&self, chat: i64, text: &str) -> Result<Value, ControlError> {
         let text = text.to_owned();
         self.telegram(TelegramAction::Writes {
             chat,
@@ -145,11 +142,10 @@ impl Sandbox {
             reply_to: None,
             at: None,
         })
-        .await
     }
 
     /// A customer presses an inline button of the first bot, by its data or title.
-    pub async fn telegram_presses(&self, chat: i64, button: &str) -> Result<Value, ControlError> {
+    pub fn telegram_presses(&self, chat: i64, button: &str) -> Result<Value, ControlError> {
         let button = button.to_owned();
         self.telegram(TelegramAction::Presses {
             chat,
@@ -158,11 +154,10 @@ impl Sandbox {
             forged: false,
             inaccessible: false,
         })
-        .await
     }
 
     /// The staff writes in a topic, or in General.
-    pub async fn staff_writes(
+    pub fn staff_writes(
         &self,
         chat: i64,
         thread: Option<i64>,
@@ -177,16 +172,15 @@ impl Sandbox {
             from: None,
             anonymous: false,
         })
-        .await
     }
 
     /// The messages of a chat, oldest first; of one topic, if named.
-    pub async fn telegram_transcript(&self, chat: i64, thread: Option<i64>) -> Vec<Line> {
+    pub fn telegram_transcript(&self, chat: i64, thread: Option<i64>) -> Vec<Line> {
         telegram_transcript(&self.world, None, chat, thread)
     }
 
     /// The topics of a forum: id and name.
-    pub async fn telegram_topics(&self, chat: i64) -> Vec<(i64, String)> {
+    pub fn telegram_topics(&self, chat: i64) -> Vec<(i64, String)> {
         let state = self.world.state();
         let chat = state.telegram.groups.get(&chat);
         let topics = chat.into_iter().flat_map(|chat| &chat.topics);
@@ -196,7 +190,7 @@ impl Sandbox {
     }
 
     /// Updates the bot has not confirmed yet.
-    pub async fn telegram_pending(&self, bot: Option<&str>) -> usize {
+    pub fn telegram_pending(&self, bot: Option<&str>) -> usize {
         let state = self.world.state();
         let bot = bot_index(&state.telegram.bots, bot).unwrap_or_default();
         state
@@ -207,15 +201,12 @@ impl Sandbox {
     }
 
     /// Somebody does something in WhatsApp; returns the ids it produced.
-    pub async fn whatsapp(
-        &self,
-        request: impl Into<WhatsAppRequest> + Send,
-    ) -> Result<Value, ControlError> {
+    pub fn whatsapp(&self, request: impl Into<WhatsAppRequest>) -> Result<Value, ControlError> {
         act_in_whatsapp(&self.world, request.into())
     }
 
     /// A customer writes to the first number.
-    pub async fn whatsapp_writes(&self, customer: &str, text: &str) -> Result<Value, ControlError> {
+    pub fn whatsapp_writes(&self, customer: &str, text: &str) -> Result<Value, ControlError> {
         let text = text.to_owned();
         self.whatsapp(WhatsAppAction::Writes {
             customer: customer.into(),
@@ -223,38 +214,32 @@ impl Sandbox {
             reply_to: None,
             at: None,
         })
-        .await
     }
 
     /// A customer presses a button or picks a row, by its id or title.
-    pub async fn whatsapp_presses(
-        &self,
-        customer: &str,
-        button: &str,
-    ) -> Result<Value, ControlError> {
+    pub fn whatsapp_presses(&self, customer: &str, button: &str) -> Result<Value, ControlError> {
         let button = button.to_owned();
         self.whatsapp(WhatsAppAction::Presses {
             customer: customer.into(),
             button,
             message_id: None,
         })
-        .await
     }
 
     /// The dialogue with a customer, oldest first.
-    pub async fn whatsapp_transcript(&self, customer: &str) -> Vec<Line> {
+    pub fn whatsapp_transcript(&self, customer: &str) -> Vec<Line> {
         whatsapp_transcript(&self.world, None, customer)
     }
 
     /// How the first number sends its events from now on.
-    pub async fn whatsapp_webhooks(&self, mode: Mode) -> Result<Value, ControlError> {
-        self.whatsapp(WhatsAppAction::Webhooks { mode }).await
+    pub fn whatsapp_webhooks(&self, mode: Mode) -> Result<Value, ControlError> {
+        self.whatsapp(WhatsAppAction::Webhooks { mode })
     }
 
     /// Where the first number sends its events from now on.
-    pub async fn whatsapp_webhook_url(&self, url: &str) -> Result<Value, ControlError> {
+    pub fn whatsapp_webhook_url(&self, url: &str) -> Result<Value, ControlError> {
         let url = Some(url.to_owned());
-        self.whatsapp(WhatsAppAction::WebhookUrl { url }).await
+        self.whatsapp(WhatsAppAction::WebhookUrl { url })
     }
 
     /// Asks the receiver of the first number to prove itself, as Meta's dashboard does.
@@ -263,42 +248,42 @@ impl Sandbox {
     }
 
     /// What the language model says next.
-    pub async fn llm_says(&self, script: Script) {
+    pub fn llm_says(&self, script: Script) {
         self.world.state().llm.scripts.push_back(script);
     }
 
     /// The calls the providers received, oldest first.
-    pub async fn calls(&self, filter: &CallFilter) -> Vec<Call> {
+    pub fn calls(&self, filter: &CallFilter) -> Vec<Call> {
         self.world.state().calls.list(filter)
     }
 
     /// Forgets the calls.
-    pub async fn clear_calls(&self) {
+    pub fn clear_calls(&self) {
         self.world.state().calls.clear();
     }
 
     /// Adds trouble.
-    pub async fn add_fault(&self, fault: Fault) {
+    pub fn add_fault(&self, fault: Fault) {
         self.world.state().faults.push(fault);
     }
 
     /// Ends all trouble.
-    pub async fn clear_faults(&self) {
+    pub fn clear_faults(&self) {
         self.world.state().faults.clear();
     }
 
     /// Switches the providers' rate limits.
-    pub async fn set_limits(&self, on: bool) {
+    pub fn set_limits(&self, on: bool) {
         self.world.set_limits(on);
     }
 
     /// Puts the clock of the providers forward.
-    pub async fn advance(&self, by: Duration) {
+    pub fn advance(&self, by: Duration) {
         self.world.advance(by);
     }
 
     /// Back to the beginning: no dialogues, calls, faults or Telegram webhooks.
-    pub async fn reset(&self) {
+    pub fn reset(&self) {
         self.world.reset();
     }
 

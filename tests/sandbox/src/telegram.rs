@@ -1,6 +1,7 @@
 //! The Bot API: `/telegram/bot<token>/<method>` and file downloads.
 
 mod account;
+mod acts;
 mod entities;
 mod flood;
 mod markdown;
@@ -10,6 +11,7 @@ mod messages;
 mod params;
 pub(crate) mod people;
 mod send;
+mod staff;
 pub(crate) mod state;
 mod topics;
 mod updates;
@@ -86,10 +88,10 @@ impl IntoResponse for ApiError {
     }
 }
 
-fn words(refusal: Refusal) -> Response {
+fn words(refusal: &Refusal) -> Response {
     match refusal.retry_after {
         Some(seconds) => ApiError::flood(seconds),
-        None => ApiError::new(refusal.status, refusal.message),
+        None => ApiError::new(refusal.status, refusal.message.clone()),
     }
     .into_response()
 }

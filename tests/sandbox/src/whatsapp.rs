@@ -1,5 +1,6 @@
 //! The Cloud API: `/whatsapp/{version}/…`, and the same behind 360dialog's paths.
 
+mod acts;
 mod graph;
 mod management;
 mod media;
@@ -56,7 +57,7 @@ struct Caller {
     account: String,
 }
 
-fn words(refusal: Refusal) -> Response {
+fn words(refusal: &Refusal) -> Response {
     if refusal.retry_after.is_some() {
         return GraphError::new(429, 130_429, "Rate limit hit").into_response();
     }
@@ -195,9 +196,8 @@ async fn perform(world: &Arc<World>, caller: Caller, edge: &str, request: Reques
         return media::upload(world, caller.number, caller.account, request).await;
     }
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let body = match axum::body::to_bytes(request.into_body(), BODY_LIMIT).await {
-        Ok(body) => body,
-        Err(_) => return GraphError::new(413, 1, "Request too large").into_response(),
+    let Ok(body) = axum::body::to_bytes(request.into_body(), BODY_LIMIT).await else {
+        return GraphError::new(413, 1, "Request too large").into_response();
     };
     let parsed = parse(&body);
     let recipient = parsed.as_ref().ok().and_then(recipient);

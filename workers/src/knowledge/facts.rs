@@ -84,8 +84,10 @@ impl<'b> Writer<'b> {
     /// The names customers use for a service in this language.
     fn names(&self, service: &'b Service) -> Vec<&'b str> {
         let mut names = vec![service.name.in_language(self.language)];
-        let spoken =
-            |name: &&String| Language::of(name).is_none_or(|language| language == self.language);
+        // Russian customers write the names of techniques in Latin letters, English ones never in Cyrillic.
+        let spoken = |name: &&String| {
+            self.language == Language::Ru || Language::of(name) != Some(Language::Ru)
+        };
         names.extend(service.synonyms.iter().filter(spoken).map(String::as_str));
         names
     }
@@ -111,12 +113,12 @@ impl<'b> Writer<'b> {
             questions,
             answer,
         );
-        entry.keywords = self
-            .say(
-                "цена стоимость сколько стоит почем прайс по деньгам обойдется сколько времени по времени длится занимает долго делаете услуга",
-                "price cost how much how long duration time takes offer service",
-            )
-            .to_owned();
+        let keywords = self.say(
+            "цена стоимость сколько стоит почем прайс по деньгам обойдется \
+             сколько времени по времени длится занимает долго делаете услуга",
+            "price cost how much how long duration time takes offer service",
+        );
+        entry.keywords.push_str(keywords);
         entry
     }
 
@@ -180,7 +182,7 @@ impl<'b> Writer<'b> {
             answer.push('\n');
         }
         let questions = self.say(
-            "Услуги и цены|Прайс-лист|Какие услуги вы делаете|Какие у вас цены|Сколько стоят ваши услуги|Пришлите прайс|Список услуг|Что вы делаете, чем занимаетесь",
+            "Услуги и цены|Прайс-лист|Какие услуги вы делаете|Какие у вас цены|Сколько стоят ваши услуги|Пришлите прайс|Список услуг|Что вы делаете|Чем занимаетесь",
             "Services and prices|Price list|What services do you offer|What are your prices|How much do your services cost|What do you do",
         );
         let line = self
@@ -205,19 +207,23 @@ impl<'b> Writer<'b> {
             .filter_map(|id| self.business.service(id))
             .map(|service| service.name.in_language(self.language))
             .collect();
-        let mut answer = format!("{name} — {}.", employee.role.in_language(self.language));
+        let mut sentences = vec![format!(
+            "{name} — {}.",
+            employee.role.in_language(self.language)
+        )];
         if !services.is_empty() {
-            answer.push_str(&format!(
-                " {}: {}.",
+            sentences.push(format!(
+                "{}: {}.",
                 self.say("Услуги", "Services"),
                 services.join(", ")
             ));
         }
-        answer.push_str(&format!(
-            " {}: {}.",
+        sentences.push(format!(
+            "{}: {}.",
             self.say("График", "Schedule"),
             employee.schedule.text(self.language)
         ));
+        let answer = sentences.join(" ");
         let mut questions = vec![name.to_owned()];
         let spoken =
             |other: &&String| Language::of(other).is_none_or(|language| language == self.language);
@@ -229,12 +235,11 @@ impl<'b> Writer<'b> {
             questions,
             answer,
         );
-        entry.keywords = self
-            .say(
-                "мастер когда работает график смены принимает",
-                "master when works schedule",
-            )
-            .to_owned();
+        let keywords = self.say(
+            "мастер когда работает график смены принимает",
+            "master when works schedule",
+        );
+        entry.keywords.push_str(keywords);
         entry
     }
 
@@ -294,11 +299,8 @@ impl<'b> Writer<'b> {
                 .iter()
                 .map(|days| days.text(self.language))
                 .collect();
-            answer.push_str(&format!(
-                "\n{}: {}.",
-                self.say("Праздничные дни", "Holidays"),
-                days.join("; ")
-            ));
+            let holidays = self.say("Праздничные дни", "Holidays");
+            answer = format!("{answer}\n{holidays}: {}.", days.join("; "));
         }
         let questions = self.say(
             "Часы работы|Режим работы|График работы салона|Во сколько открываетесь|До скольки работаете|Когда закрываетесь|\
@@ -323,7 +325,8 @@ impl<'b> Writer<'b> {
             location.address.in_language(self.language)
         );
         if let Some(directions) = &location.directions {
-            answer.push_str(&format!(".\n{}", directions.in_language(self.language)));
+            answer.push_str(".\n");
+            answer.push_str(directions.in_language(self.language));
         }
         let questions = self.say(
             "Адрес|Где вы находитесь|Где находится салон|Какой у вас адрес|Как вас найти|Как добраться|Как пройти от метро|Какое метро рядом|\
@@ -347,7 +350,7 @@ impl<'b> Writer<'b> {
             self.say("Телефон", "Phone")
         );
         if let Some(email) = &location.email {
-            answer.push_str(&format!(", {}: {email}", self.say("почта", "e-mail")));
+            answer = format!("{answer}, {}: {email}", self.say("почта", "e-mail"));
         }
         let questions = self.say(
             "Телефон салона|Номер телефона|Как вам позвонить|Контакты|Как с вами связаться|Электронная почта",

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::words::{Lexicon, folded, is_light, stem, tokens};
+use crate::words::{Lexicon, folded, is_frame, is_light, stem, tokens};
 
 /// How much more a word counts in a title than in a body.
 const TITLE_WEIGHT: f32 = 3.0;
@@ -13,6 +13,8 @@ const TITLE_LENGTH: f32 = 0.3;
 const BODY_LENGTH: f32 = 0.6;
 /// What a word counts that was only guessed through a typo.
 const GUESSED: f32 = 0.8;
+/// What a word counts that says what is asked and not about what.
+const FRAMING: f32 = 0.35;
 /// The length of the pieces of words.
 const PIECE: usize = 4;
 
@@ -36,7 +38,7 @@ pub(super) struct Fit {
     pub(super) covered: f32,
     /// The share of the title's meaning that the query has.
     pub(super) title: f32,
-    /// The share of the query's meaning that the title has.
+    /// The share of what is asked about that any title of the document has, framing words aside.
     pub(super) asked: f32,
 }
 
@@ -67,12 +69,15 @@ struct Posting {
     title: u32,
     impact: f32,
     in_title: bool,
+    in_titles: bool,
 }
 
 /// The terms of one document, per title and of the body.
 struct Terms {
     titles: Vec<Vec<u32>>,
     body: Vec<u32>,
+    /// All terms of all titles, in order, each once.
+    said: Vec<u32>,
 }
 
 impl Index {
@@ -99,17 +104,15 @@ impl Index {
         let folded = folded(query);
         let mut fits = vec![Fit::default(); self.documents.len()];
         let words: Vec<&str> = tokens(&folded).filter(|token| !is_light(token)).collect();
-        self.stems
-            .score(&stem_terms(&words), &mut fits, |fit, share| {
-                fit.stems = share.impact;
-                fit.covered = share.covered;
-                fit.title = share.title;
-                fit.asked = share.asked;
-            });
+        let (stems, pieces) = (weighed(&words, stem_terms), weighed(&words, piece_terms));
+        self.stems.score(&stems, &mut fits, |fit, share| {
+            fit.stems = share.impact;
+            fit.covered = share.covered;
+            fit.title = share.title;
+            fit.asked = share.asked;
+        });
         self.pieces
-            .score(&piece_terms(&words), &mut fits, |fit, share| {
-                fit.pieces = share.impact
-            });
+            .score(&pieces, &mut fits, |fit, share| fit.pieces = share.impact);
         fits
     }
 }
@@ -152,8 +155,15 @@ impl Field {
         if titles.is_empty() {
             titles.push(Vec::new());
         }
-        let body = cut(&document.body);
-        Terms { titles, body }
+        let mut body = cut(&document.body);
+        let mut said: Vec<u32> = titles.iter().flatten().copied().collect();
+        said.sort_unstable();
+        said.dedup();
+        // Other titles count like the body: a question may mix the words of two of them.
+        if titles.len() > 1 {
+            body.extend(&said);
+        }
+        Terms { titles, body, said }
     }
 
     fn number_of(&mut self, term: &str, by_stem: bool) -> u32 {
@@ -177,7 +187,9 @@ impl Field {
                 .collect();
             all.sort_unstable();
             all.dedup();
-            all.iter().for_each(|term| holders[*term as usize] += 1);
+            for term in all {
+                holders[term as usize] += 1;
+            }
         }
         let count = as_f32(documents.len());
         self.weights = holders
@@ -202,13 +214,18 @@ impl Field {
             for title in &document.titles {
                 let title_norm =
                     1.0 - TITLE_LENGTH + TITLE_LENGTH * as_f32(title.len()) / title_mean;
-                self.post_title(number, (title, title_norm), (&document.body, body_norm));
+                self.post_title(
+                    number,
+                    (title, title_norm),
+                    (&document.body, body_norm),
+                    &document.said,
+                );
                 number += 1;
             }
         }
     }
 
-    fn post_title(&mut self, number: u32, title: (&[u32], f32), body: (&[u32], f32)) {
+    fn post_title(&mut self, number: u32, title: (&[u32], f32), body: (&[u32], f32), said: &[u32]) {
         let mut found: HashMap<u32, (f32, bool)> = HashMap::new();
         for term in title.0 {
             let at = found.entry(*term).or_default();
@@ -226,10 +243,12 @@ impl Field {
             } else {
                 0.0
             };
+            let in_titles = said.binary_search(&term).is_ok();
             self.postings[term as usize].push(Posting {
                 title: number,
                 impact,
                 in_title,
+                in_titles,
             });
         }
         self.titles.push(weight);
@@ -251,11 +270,11 @@ impl Field {
             .collect()
     }
 
-    fn score(&self, terms: &[String], fits: &mut [Fit], store: impl Fn(&mut Fit, Share)) {
+    fn score(&self, terms: &[(String, f32)], fits: &mut [Fit], store: impl Fn(&mut Fit, Share)) {
         let mut shares = vec![Share::default(); fits.len()];
-        let mut possible = 0.0;
-        for (at, term) in terms.iter().enumerate() {
-            if terms[..at].contains(term) {
+        let (mut possible, mut subject) = (0.0, 0.0);
+        for (at, (term, counts)) in terms.iter().enumerate() {
+            if terms[..at].iter().any(|(other, _)| other == term) {
                 continue;
             }
             let meant = self.resolve(term);
@@ -263,16 +282,20 @@ impl Field {
                 .iter()
                 .map(|(number, _)| self.weights[*number as usize])
                 .reduce(f32::max);
-            possible += weight.unwrap_or(self.unknown);
+            let weight = weight.unwrap_or(self.unknown);
+            possible += counts * weight;
+            subject += if *counts >= 1.0 { weight } else { 0.0 };
             for (number, certainty) in &meant {
-                let weight =
-                    self.weights[*number as usize] * certainty / as_f32(meant.len()).sqrt();
+                let weight = counts * self.weights[*number as usize] * certainty
+                    / as_f32(meant.len()).sqrt();
                 for posting in &self.postings[*number as usize] {
                     let share = &mut shares[posting.title as usize];
                     share.impact += weight * posting.impact;
                     share.covered += weight;
                     if posting.in_title {
                         share.title += weight;
+                    }
+                    if posting.in_titles && *counts >= 1.0 {
                         share.asked += weight;
                     }
                 }
@@ -290,11 +313,27 @@ impl Field {
                 } else {
                     0.0
                 },
-                asked: share.asked / possible,
+                asked: if subject > 0.0 {
+                    share.asked / subject
+                } else {
+                    1.0
+                },
             };
             store(fit, share);
         }
     }
+}
+
+/// The terms of a query with what each counts.
+fn weighed(words: &[&str], cut: impl Fn(&[&str]) -> Vec<String>) -> Vec<(String, f32)> {
+    let of_word = |word: &&str| {
+        let counts = if is_frame(&stem(word)) { FRAMING } else { 1.0 };
+        cut(&[word])
+            .into_iter()
+            .map(move |term| (term, counts))
+            .collect::<Vec<_>>()
+    };
+    words.iter().flat_map(of_word).collect()
 }
 
 fn stem_terms(words: &[&str]) -> Vec<String> {

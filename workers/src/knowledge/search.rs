@@ -13,6 +13,10 @@ use crate::words::{Language, folded, is_light, repaired, stem, tokens};
 pub const ANSWER_FROM: f32 = 0.5;
 /// From this confidence on, a passage may be offered as what was perhaps meant.
 pub const OFFER_FROM: f32 = 0.3;
+/// The share of a question that the name of a service must have.
+const NAMED: f32 = 0.68;
+/// The confidence an entry needs whose question has none of the words.
+const MENTIONED: f32 = 0.85;
 /// Services that fit nearly as well as the best are answered together with it.
 const NEARLY: f32 = 0.06;
 /// More than this many services at once are a price list, not an answer.
@@ -59,8 +63,8 @@ pub struct Hit {
     pub confidence: f32,
     /// What orders the hits.
     pub score: f32,
-    /// How much of the question it covers.
-    covered: f32,
+    /// What its confidence is made of.
+    fit: Fit,
 }
 
 /// Finds documents.
@@ -108,12 +112,12 @@ impl Finder {
             .into_iter()
             .filter(|(document, _)| usable(*document))
             .map(|(document, (score, fit))| {
-                let topic = topic(asked.topics, topics_of(document));
+                let topic = Topic::of(asked.topics, topics_of(document));
                 Hit {
                     document,
-                    confidence: confidence(&fit, topic, asked.topics.is_empty()),
-                    score: score + TOPIC_ORDER * topic,
-                    covered: fit.covered,
+                    confidence: confidence(&fit, topic),
+                    score: score + topic.order(),
+                    fit,
                 }
             })
             .collect();
@@ -131,33 +135,89 @@ const TOPIC_ORDER: f32 = 0.22;
 
 /// What orders titles: stems and pieces of words, and a title that is said whole.
 fn lexical(fit: &Fit) -> f32 {
-    0.5 * fit.stems + 0.5 * fit.pieces + 0.1 * fit.title * fit.covered
+    0.45 * fit.stems + 0.55 * fit.pieces + 0.25 * fit.title * fit.covered
 }
 
-/// How surely the question is about one of the topics of an entry.
-fn topic(asked: &[(String, f32)], of_entry: &[String]) -> f32 {
-    let fitting = asked.iter().filter(|(topic, _)| of_entry.contains(topic));
-    fitting
-        .map(|(_, confidence)| *confidence)
-        .fold(0.0, f32::max)
+/// How well an entry's topics go with what the question is about.
+#[derive(Debug, Clone, Copy)]
+enum Topic {
+    /// Nobody said what the question is about.
+    Unknown,
+    /// One of them is asked about, so surely.
+    Fits(f32),
+    /// The question is surely about something else.
+    Other,
 }
 
-/// How sure a fit is an answer: a logistic curve whose weights were fitted on questions with
+impl Topic {
+    fn of(asked: &[(String, f32)], entry: &[String]) -> Self {
+        if asked.is_empty() {
+            return Self::Unknown;
+        }
+        let surest = |fitting: bool| {
+            let chosen = asked
+                .iter()
+                .filter(|(topic, _)| entry.contains(topic) == fitting);
+            chosen
+                .map(|(_, confidence)| *confidence)
+                .fold(0.0, f32::max)
+        };
+        let fits = surest(true);
+        if fits < 0.1 && surest(false) >= SURELY_OTHER {
+            Self::Other
+        } else {
+            Self::Fits(fits)
+        }
+    }
+
+    fn order(self) -> f32 {
+        match self {
+            Self::Fits(confidence) => TOPIC_ORDER * confidence,
+            Self::Unknown | Self::Other => 0.0,
+        }
+    }
+}
+
+/// From this confidence on, a question about something else is none about an entry's topics.
+const SURELY_OTHER: f32 = 0.6;
+
+/// How sure a fit is an answer: logistic curves whose weights were fitted on questions with
 /// known answers and on questions that have none.
-fn confidence(fit: &Fit, topic: f32, no_topics: bool) -> f32 {
-    let topic = if no_topics { 0.35 } else { topic };
-    let sum = -5.2
-        + 3.0 * fit.stems
-        + 3.0 * fit.pieces
-        + 3.0 * fit.covered
-        + 1.2 * fit.title
-        + 2.2 * topic;
+fn confidence(fit: &Fit, topic: Topic) -> f32 {
+    let sum = match topic {
+        Topic::Unknown => 3.0 * (fit.stems + fit.pieces + fit.covered) + 1.2 * fit.title - 3.9,
+        Topic::Fits(_) | Topic::Other => {
+            let words = 2.2 * fit.stems
+                + 2.6 * fit.pieces
+                + 3.0 * fit.covered
+                + 2.3 * fit.title
+                + 2.0 * fit.asked;
+            let topic = match topic {
+                Topic::Fits(confidence) => 1.2 * confidence,
+                _ => -1.0,
+            };
+            words + topic - 5.75
+        }
+    };
     1.0 / (1.0 + (-sum).exp())
 }
 
 /// The hits that answer: the best one, together with services that fit as well, or none.
 pub(super) fn choose(hits: &[Hit], is_service: impl Fn(usize) -> bool) -> Vec<Hit> {
-    let Some(best) = hits.first().filter(|hit| hit.confidence >= ANSWER_FROM) else {
+    // Words such as "how much" are in every service, and another service shares half of its name:
+    // a service is meant only when its name has most of what was asked. Of other entries, one
+    // that merely mentions the words must be surer than one whose question has them.
+    let fits = |hit: &&Hit| {
+        if is_service(hit.document) {
+            return hit.fit.asked >= NAMED;
+        }
+        hit.fit.title > 0.0 || hit.confidence >= MENTIONED
+    };
+    let Some(best) = hits
+        .first()
+        .filter(|hit| hit.confidence >= ANSWER_FROM)
+        .filter(fits)
+    else {
         return Vec::new();
     };
     if !is_service(best.document) {
@@ -166,7 +226,7 @@ pub(super) fn choose(hits: &[Hit], is_service: impl Fn(usize) -> bool) -> Vec<Hi
     let equal = |hit: &&Hit| {
         is_service(hit.document)
             && best.score - hit.score <= NEARLY
-            && best.covered - hit.covered < 0.05
+            && best.fit.covered - hit.fit.covered < 0.05
     };
     hits.iter()
         .filter(equal)

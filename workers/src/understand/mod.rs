@@ -61,6 +61,10 @@ impl Part {
 }
 
 /// What a customer means.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "signals do not exclude each other: a message can give all of them"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Understanding {
     /// The language it is written in, where the letters tell.
@@ -79,6 +83,8 @@ pub struct Understanding {
     pub injection: bool,
     /// Health trouble that cannot wait.
     pub urgent: bool,
+    /// A question about the customer's own visit.
+    pub own_visit: bool,
     /// None of the known intents.
     pub out_of_scope: bool,
 }
@@ -161,6 +167,7 @@ impl Understander {
             opt_out: signals.opt_out || believes(Intent::Optout),
             injection: signals.injection || believes(Intent::Injection),
             urgent: signals.urgent,
+            own_visit: signals.own_visit,
             out_of_scope: intents.first().is_none_or(|guess| guess.confidence < HEARD),
             parts,
             intents,

@@ -1,9 +1,16 @@
 //! What must never be missed, told by words: a wish for a person, anger, danger to health, a stop
 //! to advertising, an attempt to turn the bot.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use crate::words::{folded, stem, tokens};
 
 /// What the words of a message tell without any training.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "signals do not exclude each other: a message can give all of them"
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Signals {
     pub(super) asks_human: bool,
@@ -11,6 +18,7 @@ pub(super) struct Signals {
     pub(super) opt_out: bool,
     pub(super) injection: bool,
     pub(super) urgent: bool,
+    pub(super) own_visit: bool,
 }
 
 /// Who a customer may ask for.
@@ -86,6 +94,53 @@ const TURN: [&str; 22] = [
     "developer mode",
 ];
 
+/// Questions about the customer's own visit, which no knowledge base can answer.
+const OWN_VISIT: [&str; 15] = [
+    "я записан",
+    "записана ли я",
+    "записан ли я",
+    "записаны ли мы",
+    "у меня запись",
+    "моя запись",
+    "моей записи",
+    "к какому мастеру я",
+    "к кому я",
+    "во сколько я",
+    "когда я записан",
+    "время моей",
+    "my appointment",
+    "my booking",
+    "am i booked",
+];
+
+/// Words with their stems, made once.
+struct Words {
+    words: HashSet<&'static str>,
+    stems: HashSet<String>,
+}
+
+impl Words {
+    fn of(list: &'static str) -> Self {
+        Self {
+            words: list.split_whitespace().collect(),
+            stems: list
+                .split_whitespace()
+                .map(|word| stem(word).into_owned())
+                .collect(),
+        }
+    }
+
+    fn hold(&self, word: &str, stem: &str) -> bool {
+        self.words.contains(word) || self.stems.contains(stem)
+    }
+}
+
+static PERSON_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON));
+static REACH_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(REACH));
+static PERSON_ALONE_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON_ALONE));
+static ANGER_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(ANGER));
+static URGENT_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(URGENT));
+
 /// Reads the signals of a message.
 pub(super) fn signals(text: &str) -> Signals {
     let folded = folded(text);
@@ -94,26 +149,22 @@ pub(super) fn signals(text: &str) -> Signals {
     let joined = words.join(" ");
     Signals {
         asks_human: asks_human(&words, &stems),
-        negative: has_unturned(&words, &stems, ANGER) || shouts(text),
+        negative: has_unturned(&words, &stems, &ANGER_WORDS) || shouts(text),
         opt_out: opt_out(&words, &joined),
         injection: TURN.iter().any(|turn| joined.contains(turn)),
-        urgent: has_unturned(&words, &stems, URGENT),
+        urgent: has_unturned(&words, &stems, &URGENT_WORDS),
+        own_visit: OWN_VISIT.iter().any(|own| joined.contains(own)),
     }
 }
 
-fn any_of(list: &str, word: &str, stemmed: &str) -> bool {
-    list.split_whitespace()
-        .any(|known| known == word || stem(known) == stemmed)
-}
-
 fn asks_human(words: &[&str], stems: &[String]) -> bool {
-    let person = (0..words.len()).any(|at| any_of(PERSON, words[at], &stems[at]));
-    let reach = (0..words.len()).any(|at| any_of(REACH, words[at], &stems[at]));
+    let person = (0..words.len()).any(|at| PERSON_WORDS.hold(words[at], &stems[at]));
+    let reach = (0..words.len()).any(|at| REACH_WORDS.hold(words[at], &stems[at]));
     let alone = words.len() <= 2
         && words
             .iter()
             .zip(stems)
-            .any(|(word, stem)| any_of(PERSON_ALONE, word, stem));
+            .any(|(word, stem)| PERSON_ALONE_WORDS.hold(word, stem));
     let not_bot = words
         .iter()
         .any(|word| word.starts_with("бот") || word.starts_with("робот") || *word == "bot")
@@ -123,10 +174,10 @@ fn asks_human(words: &[&str], stems: &[String]) -> bool {
     alone || not_bot || (person && reach && words.len() <= 25)
 }
 
-fn has_unturned(words: &[&str], stems: &[String], list: &str) -> bool {
+fn has_unturned(words: &[&str], stems: &[String], list: &Words) -> bool {
     (0..words.len()).any(|at| {
         let turned = at > 0 && NEGATION.split_whitespace().any(|not| not == words[at - 1]);
-        !turned && any_of(list, words[at], &stems[at])
+        !turned && list.hold(words[at], &stems[at])
     })
 }
 

@@ -105,11 +105,31 @@ const LIGHT: &str = "\
 могу можем может можете можно мое моей мои мой моя мы на надо нам нас наш не нет нибудь ну о об ого ой она они оно он \
 от очень пж пжл пжлст плиз по подскажите подскажи пожалуйста пожалуйст поподробнее подробнее при про просто прошу с свой свою себе себя \
 скажите скажи хотела хотел хочу хотим хотелось хотелось-бы со спасибо спс так такая такие такое такой там тебя тебе тут то тогда тоже только \
-ты у уже узнать уточнить уточните расскажите интересует интересно вопрос вопросик хм чего чтобы что-то что эта эти это этого этой этом этот я \
+смогу сможем сможете смогли получится ничего просто ты у уже узнать уточнить уточните расскажите интересует интересно вопрос вопросик хм чего чтобы что-то что эта эти это этого этой этом этот я \
 доброй ночи ага ок типа вроде буду будет будут именно какой-то ка девушки девочки ребята слушайте подскажете имеется имеются \
-an and any are at am be been but by could did do does doing for from get got had has have having hello hey hi i i'd i'm if in into is it \
+a an and any are at am be been but by could did do does doing for from get got had has have having hello hey hi i i'd i'm if in into is it \
 its just know let like ll may me my of on or our please pls s so some than thanks thank that the their them then there these they this those \
 to too us want wanna was we were will with would you your u ur wondering tell ask question re ve d m t good morning evening afternoon";
+
+/// Words that say what is asked, not about what: "how much", "do you do", "how long".
+const FRAME: &str = "\
+сколько скока скок сколко стоит стоят стоить стоимость цена цены цену ценник прайс почем дорого дешево возьмете обойдется выйдет платно платная бесплатно \
+деньгам денег рублей долго длится длительность занимает времени время времени часов часа минут делаете делают делает делать сделать сделаете сделают \
+занимаетесь хочу нужно нужна нужен нужны где когда как какой какая какие какое какого каком каких кто куда почему зачем \
+длинный длинные длинных короткие коротких средние средней длины густые густых лопаток плеч пояса взять возьмете прийти приду придти приходить зайти попасть бывает просто последняя последний много мало лучше раз работает работаете салон салоне салона вашем услуга услуги услугу \
+how much many cost costs price prices charge long take takes time when where what who which why need make book offer salon";
+
+static FRAME_STEMS: LazyLock<std::collections::HashSet<String>> = LazyLock::new(|| {
+    FRAME
+        .split_whitespace()
+        .map(|word| stem(word).into_owned())
+        .collect()
+});
+
+/// Whether a stem says what is asked and not about what.
+pub fn is_frame(stem: &str) -> bool {
+    FRAME_STEMS.contains(stem)
+}
 
 static LIGHT_WORDS: LazyLock<std::collections::HashSet<&str>> =
     LazyLock::new(|| LIGHT.split_whitespace().collect());

@@ -155,8 +155,13 @@ fn from_translit(text: &str, known: &impl Fn(&str) -> bool) -> String {
             return chunk.to_owned();
         }
         let hard = from_latin(chunk, "ы");
-        if tokens(&hard).any(known) {
-            return hard;
+        // Hardly anybody writes a soft sign in Latin letters.
+        let soft_end = format!("{hard}ь");
+        if let Some(found) = [&hard, &soft_end]
+            .into_iter()
+            .find(|word| tokens(word).any(known))
+        {
+            return found.clone();
         }
         from_latin(chunk, "й")
     })

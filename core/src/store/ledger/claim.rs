@@ -109,8 +109,11 @@ impl Known {
             };
             match entry.state.as_str() {
                 "claimed" => {
-                    // Nobody knows what became of that call.
-                    "doubt".clone_into(&mut entry.state);
+                    // Nobody knows what became of that call. Whoever asks again without having
+                    // been told so comes too late: somebody else did.
+                    if !ask.again {
+                        "doubt".clone_into(&mut entry.state);
+                    }
                     return doubt;
                 }
                 "doubt" if !ask.again => return doubt,

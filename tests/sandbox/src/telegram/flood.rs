@@ -21,7 +21,7 @@ impl Flood {
         let sent = self.chats.entry(chat).or_default();
         room(&mut self.bot, BOT_PER_SECOND, Duration::from_secs(1), now)?;
         if chat < 0 {
-            room(sent, GROUP_PER_MINUTE, Duration::from_secs(60), now)?;
+            room(sent, GROUP_PER_MINUTE, Duration::from_mins(1), now)?;
         } else {
             // A window as long as the burst gives one a second in the long run.
             room(

@@ -199,11 +199,11 @@ impl Desk<'_> {
             return Err(ApiError::bad("MESSAGE_TOO_LONG"));
         }
         let now = self.now;
-        if !self
+        if self
             .bot()
             .callbacks
             .remove(&id)
-            .is_some_and(|until| until >= now)
+            .is_none_or(|until| until < now)
         {
             return Err(ApiError::bad(
                 "query is too old and response timeout expired or query ID is invalid",

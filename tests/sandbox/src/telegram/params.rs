@@ -146,12 +146,11 @@ impl Params {
                 .bytes()
                 .await
                 .map_err(|_| ApiError::new(413, "Request Entity Too Large"))?;
-            match name {
-                Some(name) => self.uploads.push(Upload { field, name, bytes }),
-                None => {
-                    let text = String::from_utf8_lossy(&bytes).into_owned();
-                    self.values.insert(field, Value::String(text));
-                }
+            if let Some(name) = name {
+                self.uploads.push(Upload { field, name, bytes });
+            } else {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                self.values.insert(field, Value::String(text));
             }
         }
         Ok(())
@@ -168,15 +167,12 @@ fn decoded(raw: &[u8]) -> String {
             .filter(|_| *byte == b'%')
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match hex {
-            Some(value) => {
-                bytes.push(value);
-                index += 3;
-            }
-            None => {
-                bytes.push(if *byte == b'+' { b' ' } else { *byte });
-                index += 1;
-            }
+        if let Some(value) = hex {
+            bytes.push(value);
+            index += 3;
+        } else {
+            bytes.push(if *byte == b'+' { b' ' } else { *byte });
+            index += 1;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

@@ -82,7 +82,7 @@ impl Desk<'_> {
             .int("message_thread_id")
             .filter(|thread| *thread != 0)
         {
-            message.extend(self.into_topic(chat_id, thread)?);
+            message.extend(self.topic_fields(chat_id, thread)?);
         }
         if let Some(reply) = self.replied(chat_id, params)? {
             message.insert("reply_to_message".to_owned(), reply);
@@ -136,7 +136,7 @@ impl Desk<'_> {
             .int("message_thread_id")
             .filter(|thread| *thread != 0)
         {
-            self.into_topic(chat, thread)?;
+            self.topic_fields(chat, thread)?;
         }
         let thread = params.int("message_thread_id");
         let bot = self.bot().username.clone();

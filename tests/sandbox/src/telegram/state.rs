@@ -289,7 +289,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Queues an update, unless the bot did not ask for its kind; returns its id.
-    pub(crate) fn push(&mut self, kind: &str, lane: String, body: Value) -> Option<i64> {
+    pub(crate) fn push(&mut self, kind: &str, lane: String, body: &Value) -> Option<i64> {
         let now = self.now;
         let bot = self.bot();
         let wanted = match &bot.allowed {

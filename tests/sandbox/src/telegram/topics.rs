@@ -95,7 +95,7 @@ impl Desk<'_> {
     }
 
     /// What a message in a topic carries; refuses topics that are not there.
-    pub(crate) fn into_topic(
+    pub(crate) fn topic_fields(
         &mut self,
         chat: i64,
         thread: i64,

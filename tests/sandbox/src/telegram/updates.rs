@@ -16,7 +16,7 @@ use crate::world::World;
 
 const LONGEST_POLL: i64 = 50;
 /// How long a bot has to answer a webhook.
-const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(60);
+const WEBHOOK_TIMEOUT: Duration = Duration::from_mins(1);
 /// Conflicts are reported at most so often.
 const CONFLICT_PAUSE_MS: i64 = 3000;
 const LONGEST_RETRY_AFTER: u64 = 3600;
@@ -222,7 +222,10 @@ async fn dispatch(world: Arc<World>, bot: usize, stop: CancellationToken) {
             let ready = take_ready(&world, bot);
             (!ready.is_empty()).then_some(ready)
         });
-        for (id, lane) in ready.await.unwrap_or_default() {
+        let ready = ready.await.unwrap_or_default();
+        // Without this, the end of the sandbox would find no place to end this.
+        tokio::task::yield_now().await;
+        for (id, lane) in ready {
             let (world, stop) = (Arc::clone(&world), stop.clone());
             tokio::spawn(async move {
                 stop.run_until_cancelled(deliver(&world, bot, id, &lane))
@@ -256,10 +259,7 @@ fn take_ready(world: &Arc<World>, bot: usize) -> Vec<(i64, String)> {
 /// Repeats one update until the bot takes it.
 async fn deliver(world: &Arc<World>, bot: usize, id: i64, lane: &str) {
     let mut wait = Duration::ZERO;
-    loop {
-        let Some((url, secret, body)) = parcel(world, bot, id) else {
-            break;
-        };
+    while let Some((url, secret, body)) = parcel(world, bot, id) {
         let mut request = world.client.post(&url).timeout(WEBHOOK_TIMEOUT).json(&body);
         if let Some(secret) = secret {
             request = request.header("X-Telegram-Bot-Api-Secret-Token", secret);
@@ -286,15 +286,13 @@ async fn deliver(world: &Arc<World>, bot: usize, id: i64, lane: &str) {
                 None
             }
         };
-        match pause {
-            Some(seconds) => {
-                tokio::time::sleep(Duration::from_secs(seconds.min(LONGEST_RETRY_AFTER))).await
-            }
-            None => {
-                tokio::time::sleep(wait).await;
-                let longest = Duration::from_secs(rand::rng().random_range(60..=120));
-                wait = (wait * 2).max(world.config.webhook_retry).min(longest);
-            }
+        if let Some(seconds) = pause {
+            let asked = Duration::from_secs(seconds.min(LONGEST_RETRY_AFTER));
+            tokio::time::sleep(asked).await;
+        } else {
+            tokio::time::sleep(wait).await;
+            let longest = Duration::from_secs(rand::rng().random_range(60..=120));
+            wait = (wait * 2).max(world.config.webhook_retry).min(longest);
         }
     }
     let mut state = world.state();

@@ -1,7 +1,6 @@
 //! Files: upload, look-up, download, delete.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -59,15 +58,7 @@ pub(crate) fn keep(whatsapp: &mut WhatsApp, mime_type: &str, bytes: Bytes) -> St
 
 /// The checksum WhatsApp tells.
 pub(crate) fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            if write!(hex, "{byte:02x}").is_err() {
-                hex.clear();
-            }
-            hex
-        })
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// `POST /media`.

@@ -15,9 +15,9 @@ use crate::world::World;
 
 /// How long a receiver has to answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How often the sender looks for work by itself.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_hours(1);
 
 /// How events are sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,10 +69,8 @@ pub(crate) async fn run(world: Arc<World>, number: usize) {
     let work = async {
         loop {
             let Some((parcel, mode)) = world.until(IDLE, || take(&world, number)).await else {
-                if world.stop.is_cancelled() {
-                    // Waiting ends at once from here on: this task would never yield again.
-                    return;
-                }
+                // Nothing for long, or the sandbox ends: waiting again must let it.
+                tokio::task::yield_now().await;
                 continue;
             };
             for _ in 0..mode.repeat.max(1) {
@@ -216,7 +214,8 @@ pub(crate) fn ascii(json: &str) -> String {
             continue;
         }
         for unit in character.encode_utf16(&mut units) {
-            escaped.push_str(&format!("\\u{unit:04x}"));
+            escaped.push_str("\\u");
+            escaped.push_str(&hex::encode(unit.to_be_bytes()));
         }
     }
     escaped

@@ -6,7 +6,7 @@ use super::{Decision, Reason, Situation, Step};
 use crate::knowledge::{Asked, OFFER_FROM, Passage};
 use crate::texts::Phrase;
 use crate::understand::{BELIEVED, Guess, Intent, Part};
-use crate::words::{folded, is_light, tokens};
+use crate::words::{folded, is_frame, is_light, stem, tokens};
 
 /// How many passages are offered to choose from.
 const OFFERED: usize = 3;
@@ -22,7 +22,7 @@ pub(super) fn decide(part: &Part, situation: &Situation<'_>, decision: &mut Deci
         Some(Intent::ConfirmNo) => polite(Phrase::Noted, situation, decision),
         Some(Intent::ConfirmYes) => confirmed(situation, decision),
         Some(wish @ (Intent::Booking | Intent::Reschedule | Intent::Cancel)) => {
-            wished(wish, part, situation, decision)
+            wished(wish, part, situation, decision);
         }
         Some(Intent::Medical) => medical(part, situation, decision),
         Some(Intent::Smalltalk) => aside(Phrase::Smalltalk, "smalltalk", part, situation, decision),
@@ -133,6 +133,12 @@ fn aside(
 
 /// A question: quoted from the knowledge base, or honestly passed on.
 fn asked(part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
+    if situation.understood.parts.len() > 1 && !says_about_what(part) {
+        return;
+    }
+    if part.believed() == Some(Intent::LegalDocs) && wants_erasure(&part.text) {
+        return decision.hand_over(Reason::Papers, "papers");
+    }
     let mut found = find(&part.text, part, situation, decision);
     let short = telling_words(&part.text) <= 3;
     let unnamed = found.is_empty() || found.iter().any(|passage| passage.id == "price-list");
@@ -267,6 +273,25 @@ fn about_today(text: &str) -> bool {
             "сегодня" | "сейчас" | "today" | "now" | "еще" | "tonight"
         )
     })
+}
+
+/// Whether a part says what it is about, by a word of its own or by an intent that needs none:
+/// in "it chipped, what do I do?" the second half does not.
+fn says_about_what(part: &Part) -> bool {
+    let folded = folded(&part.text);
+    let plain = matches!(
+        part.believed(),
+        Some(Intent::Hours | Intent::Address | Intent::Contact | Intent::Parking | Intent::Payment)
+    );
+    plain || tokens(&folded).any(|token| !is_light(token) && !is_frame(&stem(token)))
+}
+
+/// A wish to have one's data deleted, which no quotation fulfils.
+fn wants_erasure(text: &str) -> bool {
+    let folded = folded(text);
+    ["удал", "отзыв", "сотрите", "delete", "erase", "remove"]
+        .iter()
+        .any(|word| folded.contains(word))
 }
 
 fn telling_words(text: &str) -> usize {
