@@ -95,10 +95,9 @@ async fn sessions(loaded: &Loaded) -> Result<String, String> {
     let sessions = open_sessions(engines, &Clock::system())
         .await
         .map_err(|error| format!("{error:#}"))?;
-    let warnings = sessions
-        .check()
-        .await
-        .map_err(|error| causes(&error).to_string())?;
+    let checked = sessions.check().await;
+    sessions.close().await;
+    let warnings = checked.map_err(|error| causes(&error).to_string())?;
     let kind = kind(engines.embedded_sessions(), "Redis");
     Ok(warnings
         .iter()

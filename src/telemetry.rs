@@ -20,6 +20,8 @@ pub fn start_logging(config: &ObservabilityConfig) -> anyhow::Result<()> {
     };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Otherwise a reader of the log that went away makes every line a panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let started = if pretty {
         lines

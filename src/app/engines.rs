@@ -36,6 +36,7 @@ impl Engines {
     /// Flushes and lets go of everything.
     pub async fn close(&self) {
         self.broker.close().await;
+        self.sessions.close().await;
         self.store.close().await;
     }
 }

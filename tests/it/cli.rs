@@ -205,7 +205,7 @@ fn a_role_of_its_own_needs_shared_engines() {
 /// A running `zapis run`, on a port of its own; ended with the test.
 struct Running {
     child: Child,
-    log: BufReader<std::process::ChildStderr>,
+    log: BufReader<Box<dyn Read>>,
     address: String,
 }
 
@@ -219,23 +219,28 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let address = loop {
-            let mut line = String::new();
-            assert!(
-                log.read_line(&mut line).unwrap() > 0,
-                "it ended before it started"
-            );
-            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if let Some(address) = line["listen"].as_str() {
-                break address.to_owned();
-            }
-        };
-        Self {
+        let log: Box<dyn Read> = Box::new(child.stderr.take().unwrap());
+        let log = BufReader::new(log);
+        let mut running = Self {
             child,
             log,
-            address,
+            address: String::new(),
+        };
+        while running.address.is_empty() {
+            let line = running.line();
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if let Some(address) = line["listen"].as_str() {
+                address.clone_into(&mut running.address);
+            }
         }
+        running
+    }
+
+    /// The next line of its log.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.log.read_line(&mut line).unwrap() > 0, "it ended");
+        line
     }
 
     fn signal(&self) {
@@ -304,11 +309,7 @@ fn the_second_signal_stops_at_once_with_exit_code_1() {
     running.get("/health/live");
 
     running.signal();
-    let mut line = String::new();
-    while !line.contains("finishing what is in hand") {
-        line.clear();
-        assert!(running.log.read_line(&mut line).unwrap() > 0);
-    }
+    while !running.line().contains("finishing what is in hand") {}
     running.signal();
 
     let (code, log) = running.end();
@@ -402,4 +403,20 @@ fn a_bench_leaves_nothing_behind() {
     }
     let left = std::fs::read_dir(salon.folder.path().join("data")).unwrap();
     assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_program_whose_log_nobody_reads_any_more_still_stops() {
+    let salon = Salon::with(SITE);
+    let mut running = Running::start(&salon);
+    // From now on every line of the log fails to be written.
+    let (unread, _) = std::io::pipe().unwrap();
+    drop(std::mem::replace(
+        &mut running.log,
+        BufReader::new(Box::new(unread)),
+    ));
+
+    running.signal();
+
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
 }

@@ -22,8 +22,6 @@ pub(super) struct Account {
     pub(super) config: TelegramConfig,
     pub(super) api: Api,
     pub(super) intake: Intake,
-    /// How long the bot keeps silent after a word of the staff.
-    pub(super) takeover: TimeDelta,
     /// Where the staff's group moved to, once that is known.
     moved_to: Mutex<Option<i64>>,
     /// Whether the group has topics, and since when that is known.
@@ -37,16 +35,11 @@ impl fmt::Debug for Account {
 }
 
 impl Account {
-    pub(super) fn new(
-        config: TelegramConfig,
-        intake: Intake,
-        takeover: TimeDelta,
-    ) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(config: TelegramConfig, intake: Intake) -> Result<Self, reqwest::Error> {
         Ok(Self {
             api: Api::new(&config)?,
             config,
             intake,
-            takeover,
             moved_to: Mutex::default(),
             forum: Mutex::default(),
         })

@@ -1,5 +1,6 @@
 //! One bot: a `[[channels.telegram]]` section.
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 use zapis_core::config::{Findings, Secret};
 use zapis_core::message::ConversationId;
@@ -16,7 +17,7 @@ pub struct TelegramConfig {
     /// As `@BotFather` gives it.
     pub token: Secret,
     /// How updates come to us.
-    pub mode: TelegramMode,
+    pub mode: Mode,
     /// What Telegram proves itself with at the webhook: 1 to 256 of `A-Za-z0-9_-`.
     pub webhook_secret: Secret,
     /// The Bot API server.
@@ -25,6 +26,8 @@ pub struct TelegramConfig {
     pub staff_chat: Option<i64>,
     /// The owner's private chat with the bot, for calls that nobody answered.
     pub owner_chat: Option<i64>,
+    /// How long the bot keeps silent after a word of the staff.
+    pub takeover_minutes: u32,
     /// `socks5://…`, `socks5h://…` or `http://…`; empty: none.
     pub proxy: String,
     /// Whether it is used at all.
@@ -34,7 +37,7 @@ pub struct TelegramConfig {
 /// How updates come to us.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum TelegramMode {
+pub enum Mode {
     /// We ask.
     #[default]
     Polling,
@@ -47,11 +50,12 @@ impl Default for TelegramConfig {
         Self {
             account: String::new(),
             token: Secret::default(),
-            mode: TelegramMode::Polling,
+            mode: Mode::Polling,
             webhook_secret: Secret::default(),
             api_url: "https://api.telegram.org".to_owned(),
             staff_chat: None,
             owner_chat: None,
+            takeover_minutes: 120,
             proxy: String::new(),
             enabled: true,
         }
@@ -91,7 +95,7 @@ impl TelegramConfig {
             "use 1 to 256 of A-Z, a-z, 0-9, _ and -",
         );
         findings.check(
-            self.mode == TelegramMode::Polling || !secret.is_empty(),
+            self.mode == Mode::Polling || !secret.is_empty(),
             &key("webhook_secret"),
             "a webhook needs a secret, or anybody could write to it",
             "set it, e.g. to the output of: openssl rand -hex 32",
@@ -121,6 +125,17 @@ impl TelegramConfig {
             "not a private chat: ids of persons are positive",
             "let the owner write /start to the bot and copy the owner's id",
         );
+        findings.check(
+            (1..=10_080).contains(&self.takeover_minutes),
+            &key("takeover_minutes"),
+            "out of range",
+            "use 1 to 10080 (a week)",
+        );
+    }
+
+    /// How long the bot keeps silent after a word of the staff.
+    pub(super) fn takeover(&self) -> TimeDelta {
+        TimeDelta::minutes(i64::from(self.takeover_minutes))
     }
 }
 
@@ -167,15 +182,17 @@ mod tests {
         let config = TelegramConfig {
             account: "a b".into(),
             token: Secret::new("nonsense"),
-            mode: TelegramMode::Webhook,
+            mode: Mode::Webhook,
             api_url: "telegram".into(),
             staff_chat: Some(5),
             owner_chat: Some(-5),
+            takeover_minutes: 0,
             proxy: "::".into(),
             ..TelegramConfig::default()
         };
 
-        let names = "account token webhook_secret api_url proxy staff_chat owner_chat";
+        let names =
+            "account token webhook_secret api_url proxy staff_chat owner_chat takeover_minutes";
         let expected: Vec<String> = names
             .split(' ')
             .map(|name| format!("channels.telegram.0.{name}"))
