@@ -1,4 +1,4 @@
-//! A headless Chromium of its own for each test, driven over WebDriver.
+//! A headless Chromium of its own for each test, driven over `WebDriver`.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
