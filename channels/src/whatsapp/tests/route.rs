@@ -52,7 +52,7 @@ impl Door {
         let broker = Arc::new(EmbeddedBroker::open(folder.path(), 4, "test").unwrap());
         let store = Store::open("sqlite::memory:").await.unwrap();
         let intake = Intake::new(broker.clone(), store.clone(), clock.clone());
-        let whatsapp = WhatsApp::new(accounts, intake).unwrap();
+        let whatsapp = WhatsApp::new(accounts, chrono::TimeDelta::hours(1), intake).unwrap();
         Self {
             router: whatsapp.routes(),
             whatsapp,

@@ -75,7 +75,6 @@ impl Desk {
         let desk = Self::open(Flavour::Cloud).await;
         desk.sandbox
             .whatsapp_writes(customer, "Здравствуйте")
-            .await
             .unwrap();
         desk
     }
@@ -86,7 +85,7 @@ impl Desk {
     }
 
     async fn shown(&self, customer: &str) -> Vec<Line> {
-        let lines = self.sandbox.whatsapp_transcript(customer).await;
+        let lines = self.sandbox.whatsapp_transcript(customer);
         lines
             .into_iter()
             .filter(|line| line.from == "bot")
@@ -95,7 +94,7 @@ impl Desk {
 
     async fn trouble(&self, kind: FaultKind) {
         let fault = Fault::new(Provider::Whatsapp, kind).on("messages").times(1);
-        self.sandbox.add_fault(fault).await;
+        self.sandbox.add_fault(fault);
     }
 }
 
@@ -295,12 +294,8 @@ async fn a_later_message_of_the_customer_opens_the_window_again() {
 #[tokio::test]
 async fn typing_marks_the_message_as_read_while_it_is_fresh() {
     let desk = Desk::open(Flavour::Cloud).await;
-    let wrote = desk
-        .sandbox
-        .whatsapp_writes(CUSTOMER, "Привет")
-        .await
-        .unwrap();
-    let customer = || async { desk.sandbox.whatsapp_transcript(CUSTOMER).await.remove(0) };
+    let wrote = desk.sandbox.whatsapp_writes(CUSTOMER, "Привет").unwrap();
+    let customer = || async { desk.sandbox.whatsapp_transcript(CUSTOMER).remove(0) };
     let inbound = customer().await.id;
     let typing = outbound(CUSTOMER, Content::Typing { inbound });
     desk.door.clock.advance(std::time::Duration::from_secs(20));
@@ -439,10 +434,7 @@ async fn what_whatsapp_cannot_show_is_refused_in_words() {
 #[tokio::test]
 async fn the_reseller_takes_the_same_messages_at_its_own_address() {
     let desk = Desk::open(Flavour::Dialog360).await;
-    desk.sandbox
-        .whatsapp_writes(CUSTOMER, "Привет")
-        .await
-        .unwrap();
+    desk.sandbox.whatsapp_writes(CUSTOMER, "Привет").unwrap();
 
     desk.sends(&outbound(CUSTOMER, says("Да", &["Да", "Нет"])))
         .await
@@ -494,7 +486,7 @@ async fn nothing_but_the_schema_s_keys_leaves_us() {
         method: Some("messages".into()),
         ..CallFilter::default()
     };
-    let calls = desk.sandbox.calls(&filter).await;
+    let calls = desk.sandbox.calls(&filter);
     assert_eq!(
         calls[0].body,
         json!({
