@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use futures::FutureExt;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
@@ -89,16 +90,18 @@ impl fmt::Debug for Telegram {
 }
 
 impl Telegram {
-    /// Sets the enabled bots up. `public_url` is where Telegram reaches us (`[server] public_url`).
+    /// Sets the enabled bots up. `public_url` is where Telegram reaches us (`[server] public_url`);
+    /// `takeover` is how long the bot keeps silent after a word of the staff (`[staff]`).
     pub fn new(
         accounts: Vec<TelegramConfig>,
         public_url: &str,
+        takeover: TimeDelta,
         intake: &Intake,
     ) -> Result<Self, SetUpError> {
         let mut bots = BTreeMap::new();
         for config in accounts.into_iter().filter(|config| config.enabled) {
             let name = config.account.clone();
-            let bot = Account::new(config, intake.clone()).map_err(|source| SetUpError {
+            let bot = Account::new(config, takeover, intake.clone()).map_err(|source| SetUpError {
                 account: name.clone(),
                 source: source.without_url(),
             })?;

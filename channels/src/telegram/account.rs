@@ -21,6 +21,8 @@ const FORUM_KNOWN: TimeDelta = TimeDelta::minutes(10);
 pub(super) struct Account {
     pub(super) config: TelegramConfig,
     pub(super) api: Api,
+    /// How long the bot keeps silent after a word of the staff.
+    pub(super) takeover: TimeDelta,
     pub(super) intake: Intake,
     /// Where the staff's group moved to, once that is known.
     moved_to: Mutex<Option<i64>>,
@@ -35,10 +37,15 @@ impl fmt::Debug for Account {
 }
 
 impl Account {
-    pub(super) fn new(config: TelegramConfig, intake: Intake) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(
+        config: TelegramConfig,
+        takeover: TimeDelta,
+        intake: Intake,
+    ) -> Result<Self, reqwest::Error> {
         Ok(Self {
             api: Api::new(&config)?,
             config,
+            takeover,
             intake,
             moved_to: Mutex::default(),
             forum: Mutex::default(),

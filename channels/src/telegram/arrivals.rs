@@ -206,7 +206,7 @@ impl Account {
     fn staff_owner(&self, who: String) -> NewOwner {
         NewOwner::Staff {
             who,
-            until: self.intake.clock().now() + self.config.takeover(),
+            until: self.intake.clock().now() + self.takeover,
         }
     }
 

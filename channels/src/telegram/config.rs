@@ -1,6 +1,5 @@
 //! One bot: a `[[channels.telegram]]` section.
 
-use chrono::TimeDelta;
 use serde::Deserialize;
 use zapis_core::config::{Findings, Secret};
 use zapis_core::message::ConversationId;
@@ -26,8 +25,6 @@ pub struct TelegramConfig {
     pub staff_chat: Option<i64>,
     /// The owner's private chat with the bot, for calls that nobody answered.
     pub owner_chat: Option<i64>,
-    /// How long the bot keeps silent after a word of the staff.
-    pub takeover_minutes: u32,
     /// `socks5://…`, `socks5h://…` or `http://…`; empty: none.
     pub proxy: String,
     /// Whether it is used at all.
@@ -55,7 +52,6 @@ impl Default for TelegramConfig {
             api_url: "https://api.telegram.org".to_owned(),
             staff_chat: None,
             owner_chat: None,
-            takeover_minutes: 120,
             proxy: String::new(),
             enabled: true,
         }
@@ -125,17 +121,6 @@ impl TelegramConfig {
             "not a private chat: ids of persons are positive",
             "let the owner write /start to the bot and copy the owner's id",
         );
-        findings.check(
-            (1..=10_080).contains(&self.takeover_minutes),
-            &key("takeover_minutes"),
-            "out of range",
-            "use 1 to 10080 (a week)",
-        );
-    }
-
-    /// How long the bot keeps silent after a word of the staff.
-    pub(super) fn takeover(&self) -> TimeDelta {
-        TimeDelta::minutes(i64::from(self.takeover_minutes))
     }
 }
 
@@ -186,13 +171,11 @@ mod tests {
             api_url: "telegram".into(),
             staff_chat: Some(5),
             owner_chat: Some(-5),
-            takeover_minutes: 0,
             proxy: "::".into(),
             ..TelegramConfig::default()
         };
 
-        let names =
-            "account token webhook_secret api_url proxy staff_chat owner_chat takeover_minutes";
+        let names = "account token webhook_secret api_url proxy staff_chat owner_chat";
         let expected: Vec<String> = names
             .split(' ')
             .map(|name| format!("channels.telegram.0.{name}"))

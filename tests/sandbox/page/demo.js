@@ -126,7 +126,7 @@ function marked(text) {
   return whole;
 }
 
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hour12: false });
 
 function bubble(place, message) {
   const node = make("div", "bubble " + (message.own ? "own" : "other"));
@@ -367,6 +367,7 @@ function speak() {
       return chip;
     }));
   }
+  find("[data-live]").textContent = say(find("[data-dot]").classList.contains("on") ? "live" : "off");
   emptyJournal();
 }
 

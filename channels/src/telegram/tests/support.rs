@@ -110,7 +110,13 @@ impl Desk {
             .await
             .unwrap();
         let intake = Intake::new(broker.clone(), store.clone(), Clock::system());
-        let telegram = Telegram::new(vec![config.clone()], "http://127.0.0.1:1", &intake).unwrap();
+        let telegram = Telegram::new(
+            vec![config.clone()],
+            "http://127.0.0.1:1",
+            chrono::TimeDelta::hours(1),
+            &intake,
+        )
+        .unwrap();
         Self {
             sandbox,
             telegram: Arc::new(telegram),
