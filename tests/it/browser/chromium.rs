@@ -1,5 +1,7 @@
 //! A headless Chromium of its own for each test, driven over `WebDriver`.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,14 +29,16 @@ pub(super) enum Screen {
 pub(super) struct Browser {
     client: Client,
     driver: Child,
+    port: u16,
+    session: String,
     _profile: TempDir,
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver takes its browser with it only when asked nicely.
-        let pid = self.driver.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().ok();
+        // Only the end of its session makes the driver end the browser.
+        self.end_session().ok();
+        self.driver.kill().ok();
         self.driver.wait().ok();
     }
 }
@@ -70,11 +74,27 @@ impl Browser {
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         };
+        let session = client.session_id().await.unwrap().unwrap();
         Self {
             client,
             driver,
+            port,
+            session,
             _profile: profile,
         }
+    }
+
+    /// By hand, because a drop cannot wait for an async client.
+    fn end_session(&self) -> std::io::Result<()> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(
+            stream,
+            "DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n",
+            self.session
+        )?;
+        // The answer comes once the browser is gone.
+        stream.read(&mut [0; 64]).map(drop)
     }
 
     pub(super) async fn goto(&self, url: &str) {
