@@ -15,6 +15,8 @@ mod keyboard;
 mod poll;
 mod probe;
 mod send;
+#[cfg(test)]
+mod tests;
 mod text;
 mod translate;
 mod webhook;
@@ -35,7 +37,7 @@ use zapis_core::intake::Intake;
 use zapis_core::message::{Content, Outbound, ProviderError};
 use zapis_core::sessions::Rate;
 
-pub use self::config::{TelegramConfig, TelegramMode};
+pub use self::config::{Mode, TelegramConfig};
 
 use self::account::Account;
 use self::address::Address;
@@ -99,11 +101,10 @@ impl Telegram {
         let mut bots = BTreeMap::new();
         for config in accounts.into_iter().filter(|config| config.enabled) {
             let name = config.account.clone();
-            let bot =
-                Account::new(config, intake.clone(), takeover).map_err(|source| SetUpError {
-                    account: name.clone(),
-                    source: source.without_url(),
-                })?;
+            let bot = Account::new(config, takeover, intake.clone()).map_err(|source| SetUpError {
+                account: name.clone(),
+                source: source.without_url(),
+            })?;
             bots.insert(name, Arc::new(bot));
         }
         Ok(Self {
@@ -116,7 +117,8 @@ impl Telegram {
         self.accounts.get(outbound.conversation.account())
     }
 
-    /// The owner's copy of a card that nobody answered.
+    /// The call to the owner. It goes first and keeps the id: where the staff's group is lost, the
+    /// owner still has to learn of it.
     fn for_owner(&self, outbound: &Outbound) -> Option<Outbound> {
         let Content::Card(card) = &outbound.content else {
             return None;
@@ -125,7 +127,6 @@ impl Telegram {
         let owner = Address::chat(account.owner_chat?).conversation(&account.account)?;
         let wanted = desk::calls_owner(card) && owner != outbound.conversation;
         wanted.then(|| Outbound {
-            id: ids::of(outbound.id, "part", 1),
             conversation: owner,
             ..outbound.clone()
         })
@@ -146,10 +147,8 @@ impl Channel for Telegram {
         let bots = self.accounts.values().map(|account| {
             let (account, stop) = (Arc::clone(account), stop.clone());
             match account.config.mode {
-                TelegramMode::Polling => poll::poll(account, stop).boxed(),
-                TelegramMode::Webhook => {
-                    webhook::register(account, self.public_url.clone(), stop).boxed()
-                }
+                Mode::Polling => poll::poll(account, stop).boxed(),
+                Mode::Webhook => webhook::register(account, self.public_url.clone(), stop).boxed(),
             }
         });
         join_all(bots).await;
@@ -191,8 +190,11 @@ impl Channel for Telegram {
                 parts.into_iter().map(part).collect()
             }
             Content::Card(_) => {
-                let copy = self.for_owner(&outbound);
-                return [Some(outbound), copy].into_iter().flatten().collect();
+                let Some(call) = self.for_owner(&outbound) else {
+                    return vec![outbound];
+                };
+                let id = ids::of(outbound.id, "part", 1);
+                return vec![call, Outbound { id, ..outbound }];
             }
             Content::Typing { .. } => return vec![outbound],
         };

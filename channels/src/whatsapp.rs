@@ -122,8 +122,14 @@ impl WhatsApp {
             .aliases(NAME, &account.config.account, conversation.peer())
             .await
             .map_err(not_now)?;
-        let to = body::address(&aliases, known.phone.as_deref())
-            .or_else(|| body::address(&[conversation.peer().to_owned()], None))
+        let newest_id = store
+            .value(&newest_id(conversation))
+            .await
+            .map_err(not_now)?;
+        let newest = (known.phone.as_deref(), newest_id.as_deref());
+        let named_by = [conversation.peer().to_owned()];
+        let to = body::address(&aliases, newest)
+            .or_else(|| body::address(&named_by, newest))
             .ok_or_else(|| refused("the customer has no address"))?;
         let wrote_at = outbound.customer_wrote_at.max(known.wrote_at);
         let content = if window::is_open(wrote_at, self.intake().clock().now()) {
@@ -242,6 +248,12 @@ fn number_bucket(conversation: &ConversationId) -> String {
 fn pair_bucket(conversation: &ConversationId) -> String {
     let customer = ids::derive(&["pair", conversation.as_str()]);
     format!("{NAME}:{}:{customer}", conversation.account())
+}
+
+/// Where the store keeps the customer's newest id of the business's scope.
+fn newest_id(conversation: &ConversationId) -> String {
+    let customer = ids::derive(&["newest id", conversation.as_str()]);
+    format!("{NAME}:newest-id:{customer}")
 }
 
 fn not_now(error: StoreError) -> SendError {

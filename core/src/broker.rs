@@ -26,6 +26,7 @@ use crate::config::EnginesConfig;
 use crate::trace::TraceParent;
 
 pub mod embedded;
+pub mod rabbit;
 
 /// The largest body that a queue takes. RabbitMQ closes the channel on what is too large for it,
 /// and with it everybody else's publishes.
@@ -211,7 +212,8 @@ pub async fn open(config: &EnginesConfig, process: &str) -> Result<Arc<dyn Broke
         let broker = embedded::EmbeddedBroker::open(&config.data_dir, config.partitions, process)?;
         return Ok(Arc::new(broker));
     }
-    Err(BrokerError::Refused("engines.broker: no such queue".into()))
+    let broker = rabbit::RabbitBroker::open(config, process).await?;
+    Ok(Arc::new(broker))
 }
 
 fn check_sizes(messages: &[Publish]) -> Result<(), BrokerError> {

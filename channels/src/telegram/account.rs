@@ -21,9 +21,9 @@ const FORUM_KNOWN: TimeDelta = TimeDelta::minutes(10);
 pub(super) struct Account {
     pub(super) config: TelegramConfig,
     pub(super) api: Api,
-    pub(super) intake: Intake,
     /// How long the bot keeps silent after a word of the staff.
     pub(super) takeover: TimeDelta,
+    pub(super) intake: Intake,
     /// Where the staff's group moved to, once that is known.
     moved_to: Mutex<Option<i64>>,
     /// Whether the group has topics, and since when that is known.
@@ -39,14 +39,14 @@ impl fmt::Debug for Account {
 impl Account {
     pub(super) fn new(
         config: TelegramConfig,
-        intake: Intake,
         takeover: TimeDelta,
+        intake: Intake,
     ) -> Result<Self, reqwest::Error> {
         Ok(Self {
             api: Api::new(&config)?,
             config,
-            intake,
             takeover,
+            intake,
             moved_to: Mutex::default(),
             forum: Mutex::default(),
         })

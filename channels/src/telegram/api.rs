@@ -325,7 +325,7 @@ mod tests {
 
         let error = Api::new(&config)
             .unwrap()
-            .tell("getMe", &())
+            .tell("getMe", &serde_json::json!({}))
             .await
             .unwrap_err();
 

@@ -16,7 +16,7 @@ pub struct TelegramConfig {
     /// As `@BotFather` gives it.
     pub token: Secret,
     /// How updates come to us.
-    pub mode: TelegramMode,
+    pub mode: Mode,
     /// What Telegram proves itself with at the webhook: 1 to 256 of `A-Za-z0-9_-`.
     pub webhook_secret: Secret,
     /// The Bot API server.
@@ -34,7 +34,7 @@ pub struct TelegramConfig {
 /// How updates come to us.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum TelegramMode {
+pub enum Mode {
     /// We ask.
     #[default]
     Polling,
@@ -47,7 +47,7 @@ impl Default for TelegramConfig {
         Self {
             account: String::new(),
             token: Secret::default(),
-            mode: TelegramMode::Polling,
+            mode: Mode::Polling,
             webhook_secret: Secret::default(),
             api_url: "https://api.telegram.org".to_owned(),
             staff_chat: None,
@@ -91,7 +91,7 @@ impl TelegramConfig {
             "use 1 to 256 of A-Z, a-z, 0-9, _ and -",
         );
         findings.check(
-            self.mode == TelegramMode::Polling || !secret.is_empty(),
+            self.mode == Mode::Polling || !secret.is_empty(),
             &key("webhook_secret"),
             "a webhook needs a secret, or anybody could write to it",
             "set it, e.g. to the output of: openssl rand -hex 32",
@@ -167,7 +167,7 @@ mod tests {
         let config = TelegramConfig {
             account: "a b".into(),
             token: Secret::new("nonsense"),
-            mode: TelegramMode::Webhook,
+            mode: Mode::Webhook,
             api_url: "telegram".into(),
             staff_chat: Some(5),
             owner_chat: Some(-5),

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_payload_over_64_bytes_becomes_a_short_id_that_stays_the_same() {
-        let long = "слот:2026-11-28T11:00:наращивание-ресниц-3D";
+        let long = "слот:2026-11-28T11:00:наращивание-ресниц-3D-плюс";
         assert!(long.len() > 64);
 
         let first = keyboard(&[button("11:00", long), button("Да", "yes")]).unwrap();

@@ -5,7 +5,7 @@ use teloxide::types::WebhookInfo;
 
 use super::account::Account;
 use super::api::CallError;
-use super::config::TelegramMode as Mode;
+use super::config::Mode;
 use crate::Probe;
 
 #[derive(serde::Deserialize)]
@@ -32,7 +32,7 @@ impl Account {
     /// Asks about the token, the way updates come, and the staff's group.
     pub(super) async fn probe(&self) -> Vec<Probe> {
         let name = |part: &str| format!("telegram {}{part}", self.config.account);
-        let me = match self.api.call::<Me>("getMe", &()).await {
+        let me = match self.api.call::<Me>("getMe", &json!({})).await {
             Ok(me) => me,
             Err(error) => {
                 return vec![Probe {
@@ -64,7 +64,7 @@ impl Account {
     async fn probe_updates(&self) -> Result<String, String> {
         let info: WebhookInfo = self
             .api
-            .call("getWebhookInfo", &())
+            .call("getWebhookInfo", &json!({}))
             .await
             .map_err(|error| explained(&error))?;
         let waiting = info.pending_update_count;

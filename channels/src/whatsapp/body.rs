@@ -164,19 +164,24 @@ pub(super) fn button_ids(buttons: &[Button]) -> Vec<(String, bool)> {
 }
 
 /// Whom to write to: the phone where it is known, as Meta advises, or the id of the business's
-/// scope. `newest` is the phone that the customer wrote from last.
-pub(super) fn address(ids: &[String], newest: Option<&str>) -> Option<(&'static str, String)> {
-    let newest = newest.and_then(|phone| phone.strip_prefix('+'));
-    let phone = ids
-        .iter()
-        .find(|id| newest == Some(id.as_str()) && is_phone(id))
-        .or_else(|| ids.iter().rfind(|id| is_phone(id)));
-    let scoped = || ids.iter().rfind(|id| !is_phone(id) && !is_parent(id));
-    let parent = || ids.iter().rfind(|id| is_parent(id));
-    match phone {
-        Some(phone) => Some(("to", phone.clone())),
-        None => scoped().or_else(parent).map(|id| ("recipient", id.clone())),
+/// scope. `newest` are the phone that the customer wrote from last, and the scoped id that the last
+/// change of it led to.
+pub(super) fn address(
+    ids: &[String],
+    newest: (Option<&str>, Option<&str>),
+) -> Option<(&'static str, String)> {
+    let newest_phone = newest.0.and_then(|phone| phone.strip_prefix('+'));
+    let best = |newest: Option<&str>, fits: &dyn Fn(&String) -> bool| {
+        let is_newest = |id: &&String| newest == Some(id.as_str()) && fits(id);
+        let newest = ids.iter().find(is_newest);
+        newest.or_else(|| ids.iter().rfind(|id| fits(id))).cloned()
+    };
+    if let Some(phone) = best(newest_phone, &|id| is_phone(id)) {
+        return Some(("to", phone));
     }
+    best(newest.1, &|id| !is_parent(id))
+        .or_else(|| best(None, &|id| is_parent(id)))
+        .map(|id| ("recipient", id))
 }
 
 /// A message within the window.
@@ -407,27 +412,20 @@ mod tests {
 
     #[test]
     fn the_phone_written_from_last_is_the_address_and_else_the_scoped_id() {
-        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
-        let both = ids(&["79000000001", "RU.1", "79000000002", "RU.ENT.2"]);
+        let to = |ids: &[&str], phone: Option<&str>, scoped: Option<&str>| {
+            let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+            address(&ids, (phone, scoped))
+                .map_or_else(String::new, |(key, id)| format!("{key} {id}"))
+        };
+        let both = ["79000000001", "RU.1", "79000000002", "RU.ENT.2"];
 
-        assert_eq!(
-            address(&both, Some("+79000000001")),
-            Some(("to", "79000000001".into()))
-        );
-        assert_eq!(
-            address(&both, Some("+79999999999")),
-            Some(("to", "79000000002".into()))
-        );
-        assert_eq!(address(&both, None), Some(("to", "79000000002".into())));
-        assert_eq!(
-            address(&ids(&["RU.1", "RU.ENT.2"]), None),
-            Some(("recipient", "RU.1".into()))
-        );
-        assert_eq!(
-            address(&ids(&["RU.ENT.2"]), None),
-            Some(("recipient", "RU.ENT.2".into()))
-        );
-        assert_eq!(address(&[], None), None);
+        assert_eq!(to(&both, Some("+79000000001"), None), "to 79000000001");
+        assert_eq!(to(&both, Some("+79999999999"), None), "to 79000000002");
+        assert_eq!(to(&both, None, Some("RU.1")), "to 79000000002");
+        assert_eq!(to(&["RU.1", "RU.ENT.2"], None, None), "recipient RU.1");
+        assert_eq!(to(&["RU.1", "RU.9"], None, Some("RU.1")), "recipient RU.1");
+        assert_eq!(to(&["RU.ENT.2"], None, None), "recipient RU.ENT.2");
+        assert_eq!(to(&[], None, None), "");
     }
 
     #[test]

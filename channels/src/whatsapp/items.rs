@@ -43,6 +43,8 @@ pub(super) struct Deed {
     pub(super) what: What,
     /// Whether it changes who may speak.
     pub(super) ownership: Option<OwnershipChange>,
+    /// The customer's new id of the business's scope, where it has changed.
+    pub(super) new_id: Option<String>,
 }
 
 /// What is needed to read an item.
@@ -78,9 +80,10 @@ impl Reader<'_> {
         }
         let what = what(message)?;
         let Sender { ids, mut profile } = sender(message, &item.contacts, item.alone);
-        let mut ids = ids;
+        let (mut ids, mut new_id) = (ids, None);
         if message["type"] == "system" {
             ids = renamed(message, ids, &mut profile);
+            new_id = id(message, "/system/user_id");
         }
         if let Some(own) = own_phone(message) {
             profile.phone = Some(format!("+{own}"));
@@ -93,6 +96,7 @@ impl Reader<'_> {
             profile,
             what,
             ownership: None,
+            new_id,
         })))
     }
 
@@ -177,6 +181,7 @@ impl Reader<'_> {
             profile,
             what,
             ownership,
+            new_id: None,
         })))
     }
 
@@ -219,6 +224,7 @@ impl Reader<'_> {
             profile: Profile::default(),
             what: What::Advertising { wanted },
             ownership,
+            new_id: None,
         }
     }
 
@@ -247,6 +253,7 @@ impl Reader<'_> {
                 text: None,
             },
             ownership: None,
+            new_id: Some(current),
         })))
     }
 }

@@ -10,6 +10,8 @@ use super::envelope::{Piece, take_apart};
 use super::items::{Deed, Reader, Reading};
 
 mod fixtures;
+mod route;
+mod sending;
 
 /// 2026-11-18T10:26:40Z.
 fn now() -> DateTime<Utc> {

@@ -21,7 +21,7 @@ use super::config::WhatsAppConfig;
 use super::envelope::{Item, Kind, Piece, take_apart};
 use super::items::{Deed, Reader, Reading, our_id};
 use super::signature::{is_genuine, is_same};
-use super::{NAME, WhatsApp};
+use super::{NAME, WhatsApp, newest_id};
 
 /// The largest body. Meta's are up to 3 MB.
 const LARGEST: usize = 4 * 1024 * 1024;
@@ -249,6 +249,10 @@ impl WhatsApp {
         if item.kind == Kind::Echo && self.is_ours(&conversation, &deed.id, raw).await? {
             metrics::counter!("zapis_whatsapp_ignored_total", "kind" => "echo").increment(1);
             return Ok(None);
+        }
+        if let Some(id) = &deed.new_id {
+            let name = newest_id(&conversation);
+            self.intake().store().set_value(&name, id).await?;
         }
         let what = self.whole_payload(&conversation, deed.what).await?;
         let inbound = Box::new(Inbound {

@@ -1,6 +1,6 @@
 //! Who is who: native ids of one person, and what is known of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -73,7 +73,7 @@ impl Store {
     /// Notes what inbound messages told about persons; older news never replaces newer.
     pub async fn note_seen(&self, seen: &[Seen]) -> Result<(), StoreError> {
         // A statement may touch a row once: all news of a conversation become one row first.
-        let mut news: std::collections::BTreeMap<&ConversationId, News> = Default::default();
+        let mut news: BTreeMap<&ConversationId, News> = BTreeMap::new();
         for seen in seen {
             news.entry(&seen.conversation).or_default().add(seen);
         }
@@ -164,28 +164,28 @@ impl News {
     }
 
     fn row(&self, conversation: &ConversationId) -> [Value; 12] {
-        fn at<T>(dated: &Dated<T>) -> Value {
-            dated.as_ref().map(|(_, at)| *at).into()
+        fn at<T>(dated: Option<&(T, DateTime<Utc>)>) -> Value {
+            dated.map(|(_, at)| *at).into()
         }
-        fn text(dated: &Dated<String>) -> Value {
-            dated.as_ref().map(|(text, _)| text.as_str()).into()
+        fn text(dated: Option<&(String, DateTime<Utc>)>) -> Value {
+            dated.map(|(text, _)| text.as_str()).into()
         }
-        fn flag(dated: &Dated<bool>) -> Value {
-            dated.as_ref().map(|(flag, _)| i64::from(*flag)).into()
+        fn flag(dated: Option<&(bool, DateTime<Utc>)>) -> Value {
+            dated.map(|(flag, _)| i64::from(*flag)).into()
         }
         [
             conversation.into(),
             self.wrote_at.into(),
-            text(&self.name),
-            at(&self.name),
-            text(&self.username),
-            at(&self.username),
-            text(&self.phone),
-            at(&self.phone),
-            flag(&self.blocked),
-            at(&self.blocked),
-            flag(&self.no_advertising),
-            at(&self.no_advertising),
+            text(self.name.as_ref()),
+            at(self.name.as_ref()),
+            text(self.username.as_ref()),
+            at(self.username.as_ref()),
+            text(self.phone.as_ref()),
+            at(self.phone.as_ref()),
+            flag(self.blocked.as_ref()),
+            at(self.blocked.as_ref()),
+            flag(self.no_advertising.as_ref()),
+            at(self.no_advertising.as_ref()),
         ]
     }
 }

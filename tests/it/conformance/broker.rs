@@ -17,6 +17,20 @@ macro_rules! on_every_engine {
                 super::$promise(super::Ground::embedded()).await;
             })*
         }
+
+        mod quorum {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                super::$promise(super::Ground::quorum()).await;
+            })*
+        }
+
+        mod classic {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                super::$promise(super::Ground::classic()).await;
+            })*
+        }
     };
 }
 

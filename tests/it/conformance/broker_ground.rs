@@ -9,8 +9,10 @@ use tokio::time::timeout;
 use zapis_core::broker::{
     self, Broker, BrokerError, Delivery, Incoming, Publish, Subscription, Topic,
 };
-use zapis_core::config::EnginesConfig;
+use zapis_core::config::{EnginesConfig, QueueType, Secret};
 use zapis_core::trace::TraceParent;
+
+use crate::support::rabbit::Rabbit;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,6 +34,21 @@ impl Ground {
             },
             _folder: folder,
         }
+    }
+
+    pub(super) fn quorum() -> Self {
+        Self::at(&Rabbit::shared().vhost(), QueueType::Quorum)
+    }
+
+    pub(super) fn classic() -> Self {
+        Self::at(&Rabbit::shared().vhost(), QueueType::Classic)
+    }
+
+    pub(super) fn at(url: &str, queue_type: QueueType) -> Self {
+        let mut ground = Self::embedded();
+        ground.config.broker = Secret::new(url);
+        ground.config.queue_type = queue_type;
+        ground
     }
 
     pub(super) async fn open(&self) -> Arc<dyn Broker> {

@@ -11,11 +11,9 @@ async fn every_channel_answers_from_the_firms_knowledge(on: On) {
 
     firm.sandbox
         .telegram_writes(7_001, "Сколько стоит женская стрижка?")
-        .await
         .unwrap();
     firm.sandbox
         .whatsapp_writes("79210000001", "какой у вас адрес?")
-        .await
         .unwrap();
     let mut visitor = Visitor::open(&firm.url, None, 0).await.unwrap();
     let id = Uuid::new_v4().to_string();
@@ -50,10 +48,7 @@ async fn a_burst_of_messages_gets_one_answer() {
 
     for part in ["Здравствуйте", "а сколько у вас стоит", "мужская стрижка?"]
     {
-        firm.sandbox
-            .whatsapp_writes("79210000002", part)
-            .await
-            .unwrap();
+        firm.sandbox.whatsapp_writes("79210000002", part).unwrap();
     }
 
     let answer = firm.whatsapp_answer("79210000002", 0).await;

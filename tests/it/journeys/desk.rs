@@ -9,7 +9,6 @@ async fn the_bot_is_silent_from_a_persons_first_word_until_it_is_given_back() {
 
     firm.sandbox
         .telegram_writes(anna, "Позовите, пожалуйста, человека")
-        .await
         .unwrap();
     firm.telegram_answer(anna, 0).await;
     let topic = firm.staff_sees("Позовите").await;
@@ -21,22 +20,16 @@ async fn the_bot_is_silent_from_a_persons_first_word_until_it_is_given_back() {
     let zapis = crate::support::firm::STAFF;
     firm.sandbox
         .staff_writes(zapis, topic, "Добрый день, это Мария. Чем помочь?")
-        .await
         .unwrap();
     assert!(firm.telegram_answer(anna, 1).await.contains("Мария"));
 
     firm.sandbox
         .telegram_writes(anna, "Сколько стоит женская стрижка?")
-        .await
         .unwrap();
     firm.staff_sees("Сколько стоит женская стрижка?").await;
-    firm.sandbox
-        .staff_writes(zapis, topic, "/bot")
-        .await
-        .unwrap();
+    firm.sandbox.staff_writes(zapis, topic, "/bot").unwrap();
     firm.sandbox
         .telegram_writes(anna, "А какой у вас адрес?")
-        .await
         .unwrap();
     firm.telegram_answer(anna, 2).await;
 

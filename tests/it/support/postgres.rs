@@ -14,13 +14,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const WATCH: &str = r#"
 trap '' INT TERM HUP
 bin=$1 port=$2 data=$3
-as_user() {
-  if [ "$(id -u)" = 0 ]; then setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups "$@"; else "$@"; fi
-}
-[ "$(id -u)" != 0 ] || chown nobody "$data"
+as=
+if [ "$(id -u)" = 0 ]; then
+  as="setpriv --reuid nobody --regid $(id -g nobody) --clear-groups"
+  chown nobody "$data"
+fi
 cd "$data"
-as_user "$bin/initdb" -D "$data/db" -U zapis --auth=trust --no-sync >"$data/log" 2>&1
-as_user "$bin/postgres" -D "$data/db" -p "$port" -c listen_addresses=127.0.0.1 \
+$as "$bin/initdb" -D "$data/db" -U zapis --auth=trust --no-sync >"$data/log" 2>&1
+$as "$bin/postgres" -D "$data/db" -p "$port" -c listen_addresses=127.0.0.1 \
   -c unix_socket_directories= -c max_connections=400 -c fsync=off >>"$data/log" 2>&1 </dev/null &
 server=$!
 tries=0
@@ -30,9 +31,11 @@ until "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" -U zapis -d postgres; do
   sleep 0.1
 done
 echo ready
+exec >/dev/null 2>&1
 cat >/dev/null
-kill -INT "$server" 2>/dev/null
+kill -INT "$server"
 wait "$server"
+cd /
 rm -rf "$data"
 "#;
 
@@ -98,6 +101,10 @@ fn server() -> &'static Server {
     SERVER.get_or_init(start)
 }
 
+#[expect(
+    clippy::zombie_processes,
+    reason = "the watching shell outlives the tests"
+)]
 fn start() -> Server {
     let bin = programs();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

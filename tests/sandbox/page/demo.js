@@ -9,7 +9,7 @@ const words = {
     step3: "Позовите человека и ответьте из чата сотрудников",
     fresh: "Новый клиент", salon: "Белый шиповник", bot: "бот", business: "бизнес-аккаунт",
     message: "Сообщение", answer: "Ответить клиенту", staff: "Чат сотрудников", journal: "Журнал",
-    staffHint: "группа в Telegram, тема на каждого клиента", tabSite: "Сайт", tabStaff: "Сотрудники",
+    staffHint: "в Telegram, тема на клиента", tabSite: "Сайт", tabStaff: "Сотрудники",
     typing: "печатает…", hello: "Вы — клиент салона. Напишите что-нибудь или нажмите на подсказку.",
     noTopics: "Пока никто не звал человека", noTopic: "Когда клиент позовёт человека, здесь появится его тема. Ответ отсюда придёт ему в мессенджер.",
     general: "Общая", live: "события в прямом эфире", off: "нет связи с журналом, пробуем снова",
@@ -24,7 +24,7 @@ const words = {
     step3: "Ask for a person and answer from the staff chat",
     fresh: "New customer", salon: "White Briar", bot: "bot", business: "business account",
     message: "Message", answer: "Answer the customer", staff: "Staff chat", journal: "Journal",
-    staffHint: "a Telegram group, one topic per customer", tabSite: "Site", tabStaff: "Staff",
+    staffHint: "in Telegram, a topic per customer", tabSite: "Site", tabStaff: "Staff",
     typing: "typing…", hello: "You are a customer. Write something or tap a suggestion.",
     noTopics: "Nobody has asked for a person yet", noTopic: "When a customer asks for a person, a topic opens here. What you write goes to their messenger.",
     general: "General", live: "live events", off: "no connection to the journal, trying again",
@@ -126,7 +126,7 @@ function marked(text) {
   return whole;
 }
 
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hour12: false });
 
 function bubble(place, message) {
   const node = make("div", "bubble " + (message.own ? "own" : "other"));
@@ -367,6 +367,7 @@ function speak() {
       return chip;
     }));
   }
+  find("[data-live]").textContent = say(find("[data-dot]").classList.contains("on") ? "live" : "off");
   emptyJournal();
 }
 

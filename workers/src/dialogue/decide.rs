@@ -313,8 +313,10 @@ fn written(situation: &Situation<'_>, decision: &mut Decision) {
     if angry {
         return decision.hand_over(Reason::Complaint, "unhappy");
     }
-    let changes = [Intent::Reschedule, Intent::Cancel].into_iter().any(|wish| understood.believes(wish));
-    if understood.own_visit && !(changes && !situation.said.text.contains('?')) {
+    let changes = [Intent::Reschedule, Intent::Cancel]
+        .into_iter()
+        .any(|wish| understood.believes(wish));
+    if understood.own_visit && (!changes || situation.said.text.contains('?')) {
         return decision.hand_over(Reason::NotKnown, "own_visit");
     }
     for part in &understood.parts {

@@ -111,7 +111,8 @@ impl Index {
             fit.title = share.title;
             fit.asked = share.asked;
         });
-        self.pieces.score(&pieces, &mut fits, |fit, share| fit.pieces = share.impact);
+        self.pieces
+            .score(&pieces, &mut fits, |fit, share| fit.pieces = share.impact);
         fits
     }
 }
@@ -128,7 +129,10 @@ struct Share {
 impl Field {
     fn new(documents: &[Document], by_stem: bool) -> Self {
         let mut field = Self::default();
-        let terms: Vec<Terms> = documents.iter().map(|document| field.cut(document, by_stem)).collect();
+        let terms: Vec<Terms> = documents
+            .iter()
+            .map(|document| field.cut(document, by_stem))
+            .collect();
         field.post(&terms);
         field
     }
@@ -137,8 +141,15 @@ impl Field {
         let mut cut = |text: &str| {
             let folded = folded(text);
             let words: Vec<&str> = tokens(&folded).filter(|token| !is_light(token)).collect();
-            let terms = if by_stem { stem_terms(&words) } else { piece_terms(&words) };
-            terms.iter().map(|term| self.number_of(term, by_stem)).collect::<Vec<u32>>()
+            let terms = if by_stem {
+                stem_terms(&words)
+            } else {
+                piece_terms(&words)
+            };
+            terms
+                .iter()
+                .map(|term| self.number_of(term, by_stem))
+                .collect::<Vec<u32>>()
         };
         let mut titles: Vec<Vec<u32>> = document.titles.iter().map(|title| cut(title)).collect();
         if titles.is_empty() {
@@ -167,25 +178,48 @@ impl Field {
         let terms = self.lexicon.len().max(self.numbers.len());
         let mut holders = vec![0_u32; terms];
         for document in documents {
-            let mut all: Vec<u32> = document.titles.iter().flatten().chain(&document.body).copied().collect();
+            let mut all: Vec<u32> = document
+                .titles
+                .iter()
+                .flatten()
+                .chain(&document.body)
+                .copied()
+                .collect();
             all.sort_unstable();
             all.dedup();
-            all.iter().for_each(|term| holders[*term as usize] += 1);
+            for term in all {
+                holders[term as usize] += 1;
+            }
         }
         let count = as_f32(documents.len());
-        self.weights = holders.iter().map(|n| (1.0 + (count - as_f32(*n as usize) + 0.5) / (as_f32(*n as usize) + 0.5)).ln()).collect();
+        self.weights = holders
+            .iter()
+            .map(|n| (1.0 + (count - as_f32(*n as usize) + 0.5) / (as_f32(*n as usize) + 0.5)).ln())
+            .collect();
         self.unknown = (1.0 + (count + 0.5) / 0.5).ln();
         self.postings = vec![Vec::new(); terms];
-        let mean = |lengths: &[usize]| as_f32(lengths.iter().sum::<usize>()) / as_f32(lengths.len().max(1));
-        let title_lengths: Vec<usize> = documents.iter().flat_map(|d| d.titles.iter().map(Vec::len)).collect();
+        let mean = |lengths: &[usize]| {
+            as_f32(lengths.iter().sum::<usize>()) / as_f32(lengths.len().max(1))
+        };
+        let title_lengths: Vec<usize> = documents
+            .iter()
+            .flat_map(|d| d.titles.iter().map(Vec::len))
+            .collect();
         let body_lengths: Vec<usize> = documents.iter().map(|d| d.body.len()).collect();
         let (title_mean, body_mean) = (mean(&title_lengths).max(1.0), mean(&body_lengths).max(1.0));
         let mut number = 0;
         for document in documents {
-            let body_norm = 1.0 - BODY_LENGTH + BODY_LENGTH * as_f32(document.body.len()) / body_mean;
+            let body_norm =
+                1.0 - BODY_LENGTH + BODY_LENGTH * as_f32(document.body.len()) / body_mean;
             for title in &document.titles {
-                let title_norm = 1.0 - TITLE_LENGTH + TITLE_LENGTH * as_f32(title.len()) / title_mean;
-                self.post_title(number, (title, title_norm), (&document.body, body_norm), &document.said);
+                let title_norm =
+                    1.0 - TITLE_LENGTH + TITLE_LENGTH * as_f32(title.len()) / title_mean;
+                self.post_title(
+                    number,
+                    (title, title_norm),
+                    (&document.body, body_norm),
+                    &document.said,
+                );
                 number += 1;
             }
         }
@@ -204,20 +238,36 @@ impl Field {
         let mut weight = 0.0;
         for (term, (frequency, in_title)) in found {
             let impact = frequency / (SATURATION + frequency);
-            weight += if in_title { self.weights[term as usize] } else { 0.0 };
+            weight += if in_title {
+                self.weights[term as usize]
+            } else {
+                0.0
+            };
             let in_titles = said.binary_search(&term).is_ok();
-            self.postings[term as usize].push(Posting { title: number, impact, in_title, in_titles });
+            self.postings[term as usize].push(Posting {
+                title: number,
+                impact,
+                in_title,
+                in_titles,
+            });
         }
         self.titles.push(weight);
     }
 
     /// The known terms a term of the query stands for, and how surely.
     fn resolve(&self, term: &str) -> Vec<(u32, f32)> {
-        let exact = self.lexicon.number(term).or_else(|| self.numbers.get(term).copied());
+        let exact = self
+            .lexicon
+            .number(term)
+            .or_else(|| self.numbers.get(term).copied());
         if let Some(number) = exact {
             return vec![(number, 1.0)];
         }
-        self.lexicon.nearest(term).into_iter().map(|(number, _)| (number, GUESSED)).collect()
+        self.lexicon
+            .nearest(term)
+            .into_iter()
+            .map(|(number, _)| (number, GUESSED))
+            .collect()
     }
 
     fn score(&self, terms: &[(String, f32)], fits: &mut [Fit], store: impl Fn(&mut Fit, Share)) {
@@ -228,12 +278,16 @@ impl Field {
                 continue;
             }
             let meant = self.resolve(term);
-            let weight = meant.iter().map(|(number, _)| self.weights[*number as usize]).reduce(f32::max);
+            let weight = meant
+                .iter()
+                .map(|(number, _)| self.weights[*number as usize])
+                .reduce(f32::max);
             let weight = weight.unwrap_or(self.unknown);
             possible += counts * weight;
             subject += if *counts >= 1.0 { weight } else { 0.0 };
             for (number, certainty) in &meant {
-                let weight = counts * self.weights[*number as usize] * certainty / as_f32(meant.len()).sqrt();
+                let weight = counts * self.weights[*number as usize] * certainty
+                    / as_f32(meant.len()).sqrt();
                 for posting in &self.postings[*number as usize] {
                     let share = &mut shares[posting.title as usize];
                     share.impact += weight * posting.impact;
@@ -254,8 +308,16 @@ impl Field {
             let share = Share {
                 impact: share.impact / possible,
                 covered: share.covered / possible,
-                title: if *title > 0.0 { share.title / title } else { 0.0 },
-                asked: if subject > 0.0 { share.asked / subject } else { 1.0 },
+                title: if *title > 0.0 {
+                    share.title / title
+                } else {
+                    0.0
+                },
+                asked: if subject > 0.0 {
+                    share.asked / subject
+                } else {
+                    1.0
+                },
             };
             store(fit, share);
         }
@@ -266,7 +328,10 @@ impl Field {
 fn weighed(words: &[&str], cut: impl Fn(&[&str]) -> Vec<String>) -> Vec<(String, f32)> {
     let of_word = |word: &&str| {
         let counts = if is_frame(&stem(word)) { FRAMING } else { 1.0 };
-        cut(&[word]).into_iter().map(move |term| (term, counts)).collect::<Vec<_>>()
+        cut(&[word])
+            .into_iter()
+            .map(move |term| (term, counts))
+            .collect::<Vec<_>>()
     };
     words.iter().flat_map(of_word).collect()
 }
@@ -279,17 +344,27 @@ fn stem_terms(words: &[&str]) -> Vec<String> {
 fn piece_terms(words: &[&str]) -> Vec<String> {
     let mut pieces = Vec::new();
     for word in words {
-        let letters: Vec<char> = std::iter::once('_').chain(word.chars()).chain(std::iter::once('_')).collect();
+        let letters: Vec<char> = std::iter::once('_')
+            .chain(word.chars())
+            .chain(std::iter::once('_'))
+            .collect();
         if letters.len() <= PIECE {
             pieces.push(letters.iter().collect());
             continue;
         }
-        pieces.extend(letters.windows(PIECE).map(|window| window.iter().collect::<String>()));
+        pieces.extend(
+            letters
+                .windows(PIECE)
+                .map(|window| window.iter().collect::<String>()),
+        );
     }
     pieces
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of documents and words are far below 2^24")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of documents and words are far below 2^24"
+)]
 fn as_f32(count: usize) -> f32 {
     count as f32
 }
@@ -306,13 +381,18 @@ mod tests {
         Index::new(&[
             document("Есть ли парковка?", "Рядом платная парковка во дворе"),
             document("Как оплатить?", "Картой или наличными"),
-            document("Можно ли с собакой?", "Небольшие собаки ждут у входа, парковка для собак"),
+            document(
+                "Можно ли с собакой?",
+                "Небольшие собаки ждут у входа, парковка для собак",
+            ),
         ])
     }
 
     fn best(query: &str) -> usize {
         let fits = index().fits(query);
-        (0..fits.len()).max_by(|a, b| fits[*a].stems.total_cmp(&fits[*b].stems)).unwrap()
+        (0..fits.len())
+            .max_by(|a, b| fits[*a].stems.total_cmp(&fits[*b].stems))
+            .unwrap()
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Header {
                     .split([',', ' ', '|'])
                     .filter(|t| !t.is_empty())
                     .map(str::to_owned)
-                    .collect()
+                    .collect();
             }
             _ => return Err(("is not a known key", nearest(key, KEYS))),
         }

@@ -77,7 +77,9 @@ impl Finder {
     /// A finder of these documents.
     pub fn new(documents: impl Iterator<Item = Document>) -> Self {
         let documents: Vec<Document> = documents.collect();
-        Self { index: Index::new(&documents) }
+        Self {
+            index: Index::new(&documents),
+        }
     }
 
     /// Whether a stem belongs to the words of the documents.
@@ -119,7 +121,11 @@ impl Finder {
                 }
             })
             .collect();
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.document.cmp(&b.document)));
+        hits.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then_with(|| a.document.cmp(&b.document))
+        });
         hits
     }
 }
@@ -149,11 +155,19 @@ impl Topic {
             return Self::Unknown;
         }
         let surest = |fitting: bool| {
-            let chosen = asked.iter().filter(|(topic, _)| entry.contains(topic) == fitting);
-            chosen.map(|(_, confidence)| *confidence).fold(0.0, f32::max)
+            let chosen = asked
+                .iter()
+                .filter(|(topic, _)| entry.contains(topic) == fitting);
+            chosen
+                .map(|(_, confidence)| *confidence)
+                .fold(0.0, f32::max)
         };
         let fits = surest(true);
-        if fits < 0.1 && surest(false) >= SURELY_OTHER { Self::Other } else { Self::Fits(fits) }
+        if fits < 0.1 && surest(false) >= SURELY_OTHER {
+            Self::Other
+        } else {
+            Self::Fits(fits)
+        }
     }
 
     fn order(self) -> f32 {
@@ -173,7 +187,11 @@ fn confidence(fit: &Fit, topic: Topic) -> f32 {
     let sum = match topic {
         Topic::Unknown => 3.0 * (fit.stems + fit.pieces + fit.covered) + 1.2 * fit.title - 3.9,
         Topic::Fits(_) | Topic::Other => {
-            let words = 2.2 * fit.stems + 2.6 * fit.pieces + 3.0 * fit.covered + 2.3 * fit.title + 2.0 * fit.asked;
+            let words = 2.2 * fit.stems
+                + 2.6 * fit.pieces
+                + 3.0 * fit.covered
+                + 2.3 * fit.title
+                + 2.0 * fit.asked;
             let topic = match topic {
                 Topic::Fits(confidence) => 1.2 * confidence,
                 _ => -1.0,
@@ -189,20 +207,32 @@ pub(super) fn choose(hits: &[Hit], is_service: impl Fn(usize) -> bool) -> Vec<Hi
     // Words such as "how much" are in every service, and another service shares half of its name:
     // a service is meant only when its name has most of what was asked. Of other entries, one
     // that merely mentions the words must be surer than one whose question has them.
-    let fits = |hit: &&Hit| match is_service(hit.document) {
-        true => hit.fit.asked >= NAMED,
-        false => hit.fit.title > 0.0 || hit.confidence >= MENTIONED,
+    let fits = |hit: &&Hit| {
+        if is_service(hit.document) {
+            return hit.fit.asked >= NAMED;
+        }
+        hit.fit.title > 0.0 || hit.confidence >= MENTIONED
     };
-    let Some(best) = hits.first().filter(|hit| hit.confidence >= ANSWER_FROM).filter(fits) else {
+    let Some(best) = hits
+        .first()
+        .filter(|hit| hit.confidence >= ANSWER_FROM)
+        .filter(fits)
+    else {
         return Vec::new();
     };
     if !is_service(best.document) {
         return vec![*best];
     }
     let equal = |hit: &&Hit| {
-        is_service(hit.document) && best.score - hit.score <= NEARLY && best.fit.covered - hit.fit.covered < 0.05
+        is_service(hit.document)
+            && best.score - hit.score <= NEARLY
+            && best.fit.covered - hit.fit.covered < 0.05
     };
-    hits.iter().filter(equal).take(MOST_TOGETHER).copied().collect()
+    hits.iter()
+        .filter(equal)
+        .take(MOST_TOGETHER)
+        .copied()
+        .collect()
 }
 
 /// The sentences of a long answer that say most about a question, at most `limit` characters.
@@ -212,12 +242,17 @@ pub fn extract(question: &str, answer: &str, limit: usize) -> String {
     }
     let asked: Vec<String> = {
         let folded = folded(question);
-        tokens(&folded).filter(|token| !is_light(token)).map(|token| stem(token).into_owned()).collect()
+        tokens(&folded)
+            .filter(|token| !is_light(token))
+            .map(|token| stem(token).into_owned())
+            .collect()
     };
     let sentences = sentences(answer);
     let worth = |sentence: &str| {
         let folded = folded(sentence);
-        let words: Vec<String> = tokens(&folded).map(|token| stem(token).into_owned()).collect();
+        let words: Vec<String> = tokens(&folded)
+            .map(|token| stem(token).into_owned())
+            .collect();
         asked.iter().filter(|term| words.contains(term)).count()
     };
     let worths: Vec<usize> = sentences.iter().map(|sentence| worth(sentence)).collect();
@@ -226,9 +261,15 @@ pub fn extract(question: &str, answer: &str, limit: usize) -> String {
         return String::new();
     };
     let (mut first, mut last) = (best, best);
-    let length = |from: usize, to: usize| sentences[from..=to].iter().map(|s| s.chars().count() + 1).sum::<usize>();
+    let length = |from: usize, to: usize| {
+        sentences[from..=to]
+            .iter()
+            .map(|s| s.chars().count() + 1)
+            .sum::<usize>()
+    };
     loop {
-        let after = (last + 1 < sentences.len() && length(first, last + 1) <= limit).then(|| worths[last + 1]);
+        let after = (last + 1 < sentences.len() && length(first, last + 1) <= limit)
+            .then(|| worths[last + 1]);
         let before = (first > 0 && length(first - 1, last) <= limit).then(|| worths[first - 1]);
         match (before, after) {
             (None, None) => break,

@@ -120,8 +120,9 @@ impl Weighing {
             .sum::<f32>()
             .sqrt();
         if length > 0.0 {
-            out.iter_mut()
-                .for_each(|(_, value)| *value /= length * std::f32::consts::SQRT_2);
+            for (_, value) in &mut out {
+                *value /= length * std::f32::consts::SQRT_2;
+            }
         }
         out
     }

@@ -61,6 +61,10 @@ impl Part {
 }
 
 /// What a customer means.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "signals do not exclude each other: a message can give all of them"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Understanding {
     /// The language it is written in, where the letters tell.

@@ -205,7 +205,9 @@ impl Raw {
             *sum = (*sum - most).exp();
             total += *sum;
         }
-        sums.iter_mut().for_each(|sum| *sum /= total);
+        for sum in &mut sums {
+            *sum /= total;
+        }
         sums
     }
 

@@ -7,6 +7,10 @@ use std::sync::LazyLock;
 use crate::words::{folded, stem, tokens};
 
 /// What the words of a message tell without any training.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "signals do not exclude each other: a message can give all of them"
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Signals {
     pub(super) asks_human: bool,
@@ -47,22 +51,66 @@ const URGENT: &str = "опухл опух опухла опухло отек о�
 
 /// Ways to say that one wants no advertising.
 const STOP: [&[&str]; 14] = [
-    &["отпис"], &["реклам"], &["рассылк"], &["спам"], &["spam"], &["unsubscribe"], &["stop"], &["стоп"], &["opt", "out"],
-    &["удалите", "рассыл"], &["не", "присыла"], &["не", "пишите"], &["убер", "рассыл"], &["хватит", "слать"],
+    &["отпис"],
+    &["реклам"],
+    &["рассылк"],
+    &["спам"],
+    &["spam"],
+    &["unsubscribe"],
+    &["stop"],
+    &["стоп"],
+    &["opt", "out"],
+    &["удалите", "рассыл"],
+    &["не", "присыла"],
+    &["не", "пишите"],
+    &["убер", "рассыл"],
+    &["хватит", "слать"],
 ];
 const STOP_NEEDS: &str = "не отпишите отписаться отпишись отписка отпишите хватит удалите уберите прекратите отключите стоп stop unsubscribe надоели исключите больше no dont remove";
 
 /// Ways to turn the bot into something else.
 const TURN: [&str; 22] = [
-    "игнорируй", "забудь все", "забудь инструкции", "забудь предыдущ", "системный промпт", "системную инструкцию", "твои инструкции",
-    "твой промпт", "свой промпт", "свои инструкции", "представь что ты", "притворись", "ты теперь", "режим разработчика", "джейлбрейк", "ignore previous", "ignore all",
-    "ignore your", "system prompt", "jailbreak", "you are now", "developer mode",
+    "игнорируй",
+    "забудь все",
+    "забудь инструкции",
+    "забудь предыдущ",
+    "системный промпт",
+    "системную инструкцию",
+    "твои инструкции",
+    "твой промпт",
+    "свой промпт",
+    "свои инструкции",
+    "представь что ты",
+    "притворись",
+    "ты теперь",
+    "режим разработчика",
+    "джейлбрейк",
+    "ignore previous",
+    "ignore all",
+    "ignore your",
+    "system prompt",
+    "jailbreak",
+    "you are now",
+    "developer mode",
 ];
 
 /// Questions about the customer's own visit, which no knowledge base can answer.
 const OWN_VISIT: [&str; 15] = [
-    "я записан", "записана ли я", "записан ли я", "записаны ли мы", "у меня запись", "моя запись", "моей записи", "к какому мастеру я",
-    "к кому я", "во сколько я", "когда я записан", "время моей", "my appointment", "my booking", "am i booked",
+    "я записан",
+    "записана ли я",
+    "записан ли я",
+    "записаны ли мы",
+    "у меня запись",
+    "моя запись",
+    "моей записи",
+    "к какому мастеру я",
+    "к кому я",
+    "во сколько я",
+    "когда я записан",
+    "время моей",
+    "my appointment",
+    "my booking",
+    "am i booked",
 ];
 
 /// Words with their stems, made once.
@@ -75,7 +123,10 @@ impl Words {
     fn of(list: &'static str) -> Self {
         Self {
             words: list.split_whitespace().collect(),
-            stems: list.split_whitespace().map(|word| stem(word).into_owned()).collect(),
+            stems: list
+                .split_whitespace()
+                .map(|word| stem(word).into_owned())
+                .collect(),
         }
     }
 
@@ -109,9 +160,17 @@ pub(super) fn signals(text: &str) -> Signals {
 fn asks_human(words: &[&str], stems: &[String]) -> bool {
     let person = (0..words.len()).any(|at| PERSON_WORDS.hold(words[at], &stems[at]));
     let reach = (0..words.len()).any(|at| REACH_WORDS.hold(words[at], &stems[at]));
-    let alone = words.len() <= 2 && words.iter().zip(stems).any(|(word, stem)| PERSON_ALONE_WORDS.hold(word, stem));
-    let not_bot = words.iter().any(|word| word.starts_with("бот") || word.starts_with("робот") || *word == "bot")
-        && words.iter().any(|word| matches!(*word, "не" | "not" | "без" | "хватит" | "надоел"));
+    let alone = words.len() <= 2
+        && words
+            .iter()
+            .zip(stems)
+            .any(|(word, stem)| PERSON_ALONE_WORDS.hold(word, stem));
+    let not_bot = words
+        .iter()
+        .any(|word| word.starts_with("бот") || word.starts_with("робот") || *word == "bot")
+        && words
+            .iter()
+            .any(|word| matches!(*word, "не" | "not" | "без" | "хватит" | "надоел"));
     alone || not_bot || (person && reach && words.len() <= 25)
 }
 
@@ -130,11 +189,20 @@ fn shouts(text: &str) -> bool {
 }
 
 fn opt_out(words: &[&str], joined: &str) -> bool {
-    if matches!(joined, "стоп" | "stop" | "отписаться" | "отпишите" | "unsubscribe" | "отписка") {
+    if matches!(
+        joined,
+        "стоп" | "stop" | "отписаться" | "отпишите" | "unsubscribe" | "отписка"
+    ) {
         return true;
     }
-    let needs = STOP_NEEDS.split_whitespace().any(|need| words.contains(&need));
-    needs && words.len() <= 15 && STOP.iter().any(|all| all.iter().all(|part| joined.contains(part)))
+    let needs = STOP_NEEDS
+        .split_whitespace()
+        .any(|need| words.contains(&need));
+    needs
+        && words.len() <= 15
+        && STOP
+            .iter()
+            .any(|all| all.iter().all(|part| joined.contains(part)))
         && !joined.contains("стоп ")
 }
 
@@ -145,12 +213,20 @@ mod tests {
     #[test]
     fn a_wish_for_a_person_is_heard() {
         for text in [
-            "позовите администратора", "можно с живым человеком поговорить?", "оператор", "соедините с менеджером",
-            "I want to talk to a human", "я не хочу говорить с ботом",
+            "позовите администратора",
+            "можно с живым человеком поговорить?",
+            "оператор",
+            "соедините с менеджером",
+            "I want to talk to a human",
+            "я не хочу говорить с ботом",
         ] {
             assert!(signals(text).asks_human, "{text}");
         }
-        for text in ["сколько человек у вас работает", "стрижка", "где вы находитесь"] {
+        for text in [
+            "сколько человек у вас работает",
+            "стрижка",
+            "где вы находитесь",
+        ] {
             assert!(!signals(text).asks_human, "{text}");
         }
     }

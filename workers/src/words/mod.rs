@@ -119,8 +119,12 @@ const FRAME: &str = "\
 длинный длинные длинных короткие коротких средние средней длины густые густых лопаток плеч пояса взять возьмете прийти приду придти приходить зайти попасть бывает просто последняя последний много мало лучше раз работает работаете салон салоне салона вашем услуга услуги услугу \
 how much many cost costs price prices charge long take takes time when where what who which why need make book offer salon";
 
-static FRAME_STEMS: LazyLock<std::collections::HashSet<String>> =
-    LazyLock::new(|| FRAME.split_whitespace().map(|word| stem(word).into_owned()).collect());
+static FRAME_STEMS: LazyLock<std::collections::HashSet<String>> = LazyLock::new(|| {
+    FRAME
+        .split_whitespace()
+        .map(|word| stem(word).into_owned())
+        .collect()
+});
 
 /// Whether a stem says what is asked and not about what.
 pub fn is_frame(stem: &str) -> bool {

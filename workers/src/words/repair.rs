@@ -157,7 +157,10 @@ fn from_translit(text: &str, known: &impl Fn(&str) -> bool) -> String {
         let hard = from_latin(chunk, "ы");
         // Hardly anybody writes a soft sign in Latin letters.
         let soft_end = format!("{hard}ь");
-        if let Some(found) = [&hard, &soft_end].into_iter().find(|word| tokens(word).any(known)) {
+        if let Some(found) = [&hard, &soft_end]
+            .into_iter()
+            .find(|word| tokens(word).any(known))
+        {
             return found.clone();
         }
         from_latin(chunk, "й")

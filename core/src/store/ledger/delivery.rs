@@ -1,7 +1,7 @@
 //! What providers report about our messages. A report can come before the answer to our call: each
 //! message of a provider has a row that whoever comes first makes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -54,7 +54,7 @@ impl Store {
             .iter()
             .map(|report| named.get(&key(report)).copied().flatten())
             .collect();
-        let wanted: std::collections::BTreeSet<Uuid> = reports
+        let wanted: BTreeSet<Uuid> = reports
             .iter()
             .filter_map(|report| report.outbound_id)
             .chain(ids.iter().copied().flatten())
@@ -168,24 +168,28 @@ async fn keep(
         }
     }
     let furthest: Vec<_> = furthest.into_iter().collect();
+    let ours = ours(tx, reports).await?;
 
     let mut named = BTreeMap::new();
     for chunk in furthest.chunks(CHUNK) {
         let rows = chunk.iter().map(|((account, part), report)| {
             let error = report.error.as_ref();
+            let outbound = ours.get(&(account.as_str(), part.as_str()));
             [
                 account.into(),
                 part.into(),
+                outbound.map(Uuid::to_string).as_deref().into(),
                 rank(report.status).into(),
                 error.map(|error| error.code.as_str()).into(),
                 error.map(|error| error.text.as_str()).into(),
             ]
         });
         let statement = sql("INSERT INTO provider_messages AS kept \
-             (account, provider_id, delivery, error_code, error_text) VALUES ")
+             (account, provider_id, outbound, delivery, error_code, error_text) VALUES ")
         .rows(rows)
         .then(
             " ON CONFLICT (account, provider_id) DO UPDATE SET \
+             outbound = coalesce(excluded.outbound, kept.outbound), \
              error_code = CASE WHEN coalesce(kept.delivery, 0) < excluded.delivery \
                THEN excluded.error_code ELSE kept.error_code END, \
              error_text = CASE WHEN coalesce(kept.delivery, 0) < excluded.delivery \
@@ -200,6 +204,31 @@ async fn keep(
         }
     }
     Ok(named)
+}
+
+/// Which messages the provider names by our id, as far as the ledger knows the id.
+async fn ours<'r>(
+    tx: &mut Tx,
+    reports: &'r [DeliveryReport],
+) -> Result<BTreeMap<(&'r str, &'r str), Uuid>, sqlx::Error> {
+    let ids: BTreeSet<Uuid> = reports
+        .iter()
+        .filter_map(|report| report.outbound_id)
+        .collect();
+    let ids: Vec<_> = ids.into_iter().collect();
+    let mut there = BTreeSet::new();
+    for chunk in ids.chunks(CHUNK) {
+        let statement =
+            sql("SELECT id FROM ledger WHERE id IN ").list(chunk.iter().copied().map(Value::from));
+        for row in tx.fetch(statement).await? {
+            there.insert(row.parsed::<Uuid>(0)?);
+        }
+    }
+    let named = reports.iter().filter_map(|report| {
+        let id = report.outbound_id.filter(|id| there.contains(id))?;
+        Some(((report.account.as_str(), report.provider_id.as_str()), id))
+    });
+    Ok(named.collect())
 }
 
 fn outbound(row: &Row) -> Result<Option<Uuid>, sqlx::Error> {

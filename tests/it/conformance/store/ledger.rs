@@ -243,6 +243,7 @@ async fn replies_of_one_turn_do_not_block_each_other(ground: Ground) {
 }
 
 async fn a_status_never_goes_back(ground: Ground) {
+    use DeliveryStatus::{Delivered, Failed, Read, Sent};
     let store = ground.open().await;
     let request = message("1", Fence::Staff);
     store
@@ -255,14 +256,7 @@ async fn a_status_never_goes_back(ground: Ground) {
         .unwrap();
 
     let mut seen = Vec::new();
-    for status in [
-        DeliveryStatus::Delivered,
-        DeliveryStatus::Sent,
-        DeliveryStatus::Read,
-        DeliveryStatus::Delivered,
-        DeliveryStatus::Failed,
-        DeliveryStatus::Read,
-    ] {
+    for status in [Delivered, Sent, Read, Delivered, Failed, Read] {
         let known = store
             .delivered(&[report("wamid.1", None, status)])
             .await
@@ -279,7 +273,6 @@ async fn a_status_never_goes_back(ground: Ground) {
         );
     }
 
-    use DeliveryStatus::{Delivered, Failed, Read};
     assert_eq!(seen, [Delivered, Delivered, Read, Read, Failed, Failed]);
 }
 

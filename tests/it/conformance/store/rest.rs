@@ -340,7 +340,7 @@ async fn one_call_is_open_per_conversation(ground: Ground) {
     store.open_escalation(&second).await.unwrap();
     assert_eq!(
         store.due_escalations(at(10), 9).await.unwrap(),
-        [first.clone()]
+        std::slice::from_ref(&first)
     );
 
     assert!(
@@ -377,7 +377,7 @@ async fn a_call_goes_through_its_stages_until_it_is_closed(ground: Ground) {
     );
     assert_eq!(
         store.due_escalations(at(10), 1).await.unwrap(),
-        [two.clone()]
+        std::slice::from_ref(&two)
     );
     store
         .advance_escalation(two.id, 1, Some(at(30)))

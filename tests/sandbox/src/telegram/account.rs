@@ -73,6 +73,8 @@ impl Desk<'_> {
             "can_restrict_members": false, "can_promote_members": false, "can_change_info": false,
             "can_invite_users": true, "can_post_stories": false, "can_edit_stories": false,
             "can_delete_stories": false, "can_pin_messages": true,
+            "can_post_messages": false, "can_edit_messages": false, "can_manage_tags": false,
+            "can_manage_direct_messages": false, "can_send_welcome_messages": false,
             "can_manage_topics": chat.may_manage_topics
         }))
     }

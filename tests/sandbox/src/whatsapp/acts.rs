@@ -252,6 +252,7 @@ impl Office<'_> {
         let Some(person) = self.line().customers.get(customer) else {
             return Value::Null;
         };
+        let contact = person.contact();
         let mut echo = json!({
             "from": from, "id": id, "timestamp": now.to_string(), "type": "text",
             "text": {"body": text}, "to_user_id": person.user_id
@@ -270,6 +271,7 @@ impl Office<'_> {
             buttons: Vec::new(),
         });
         let mut value = self.value();
+        value.insert("contacts".to_owned(), json!([contact]));
         value.insert("message_echoes".to_owned(), json!([echo]));
         self.tell("smb_message_echoes", value);
         json!({ "id": id })

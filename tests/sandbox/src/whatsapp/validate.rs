@@ -265,6 +265,9 @@ fn interactive(content: &Value) -> Result<(), GraphError> {
         | "catalog_message"
         | "address_message"
         | "call_permission_request"
+        | "voice_call"
+        | "order_details"
+        | "order_status"
         | "carousel" => return Ok(()),
         _ => {
             return Err(GraphError::invalid(format!(

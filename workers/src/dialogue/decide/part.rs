@@ -22,7 +22,7 @@ pub(super) fn decide(part: &Part, situation: &Situation<'_>, decision: &mut Deci
         Some(Intent::ConfirmNo) => polite(Phrase::Noted, situation, decision),
         Some(Intent::ConfirmYes) => confirmed(situation, decision),
         Some(wish @ (Intent::Booking | Intent::Reschedule | Intent::Cancel)) => {
-            wished(wish, part, situation, decision)
+            wished(wish, part, situation, decision);
         }
         Some(Intent::Medical) => medical(part, situation, decision),
         Some(Intent::Smalltalk) => aside(Phrase::Smalltalk, "smalltalk", part, situation, decision),
@@ -279,14 +279,19 @@ fn about_today(text: &str) -> bool {
 /// in "it chipped, what do I do?" the second half does not.
 fn says_about_what(part: &Part) -> bool {
     let folded = folded(&part.text);
-    let plain = matches!(part.believed(), Some(Intent::Hours | Intent::Address | Intent::Contact | Intent::Parking | Intent::Payment));
+    let plain = matches!(
+        part.believed(),
+        Some(Intent::Hours | Intent::Address | Intent::Contact | Intent::Parking | Intent::Payment)
+    );
     plain || tokens(&folded).any(|token| !is_light(token) && !is_frame(&stem(token)))
 }
 
 /// A wish to have one's data deleted, which no quotation fulfils.
 fn wants_erasure(text: &str) -> bool {
     let folded = folded(text);
-    ["удал", "отзыв", "сотрите", "delete", "erase", "remove"].iter().any(|word| folded.contains(word))
+    ["удал", "отзыв", "сотрите", "delete", "erase", "remove"]
+        .iter()
+        .any(|word| folded.contains(word))
 }
 
 fn telling_words(text: &str) -> usize {

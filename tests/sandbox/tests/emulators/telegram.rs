@@ -1,9 +1,7 @@
 //! The emulated Bot API refuses, delivers and remembers as the real one.
 
-mod support;
-
+use crate::support::{ANNA, FORUM, Fixture, PLAIN, Receiver, WITHIN, json_of};
 use serde_json::{Value, json};
-use support::{ANNA, FORUM, Fixture, PLAIN, Receiver, WITHIN};
 use zapis_sandbox::{BusinessText, CallFilter, Fault, FaultKind, Provider, TelegramAction};
 
 #[tokio::test]
@@ -30,7 +28,7 @@ async fn tokens_and_methods_are_checked_first() {
             .send()
             .await
             .unwrap();
-        let (code, body) = support::json(answer).await;
+        let (code, body) = json_of(answer).await;
 
         assert_eq!((code, &body["description"]), (status, &json!(description)));
         assert_eq!(body["error_code"], status);
@@ -76,7 +74,7 @@ async fn arguments_come_as_query_form_or_json() {
         .unwrap();
 
     for response in [query, form, multipart] {
-        let (status, body) = support::json(response).await;
+        let (status, body) = json_of(response).await;
         assert_eq!(status, 200, "{body}");
         assert_eq!(body["result"]["text"], "Цена: 100 % & скидка");
     }
@@ -147,25 +145,26 @@ async fn a_message_the_real_server_would_refuse_is_refused_in_its_words() {
     ] {
         assert_eq!(fixture.refused("sendMessage", body).await, description);
     }
+}
+
+#[tokio::test]
+async fn the_longest_text_and_the_longest_button_data_fit() {
+    let fixture = Fixture::start().await;
+    fixture.sandbox.telegram_writes(ANNA, "/start").unwrap();
     let longest = "<b>".to_owned() + &"ё".repeat(4096) + "</b>";
-    let (status, _) = fixture
-        .bot(
-            "sendMessage",
-            send(json!({"text": longest, "parse_mode": "html"})),
-        )
-        .await;
-    assert_eq!(status, 200, "markup does not count");
-    let (status, sent) = fixture
-        .bot(
-            "sendMessage",
-            send(json!({"reply_markup": button(&"ж".repeat(32))})),
-        )
-        .await;
-    assert_eq!(status, 200, "64 bytes fit");
+    let marked = json!({"chat_id": ANNA, "text": longest, "parse_mode": "html"});
     assert_eq!(
-        sent["result"]["reply_markup"]["inline_keyboard"][0][0]["text"],
-        "Да"
+        fixture.bot("sendMessage", marked).await.0,
+        200,
+        "markup does not count"
     );
+
+    let data = "ж".repeat(32);
+    let keyboard = json!({"inline_keyboard": [[{"text": "Да", "callback_data": data}]]});
+    let message = json!({"chat_id": ANNA, "text": "x", "reply_markup": &keyboard});
+    let (status, kept) = fixture.bot("sendMessage", message).await;
+    assert_eq!(status, 200, "64 bytes fit");
+    assert_eq!(kept["result"]["reply_markup"], keyboard);
 }
 
 #[tokio::test]

@@ -1,8 +1,5 @@
 //! A sandbox to test, a client, and a receiver for its webhooks.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-#![allow(unreachable_pub, reason = "shared by several test binaries")]
-
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,48 +14,48 @@ use zapis_sandbox::{
     Flavour, Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber, WhatsAppTemplate,
 };
 
-pub const WITHIN: Duration = Duration::from_secs(20);
-pub const ANNA: i64 = 7_000_000_001;
-pub const FORUM: i64 = -1_001_000_000_001;
-pub const PLAIN: i64 = -1_001_000_000_002;
-pub const PHONE: &str = "79000000001";
-pub const SECRET: &str = "app-secret";
+pub(crate) const WITHIN: Duration = Duration::from_secs(20);
+pub(crate) const ANNA: i64 = 7_000_000_001;
+pub(crate) const FORUM: i64 = -1_001_000_000_001;
+pub(crate) const PLAIN: i64 = -1_001_000_000_002;
+pub(crate) const PHONE: &str = "79000000001";
+pub(crate) const SECRET: &str = "app-secret";
 
 /// A running sandbox with everything in it.
-pub struct Fixture {
-    pub sandbox: Sandbox,
-    pub client: reqwest::Client,
+pub(crate) struct Fixture {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) client: reqwest::Client,
 }
 
 impl Fixture {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let sandbox = zapis_sandbox::start(config()).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { sandbox, client }
     }
 
     /// Calls a method of the first bot: status and body.
-    pub async fn bot(&self, method: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn bot(&self, method: &str, body: Value) -> (u16, Value) {
         let url = format!("{}/bot100:secret/{method}", self.sandbox.telegram_api_url());
-        json(self.client.post(url).json(&body).send().await.unwrap()).await
+        json_of(self.client.post(url).json(&body).send().await.unwrap()).await
     }
 
     /// The description of the refusal of a call.
-    pub async fn refused(&self, method: &str, body: Value) -> String {
+    pub(crate) async fn refused(&self, method: &str, body: Value) -> String {
         let (_, answer) = self.bot(method, body).await;
         assert_eq!(answer["ok"], false, "{answer}");
         answer["description"].as_str().unwrap().to_owned()
     }
 
     /// Posts to `/messages` of the first number.
-    pub async fn graph(&self, body: Value) -> (u16, Value) {
+    pub(crate) async fn graph(&self, body: Value) -> (u16, Value) {
         let url = format!("{}/1055/messages", self.sandbox.whatsapp_api_url());
         let request = self.client.post(url).bearer_auth("graph-token").json(&body);
-        json(request.send().await.unwrap()).await
+        json_of(request.send().await.unwrap()).await
     }
 }
 
-pub async fn json(response: reqwest::Response) -> (u16, Value) {
+pub(crate) async fn json_of(response: reqwest::Response) -> (u16, Value) {
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
@@ -108,13 +105,13 @@ fn config() -> SandboxConfig {
 
 /// What a webhook brought.
 #[derive(Clone)]
-pub struct Delivery {
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Delivery {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Delivery {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
@@ -127,13 +124,13 @@ struct Inbox {
 }
 
 /// A server that keeps what it gets and answers as told, then 200.
-pub struct Receiver {
-    pub url: String,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
     inbox: Arc<Inbox>,
 }
 
 impl Receiver {
-    pub async fn start(answers: &[u16]) -> Self {
+    pub(crate) async fn start(answers: &[u16]) -> Self {
         let inbox = Arc::new(Inbox::default());
         inbox.answers.lock().unwrap().extend(answers);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -144,7 +141,7 @@ impl Receiver {
     }
 
     /// All deliveries, once there are at least so many.
-    pub async fn wait(&self, count: usize) -> Vec<Delivery> {
+    pub(crate) async fn wait(&self, count: usize) -> Vec<Delivery> {
         let enough = async {
             loop {
                 let arrived = self.inbox.arrived.notified();

@@ -1,0 +1,12 @@
+//! The emulators through their front doors.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking, its helpers included"
+)]
+
+mod control;
+mod support;
+mod telegram;
+mod whatsapp;
