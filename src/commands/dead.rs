@@ -63,14 +63,14 @@ struct Shown<'a> {
 
 /// What was done with one.
 #[derive(Debug, Serialize)]
-struct Done {
+struct Outcome {
     id: Uuid,
     done: bool,
     why: Option<&'static str>,
 }
 
-impl Done {
-    /// Done, unless there is a reason why not.
+impl Outcome {
+    /// Outcome, unless there is a reason why not.
     fn of(id: Uuid, why: Option<&'static str>) -> Self {
         Self {
             id,
@@ -158,7 +158,7 @@ async fn retry(store: &Store, loaded: &Loaded, selection: &Selection) -> Result<
             Some(letter) if letter.topic.starts_with(REFUSED) => Some(NEVER),
             Some(_) => (!store.retry_dead(id).await.context("marking it")?).then_some("not found"),
         };
-        done.push(Done::of(id, why));
+        done.push(Outcome::of(id, why));
     }
     let socket = control::socket(&loaded.config.engines.data_dir);
     let woken = control::wake(&socket, Wake::Dead).await.unwrap_or(false);
@@ -177,7 +177,7 @@ async fn drop_some(store: &Store, selection: &Selection) -> Result<(), Failure> 
     let mut done = Vec::new();
     for id in selected(store, selection).await? {
         let found = store.drop_dead(id).await.context("dropping it")?;
-        done.push(Done::of(id, (!found).then_some("not found")));
+        done.push(Outcome::of(id, (!found).then_some("not found")));
     }
     report(&done, "dropped", selection.json)?;
     missing(&done)
@@ -191,7 +191,7 @@ async fn selected(store: &Store, selection: &Selection) -> Result<Vec<Uuid>, Fai
     Ok(letters.iter().map(|letter| letter.id).collect())
 }
 
-fn report(done: &[Done], what: &str, json: bool) -> Result<(), Failure> {
+fn report(done: &[Outcome], what: &str, json: bool) -> Result<(), Failure> {
     if json {
         return Ok(output::json(&done)?);
     }
@@ -205,7 +205,7 @@ fn report(done: &[Done], what: &str, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn missing(done: &[Done]) -> Result<(), Failure> {
+fn missing(done: &[Outcome]) -> Result<(), Failure> {
     if done.iter().all(|one| one.done) {
         Ok(())
     } else {

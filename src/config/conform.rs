@@ -54,12 +54,12 @@ impl Conform<'_> {
                         Value::Text(enabled) => enabled == "false",
                         _ => false,
                     });
-                items.retain(|key, item| match schema.child(path, key) {
-                    Some(below) => self.fits(item, below, &join(path, key), idle),
-                    None => {
-                        self.unknown(&item.origin, schema, path, key);
-                        false
+                items.retain(|key, item| {
+                    if let Some(below) = schema.child(path, key) {
+                        return self.fits(item, below, &join(path, key), idle);
                     }
+                    self.unknown(&item.origin, schema, path, key);
+                    false
                 });
                 true
             }

@@ -300,23 +300,29 @@ fn the_first_signal_stops_gently_with_exit_code_0() {
 
 #[test]
 fn the_second_signal_stops_at_once_with_exit_code_1() {
-    let salon = Salon::with(SITE);
+    let token = "0123456789abcdef";
+    let salon = Salon::with(&format!(
+        "{SITE}[observability]\njournal_token = \"{token}\"\n"
+    ));
     let mut running = Running::start(&salon);
-    // A request that never ends keeps the server from stopping gently.
-    let mut slow = TcpStream::connect(&running.address).unwrap();
-    slow.write_all(b"POST /health/live HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n1")
-        .unwrap();
-    running.get("/health/live");
+    // Somebody who reads the live journal holds a gentle stop up for some seconds.
+    let mut reader = TcpStream::connect(&running.address).unwrap();
+    write!(
+        reader,
+        "GET /console/journal?token={token} HTTP/1.1\r\nhost: x\r\n\r\n"
+    )
+    .unwrap();
+    let mut status = [0; 12];
+    reader.read_exact(&mut status).unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
 
     running.signal();
     while !running.line().contains("finishing what is in hand") {}
     running.signal();
 
     let (code, log) = running.end();
-    assert!(
-        log.contains("Told again to stop") || code == Some(0),
-        "{log}"
-    );
+    assert!(log.contains("Told again to stop"), "{log}");
+    assert_eq!(code, Some(1), "{log}");
 }
 
 #[test]
