@@ -156,13 +156,3 @@ fn programs() -> PathBuf {
         .expect("PostgreSQL is missing: install the Debian package `postgresql`");
     bin
 }
-
-#[test]
-fn each_database_is_new_and_empty() {
-    let postgres = Postgres::shared();
-    let (one, two) = (postgres.database(), postgres.database());
-    assert_ne!(one, two);
-    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
-    let mut command = Command::new(binary("psql"));
-    assert_eq!(run(command.args([&two, "-qtAc", tables])).trim(), "0");
-}
