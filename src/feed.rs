@@ -41,7 +41,9 @@ pub fn routes(store: Store, token: Secret) -> Router {
     if token.is_empty() {
         return Router::new();
     }
-    Router::new().route("/console/journal", get(read)).with_state(Feed { store, token })
+    Router::new()
+        .route("/console/journal", get(read))
+        .with_state(Feed { store, token })
 }
 
 #[derive(Deserialize)]
@@ -58,7 +60,10 @@ async fn read(State(feed): State<Feed>, Query(wish): Query<Wish>, headers: Heade
     if !same(given, feed.token.expose()) {
         return (StatusCode::UNAUTHORIZED, "the token is missing or wrong").into_response();
     }
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let last = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok())
+        .and_then(|id| id.parse().ok());
     let start = match last {
         Some(position) => position,
         None => match feed.store.last_event_position().await {
@@ -66,11 +71,19 @@ async fn read(State(feed): State<Feed>, Query(wish): Query<Wish>, headers: Heade
             Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         },
     };
-    let mut response = Sse::new(events(feed.store, start)).keep_alive(KeepAlive::default()).into_response();
+    let mut response = Sse::new(events(feed.store, start))
+        .keep_alive(KeepAlive::default())
+        .into_response();
     let out = response.headers_mut();
     // The token is the protection, so a page of any origin that has it may read.
-    out.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    out.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    out.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-transform"),
+    );
     out.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
@@ -84,13 +97,18 @@ fn events(store: Store, start: i64) -> impl Stream<Item = Result<SseEvent, Infal
                     return Some((news, (store, position)));
                 }
                 Ok(_) => {}
-                Err(error) => warn!(error = %causes(&error), "Cannot read the journal for its feed"),
+                Err(error) => {
+                    warn!(error = %causes(&error), "Cannot read the journal for its feed")
+                }
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     });
     futures::StreamExt::flat_map(news, |news| {
-        futures::stream::iter(news.into_iter().map(|(position, event)| Ok(line(position, &event))))
+        futures::stream::iter(
+            news.into_iter()
+                .map(|(position, event)| Ok(line(position, &event))),
+        )
     })
 }
 
@@ -102,5 +120,10 @@ fn line(position: i64, event: &Event) -> SseEvent {
 /// Compares in a time that does not tell how much was right.
 fn same(given: &str, wanted: &str) -> bool {
     let (given, wanted) = (given.as_bytes(), wanted.as_bytes());
-    given.len() == wanted.len() && given.iter().zip(wanted).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+    given.len() == wanted.len()
+        && given
+            .iter()
+            .zip(wanted)
+            .fold(0, |all, (a, b)| all | (a ^ b))
+            == 0
 }

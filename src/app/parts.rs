@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zapis_channels::Channel;
 use zapis_channels::sender::{Alarm, Sender};
-use zapis_channels::telegram::Telegram;
+use zapis_channels::telegram::{Telegram, TelegramConfig};
 use zapis_channels::webchat::WebChat;
 use zapis_channels::whatsapp::WhatsApp;
 use zapis_core::broker::Topic;
 use zapis_core::ids;
 use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
-use zapis_core::message::{Content, ConversationId, Outbound};
+use zapis_core::message::{Content, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
 use zapis_workers::content::Content as FirmContent;
 use zapis_workers::desk::Desks;
@@ -188,10 +188,7 @@ fn answer(
 /// The staff groups of the enabled bots.
 fn desks(config: &Config) -> Desks {
     let bots = config.channels.telegram.iter().filter(|bot| bot.enabled);
-    Desks::new(bots.filter_map(|bot| {
-        let chat = bot.staff_chat?.to_string();
-        ConversationId::new("telegram", &bot.account, &chat).ok()
-    }))
+    Desks::new(bots.filter_map(TelegramConfig::desk))
 }
 
 fn minutes(count: u32) -> TimeDelta {

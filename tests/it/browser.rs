@@ -35,7 +35,9 @@ impl Site {
     async fn visit(&self, screen: Screen) -> Browser {
         let browser = Browser::start(screen).await;
         browser.goto(&self.page.url).await;
-        browser.until("return Boolean(root?.querySelector('.launcher'))").await;
+        browser
+            .until("return Boolean(root?.querySelector('.launcher'))")
+            .await;
         browser
     }
 
@@ -83,7 +85,11 @@ const ANSWERED: &str = "return root.querySelector('.m:not(.mine)') !== null";
 async fn a_visitor_opens_the_chat_writes_gets_an_answer_and_finds_it_again_after_a_reload() {
     let site = Site::open("data-lang=\"ru\" data-title=\"Салон\"").await;
     let browser = site.visit(Screen::Desktop).await;
-    assert_eq!(site.wire.paths(), ["/webchat/shop/widget.js"], "before the first click");
+    assert_eq!(
+        site.wire.paths(),
+        ["/webchat/shop/widget.js"],
+        "before the first click"
+    );
 
     browser.click(".launcher").await;
     browser.until(ONLINE).await;
@@ -95,8 +101,15 @@ async fn a_visitor_opens_the_chat_writes_gets_an_answer_and_finds_it_again_after
     browser.click(".launcher").await;
     browser.until(ANSWERED).await;
 
-    let after: Vec<_> = lines(&browser).await.into_iter().map(|(who, text, _)| (who, text)).collect();
-    let before: Vec<_> = before.into_iter().map(|(who, text, _)| (who, text)).collect();
+    let after: Vec<_> = lines(&browser)
+        .await
+        .into_iter()
+        .map(|(who, text, _)| (who, text))
+        .collect();
+    let before: Vec<_> = before
+        .into_iter()
+        .map(|(who, text, _)| (who, text))
+        .collect();
     assert!(after.starts_with(&before), "{before:?}\n{after:?}");
     assert_eq!(before[0].0, "customer");
     assert_eq!(before[1].0, "firm");
@@ -113,9 +126,13 @@ async fn what_is_written_while_the_connection_is_cut_is_sent_once() {
     sent(&browser, "Здравствуйте").await;
 
     site.wire.cut();
-    browser.until("return !root.querySelector('.status').classList.contains('on')").await;
+    browser
+        .until("return !root.querySelector('.status').classList.contains('on')")
+        .await;
     write(&browser, "Вы работаете в воскресенье?").await;
-    browser.until("return root.textContent.includes('Будет отправлено')").await;
+    browser
+        .until("return root.textContent.includes('Будет отправлено')")
+        .await;
     site.wire.mend();
     sent(&browser, "Вы работаете в воскресенье?").await;
 
@@ -143,7 +160,12 @@ async fn where_sockets_do_not_pass_the_chat_goes_on_over_events() {
     sent(&browser, "Какой у вас адрес?").await;
     browser.until(ANSWERED).await;
 
-    assert!(site.wire.paths().iter().any(|path| path == "/webchat/shop/events"));
+    assert!(
+        site.wire
+            .paths()
+            .iter()
+            .any(|path| path == "/webchat/shop/events")
+    );
     site.was_polite();
 }
 
@@ -159,13 +181,25 @@ async fn a_visitor_without_a_mouse_talks_and_comes_back_to_where_they_were() {
     browser.types("\u{e007}").await;
     browser.until(ONLINE).await;
     assert_eq!(browser.run(focus).await, "TEXTAREA");
-    browser.types("How much is\u{e008}\u{e007}\u{e000}a haircut?").await;
-    let draft = browser.run("return root.querySelector('textarea').value").await;
-    assert_eq!(draft, "How much is\na haircut?", "Shift+Enter is a new line");
+    browser
+        .types("How much is\u{e008}\u{e007}\u{e000}a haircut?")
+        .await;
+    let draft = browser
+        .run("return root.querySelector('textarea').value")
+        .await;
+    assert_eq!(
+        draft, "How much is\na haircut?",
+        "Shift+Enter is a new line"
+    );
 
     browser.types("\u{e007}").await;
-    browser.until("return root.activeElement.id === 'consent'").await;
-    assert!(lines(&browser).await.is_empty(), "nothing is sent without consent");
+    browser
+        .until("return root.activeElement.id === 'consent'")
+        .await;
+    assert!(
+        lines(&browser).await.is_empty(),
+        "nothing is sent without consent"
+    );
     browser.types(" ").await;
     browser.types("\u{e004}\u{e004}").await;
     assert_eq!(browser.run(focus).await, "TEXTAREA");
@@ -173,8 +207,12 @@ async fn a_visitor_without_a_mouse_talks_and_comes_back_to_where_they_were() {
     sent(&browser, "How much is\na haircut?").await;
 
     browser.types("\u{e00c}").await;
-    browser.until("return !root.querySelector('dialog').open").await;
-    browser.until("return root.activeElement?.className === 'launcher'").await;
+    browser
+        .until("return !root.querySelector('dialog').open")
+        .await;
+    browser
+        .until("return root.activeElement?.className === 'launcher'")
+        .await;
     site.was_polite();
 }
 
@@ -187,6 +225,9 @@ async fn on_a_phone_the_chat_is_the_whole_screen_and_the_page_waits() {
     browser.click(".launcher").await;
     browser.until(ONLINE).await;
 
+    browser
+        .until("return root.querySelector('dialog').getAnimations().length === 0")
+        .await;
     let panel = browser
         .run(
             "const box = root.querySelector('dialog').getBoundingClientRect();
@@ -209,14 +250,24 @@ async fn on_a_phone_the_chat_is_the_whole_screen_and_the_page_waits() {
     assert_ne!(behind, "a", "the page behind is inert");
 
     browser.click(".close").await;
-    browser.until("return root.activeElement?.className === 'launcher'").await;
-    assert_eq!(browser.run("return document.documentElement.style.overflow").await, "");
+    browser
+        .until("return root.activeElement?.className === 'launcher'")
+        .await;
+    assert_eq!(
+        browser
+            .run("return document.documentElement.style.overflow")
+            .await,
+        ""
+    );
     site.was_polite();
 }
 
 #[tokio::test]
 async fn axe_finds_nothing_to_complain_about() {
-    let site = Site::open("data-lang=\"ru\" data-title=\"Салон\" data-policy-url=\"/policy\" data-color=\"#f2b705\"").await;
+    let site = Site::open(
+        "data-lang=\"ru\" data-title=\"Салон\" data-policy-url=\"/policy\" data-color=\"#f2b705\"",
+    )
+    .await;
     for screen in [Screen::Desktop, Screen::Phone] {
         let browser = site.visit(screen).await;
         let mut found = vec![("closed", browser.axe().await)];
@@ -224,7 +275,9 @@ async fn axe_finds_nothing_to_complain_about() {
         browser.until(ONLINE).await;
         found.push(("open", browser.axe().await));
         write(&browser, "Здравствуйте").await;
-        browser.until("return root.activeElement.id === 'consent'").await;
+        browser
+            .until("return root.activeElement.id === 'consent'")
+            .await;
         found.push(("asked for consent", browser.axe().await));
         browser.click("#consent").await;
         write(&browser, "!").await;
@@ -232,7 +285,9 @@ async fn axe_finds_nothing_to_complain_about() {
         found.push(("talking", browser.axe().await));
         site.wire.cut();
         write(&browser, "Алло").await;
-        browser.until("return !root.querySelector('.notice').hidden").await;
+        browser
+            .until("return !root.querySelector('.notice').hidden")
+            .await;
         found.push(("cut", browser.axe().await));
         site.wire.mend();
 

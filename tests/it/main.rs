@@ -10,5 +10,6 @@
 mod browser;
 mod cli;
 mod conformance;
+mod faults;
 mod journeys;
 mod support;

@@ -202,6 +202,10 @@ impl Answer {
             .ownership(conversation, now)
             .await
             .map_err(Failure::systemic)?;
+        if fresh.iter().any(|inbound| matches!(inbound.what, What::Staff { .. } | What::Handback { .. })) {
+            let closed = self.store.close_escalation(conversation, now).await;
+            closed.map_err(Failure::systemic)?;
+        }
         let mut turn = turn::Turn::new(turn_id, conversation.clone(), &ownership, &fresh, now);
         turn.record(&fresh, &mut session, &self.desks);
         self.answer(&mut turn, &ownership, &fresh, &mut session)

@@ -124,7 +124,12 @@ impl Reader<'_> {
                 phone(status, "/recipient_id"),
                 id(status, "/recipient_parent_user_id"),
             ];
-            Box::new(self.advertising(false, format!("optout:{provider_id}"), at, distinct(ids)))
+            Box::new(advertising(
+                false,
+                format!("optout:{provider_id}"),
+                at,
+                distinct(ids),
+            ))
         });
         let report = DeliveryReport {
             account: format!("whatsapp:{}", self.account),
@@ -206,26 +211,9 @@ impl Reader<'_> {
         let stamp = id(preference, "/timestamp").unwrap_or_default();
         let person = ids.first().cloned().unwrap_or_default();
         let native = format!("preference:{person}:{stamp}:{wanted}");
-        Ok(Reading::Deed(Box::new(
-            self.advertising(wanted, native, at, ids),
-        )))
-    }
-
-    fn advertising(&self, wanted: bool, id: String, at: DateTime<Utc>, ids: Vec<String>) -> Deed {
-        let ownership = (!wanted).then(|| OwnershipChange {
-            cause: id.clone(),
-            at,
-            to: NewOwner::Same,
-        });
-        Deed {
-            ids,
-            id,
-            at,
-            profile: Profile::default(),
-            what: What::Advertising { wanted },
-            ownership,
-            new_id: None,
-        }
+        Ok(Reading::Deed(Box::new(advertising(
+            wanted, native, at, ids,
+        ))))
     }
 
     /// A customer has another id of the business's scope: the old one finds the conversation.
@@ -255,6 +243,23 @@ impl Reader<'_> {
             ownership: None,
             new_id: Some(current),
         })))
+    }
+}
+
+fn advertising(wanted: bool, id: String, at: DateTime<Utc>, ids: Vec<String>) -> Deed {
+    let ownership = (!wanted).then(|| OwnershipChange {
+        cause: id.clone(),
+        at,
+        to: NewOwner::Same,
+    });
+    Deed {
+        ids,
+        id,
+        at,
+        profile: Profile::default(),
+        what: What::Advertising { wanted },
+        ownership,
+        new_id: None,
     }
 }
 

@@ -26,7 +26,7 @@ fn reader() -> Reader<'static> {
     }
 }
 
-fn change(value: Value) -> String {
+fn change(value: &Value) -> String {
     json!({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}]})
         .to_string()
 }
@@ -67,7 +67,7 @@ fn only_deed(body: &str) -> Deed {
 
 #[test]
 fn a_message_has_its_id_its_time_and_its_writer() {
-    let deed = only_deed(&change(json!({
+    let deed = only_deed(&change(&json!({
         "contacts": [{"profile": {"name": "Анна"}, "wa_id": "79000000001", "user_id": "RU.1"}],
         "messages": [{"from": "79000000001", "from_user_id": "RU.1", "id": "wamid.1", "timestamp": "1794999000",
             "type": "text", "text": {"body": "Здравствуйте"}}],
@@ -82,7 +82,7 @@ fn a_message_has_its_id_its_time_and_its_writer() {
 
 #[test]
 fn an_answer_from_the_phone_takes_the_conversation_for_the_set_time() {
-    let deed = only_deed(&change(json!({
+    let deed = only_deed(&change(&json!({
         "message_echoes": [{"from": "15550783881", "to": "79000000001", "to_user_id": "RU.1", "id": "wamid.e",
             "timestamp": "1794999000", "type": "text", "text": {"body": "Ждём вас"}}],
     })));
@@ -101,7 +101,7 @@ fn an_answer_from_the_phone_takes_the_conversation_for_the_set_time() {
 
 #[test]
 fn what_staff_edits_on_the_phone_counts_and_what_they_delete_does_not() {
-    let echo = |echo: Value| only_deed(&change(json!({"message_echoes": [echo]})));
+    let echo = |echo: Value| only_deed(&change(&json!({"message_echoes": [echo]})));
     let edit = echo(json!({"to": "79000000001", "id": "e", "type": "edit",
         "edit": {"original_message_id": "o", "message": {"type": "text", "text": {"body": "new"}}}}));
     assert!(matches!(&edit.what, What::Staff { text: Some(text), .. } if text == "new"));
@@ -113,7 +113,7 @@ fn what_staff_edits_on_the_phone_counts_and_what_they_delete_does_not() {
 #[test]
 fn a_new_number_joins_the_old_conversation_and_is_written_to_from_then_on() {
     for key in ["wa_id", "new_wa_id"] {
-        let deed = only_deed(&change(json!({
+        let deed = only_deed(&change(&json!({
             "messages": [{"from": "16505551234", "id": "wamid.s", "timestamp": "1794999000", "type": "system",
                 "system": {"type": "user_changed_number", "body": "changed", key: "12195555358"}}],
         })));
@@ -127,10 +127,10 @@ fn a_new_number_joins_the_old_conversation_and_is_written_to_from_then_on() {
 #[test]
 fn a_new_scoped_id_joins_the_old_conversation() {
     let update = json!({"wa_id": "79000000001", "user_id": {"previous": "RU.1", "current": "RU.2"}, "timestamp": "1794999000"});
-    let deed = only_deed(&change(json!({ "user_id_update": [update] })));
+    let deed = only_deed(&change(&json!({ "user_id_update": [update] })));
     assert_eq!(deed.ids, ["RU.1", "79000000001", "RU.2"]);
 
-    let deed = only_deed(&change(json!({
+    let deed = only_deed(&change(&json!({
         "messages": [{"from_user_id": "RU.2", "id": "wamid.s", "type": "system",
             "system": {"type": "user_changed_user_id", "previous_user_id": "RU.1", "user_id": "RU.2"}}],
     })));
@@ -139,7 +139,7 @@ fn a_new_scoped_id_joins_the_old_conversation() {
 
 #[test]
 fn a_phone_that_the_customer_shared_on_request_becomes_known() {
-    let deed = only_deed(&change(json!({
+    let deed = only_deed(&change(&json!({
         "messages": [{"from_user_id": "RU.1", "id": "wamid.c", "type": "contacts", "origin": "contact_request/1",
             "contacts": [{"name": {"formatted_name": "Анна"}, "phones": [{"phone": "+7 900 000-00-01", "wa_id": "79000000001"}]}]}],
     })));
@@ -152,7 +152,7 @@ fn a_phone_that_the_customer_shared_on_request_becomes_known() {
 fn refusing_advertising_stops_what_is_under_way_and_wanting_it_does_not() {
     let prefer = |value: &str| {
         let preference = json!({"wa_id": "79000000001", "user_id": "RU.1", "value": value, "timestamp": 1_794_999_000});
-        only_deed(&change(json!({ "user_preferences": [preference] })))
+        only_deed(&change(&json!({ "user_preferences": [preference] })))
     };
     let stop = prefer("stop");
     assert_eq!(stop.what, What::Advertising { wanted: false });
@@ -166,7 +166,7 @@ fn refusing_advertising_stops_what_is_under_way_and_wanting_it_does_not() {
 #[test]
 fn a_status_carries_our_id_and_the_provider_s_error() {
     let id = uuid::Uuid::from_u128(5);
-    let body = change(json!({"statuses": [
+    let body = change(&json!({"statuses": [
         {"id": "wamid.1", "status": "failed", "timestamp": "1794999000", "biz_opaque_callback_data": id.to_string(),
             "errors": [{"code": 131_026, "title": "Message undeliverable"}]},
         {"id": "wamid.2", "status": "played", "biz_opaque_callback_data": "some data"},
@@ -190,7 +190,7 @@ fn a_status_carries_our_id_and_the_provider_s_error() {
 #[test]
 fn a_send_that_fails_because_advertising_is_refused_is_a_refusal_too() {
     let body = change(
-        json!({"statuses": [{"id": "wamid.1", "status": "failed", "recipient_user_id": "RU.1",
+        &json!({"statuses": [{"id": "wamid.1", "status": "failed", "recipient_user_id": "RU.1",
         "errors": [{"code": 131_050, "title": "User stopped"}]}]}),
     );
     let Some(Ok(Reading::Report(_, Some(deed)))) = readings(&body).pop() else {
@@ -202,7 +202,7 @@ fn a_send_that_fails_because_advertising_is_refused_is_a_refusal_too() {
 
 #[test]
 fn groups_and_unknown_statuses_are_nothing() {
-    let body = change(json!({
+    let body = change(&json!({
         "messages": [{"from": "79000000001", "group_id": "1@g.us", "id": "m", "type": "text", "text": {"body": "x"}}],
         "statuses": [{"id": "w", "status": "read", "recipient_type": "group"}, {"id": "w", "status": "warning"}],
         "errors": [{"code": 130_429}],
@@ -254,7 +254,7 @@ proptest! {
     fn nothing_in_a_body_makes_the_adapter_panic(
         cut in 0_usize..2_000, byte in any::<u8>(), at in 0_usize..2_000,
     ) {
-        let whole = change(json!({
+        let whole = change(&json!({
             "metadata": {"phone_number_id": "1"},
             "contacts": [{"wa_id": "79000000001"}],
             "messages": [
@@ -285,8 +285,8 @@ proptest! {
                 message["type"] = kind.into();
             }
             message[kind] = value.clone();
-            readings(&change(json!({"messages": [message.clone()], "contacts": [value.clone()]})));
-            readings(&change(json!({"message_echoes": [message.clone()], "statuses": [message],
+            readings(&change(&json!({"messages": [message.clone()], "contacts": [value.clone()]})));
+            readings(&change(&json!({"message_echoes": [message.clone()], "statuses": [message],
                 "user_preferences": [value.clone()], "user_id_update": [value.clone()]})));
         }
     }

@@ -250,28 +250,28 @@ mod tests {
         What::Text { text: text.into() }
     }
 
-    fn is(message: Value, expected: What) {
-        assert_eq!(what(&message).unwrap(), expected, "{message}");
+    fn is(message: &Value, expected: &What) {
+        assert_eq!(&what(message).unwrap(), expected, "{message}");
     }
 
     #[test]
     fn words_are_text_whatever_they_are_written_in() {
         is(
-            json!({"type": "text", "text": {"body": "Запись на 11? 💅🏻 مرحبا"}}),
-            text_what("Запись на 11? 💅🏻 مرحبا"),
+            &json!({"type": "text", "text": {"body": "Запись на 11? 💅🏻 مرحبا"}}),
+            &text_what("Запись на 11? 💅🏻 مرحبا"),
         );
         is(
-            json!({"type": "ephemeral", "text": {"body": "x"}}),
-            text_what("x"),
+            &json!({"type": "ephemeral", "text": {"body": "x"}}),
+            &text_what("x"),
         );
         is(
-            json!({"type": "button", "button": {"text": "Да"}}),
-            text_what("Да"),
+            &json!({"type": "button", "button": {"text": "Да"}}),
+            &text_what("Да"),
         );
         let long = "ы".repeat(100_000);
         is(
-            json!({"type": "text", "text": {"body": long}}),
-            text_what(&long),
+            &json!({"type": "text", "text": {"body": long}}),
+            &text_what(&long),
         );
     }
 
@@ -302,20 +302,20 @@ mod tests {
             title: title.map(str::to_owned),
         };
         is(
-            json!({"type": "interactive", "interactive": {"type": "button_reply", "button_reply": {"id": "a", "title": "A"}}}),
-            press("a", Some("A")),
+            &json!({"type": "interactive", "interactive": {"type": "button_reply", "button_reply": {"id": "a", "title": "A"}}}),
+            &press("a", Some("A")),
         );
         is(
-            json!({"type": "interactive", "interactive": {"type": "list_reply", "list_reply": {"id": "a"}}}),
-            press("a", None),
+            &json!({"type": "interactive", "interactive": {"type": "list_reply", "list_reply": {"id": "a"}}}),
+            &press("a", None),
         );
         is(
-            json!({"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": {"response_json": "{\"a\":1}", "body": "Sent"}}}),
-            press("{\"a\":1}", Some("Sent")),
+            &json!({"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": {"response_json": "{\"a\":1}", "body": "Sent"}}}),
+            &press("{\"a\":1}", Some("Sent")),
         );
         is(
-            json!({"type": "button", "button": {"payload": "yes", "text": "Да"}}),
-            press("yes", Some("Да")),
+            &json!({"type": "button", "button": {"payload": "yes", "text": "Да"}}),
+            &press("yes", Some("Да")),
         );
     }
 
@@ -353,8 +353,8 @@ mod tests {
     #[test]
     fn an_edit_of_a_picture_has_its_new_caption() {
         is(
-            json!({"type": "edit", "edit": {"original_message_id": "m", "message": {"type": "image", "image": {"caption": "new"}}}}),
-            What::Edited {
+            &json!({"type": "edit", "edit": {"original_message_id": "m", "message": {"type": "image", "image": {"caption": "new"}}}}),
+            &What::Edited {
                 original: "m".into(),
                 text: Some("new".into()),
             },
@@ -365,24 +365,24 @@ mod tests {
     fn a_card_is_the_customer_s_own_only_when_it_answers_our_request() {
         let card = json!([{"name": {"formatted_name": "Анна"}, "phones": [{"phone": "+7 (900) 000-00-01", "wa_id": "79000000001"}]}]);
         is(
-            json!({"type": "contacts", "contacts": card}),
-            What::Contact {
+            &json!({"type": "contacts", "contacts": card}),
+            &What::Contact {
                 phone: Some("+79000000001".into()),
                 name: Some("Анна".into()),
                 own: false,
             },
         );
         is(
-            json!({"type": "contacts", "origin": "contact_request/1", "contacts": card}),
-            What::Contact {
+            &json!({"type": "contacts", "origin": "contact_request/1", "contacts": card}),
+            &What::Contact {
                 phone: Some("79000000001".into()),
                 name: Some("Анна".into()),
                 own: true,
             },
         );
         is(
-            json!({"type": "contacts", "contacts": [{"name": {"formatted_name": "Б"}}]}),
-            What::Contact {
+            &json!({"type": "contacts", "contacts": [{"name": {"formatted_name": "Б"}}]}),
+            &What::Contact {
                 phone: None,
                 name: Some("Б".into()),
                 own: false,

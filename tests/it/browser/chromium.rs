@@ -1,4 +1,4 @@
-//! A headless Chromium of its own for each test, driven over WebDriver.
+//! A headless Chromium of its own for each test, driven over `WebDriver`.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -70,7 +70,11 @@ impl Browser {
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         };
-        Self { client, driver, _profile: profile }
+        Self {
+            client,
+            driver,
+            _profile: profile,
+        }
     }
 
     pub(super) async fn goto(&self, url: &str) {
@@ -79,12 +83,16 @@ impl Browser {
 
     pub(super) async fn reload(&self) {
         self.client.refresh().await.unwrap();
-        self.until("return Boolean(root?.querySelector('.launcher'))").await;
+        self.until("return Boolean(root?.querySelector('.launcher'))")
+            .await;
     }
 
     /// Runs a script in the page, where `root` is the inside of the widget.
     pub(super) async fn run(&self, script: &str) -> Value {
-        self.client.execute(&format!("{ROOT}{script}"), Vec::new()).await.unwrap()
+        self.client
+            .execute(&format!("{ROOT}{script}"), Vec::new())
+            .await
+            .unwrap()
     }
 
     /// Waits until a script returns `true`.
@@ -92,7 +100,9 @@ impl Browser {
         let deadline = Instant::now() + PATIENCE;
         while self.run(script).await != true {
             if Instant::now() > deadline {
-                let page = self.run("return root?.querySelector('.root').innerText").await;
+                let page = self
+                    .run("return root?.querySelector('.root').innerText")
+                    .await;
                 panic!("never: {script}\n{page}");
             }
             tokio::time::sleep(Duration::from_millis(30)).await;
@@ -102,7 +112,13 @@ impl Browser {
     /// Clicks where a person would click.
     pub(super) async fn click(&self, selector: &str) {
         let host = self.client.find(Locator::Css("zapis-chat")).await.unwrap();
-        let element: Element = host.shadow_root().await.unwrap().find(Locator::Css(selector)).await.unwrap();
+        let element: Element = host
+            .shadow_root()
+            .await
+            .unwrap()
+            .find(Locator::Css(selector))
+            .await
+            .unwrap();
         element.click().await.unwrap();
     }
 
@@ -114,7 +130,9 @@ impl Browser {
             actions = match key {
                 key if key == shift => actions.then(KeyAction::Down { value: shift }),
                 '\u{e000}' => actions.then(KeyAction::Up { value: shift }),
-                value => actions.then(KeyAction::Down { value }).then(KeyAction::Up { value }),
+                value => actions
+                    .then(KeyAction::Down { value })
+                    .then(KeyAction::Up { value }),
             };
         }
         self.client.perform_actions(actions).await.unwrap();
@@ -122,8 +140,12 @@ impl Browser {
 
     /// What axe-core finds wrong with the page as it is now.
     pub(super) async fn axe(&self) -> Value {
-        #[expect(clippy::disallowed_methods, reason = "the test's own setting, given by tests/run")]
-        let path = std::env::var("ZAPIS_AXE").expect("ZAPIS_AXE: the path of axe.min.js, see tests/run");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the test's own setting, given by tests/run"
+        )]
+        let path =
+            std::env::var("ZAPIS_AXE").expect("ZAPIS_AXE: the path of axe.min.js, see tests/run");
         let axe = std::fs::read_to_string(path).unwrap();
         self.client.execute(&axe, Vec::new()).await.unwrap();
         self.client

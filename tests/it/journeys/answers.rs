@@ -44,7 +44,9 @@ async fn every_channel_answers_on_rabbitmq_redis_and_postgresql() {
 
 #[tokio::test]
 async fn a_burst_of_messages_gets_one_answer() {
-    let firm = Firm::open(On::Embedded).await;
+    // Long enough for a burst to be one on the busiest machine.
+    let more = "\n[dialogue]\ncoalesce_ms = 5000\ncoalesce_max_ms = 9000\n";
+    let firm = Firm::with(On::Embedded, more, vec![vec!["run"]]).await;
 
     for part in ["Здравствуйте", "а сколько у вас стоит", "мужская стрижка?"]
     {

@@ -273,9 +273,24 @@ format = "json"
         self.processes.clear();
     }
 
-    /// `kill -9` for one process.
-    pub(crate) fn kill_one(&mut self, n: usize) {
+    /// `kill -9` for one process, and a new one in its place.
+    pub(crate) async fn restart_one(&mut self, n: usize) {
         self.processes.remove(n);
+        let roles = self.roles.remove(n);
+        self.start_one(&roles);
+        self.roles.push(roles);
+        self.ready().await;
+    }
+
+    /// Waits until the program has logged something.
+    pub(crate) async fn logged(&self, part: &str) {
+        for _ in 0..1_200 {
+            if self.log().contains(part) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("never logged {part:?}:\n{}", self.log());
     }
 
     /// SIGTERM for all; panics if one does not end well.

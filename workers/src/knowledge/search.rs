@@ -209,7 +209,7 @@ pub(super) fn choose(hits: &[Hit], is_service: impl Fn(usize) -> bool) -> Vec<Hi
     // that merely mentions the words must be surer than one whose question has them.
     let fits = |hit: &&Hit| {
         if is_service(hit.document) {
-            return hit.fit.asked >= NAMED;
+            return hit.fit.title > 0.0 && hit.fit.asked >= NAMED;
         }
         hit.fit.title > 0.0 || hit.confidence >= MENTIONED
     };

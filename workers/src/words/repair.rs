@@ -92,6 +92,12 @@ pub(crate) fn repaired(text: &str, known: impl Fn(&str) -> bool) -> Option<Strin
     if !folded.chars().any(|c| c.is_ascii_alphabetic()) {
         return None;
     }
+    // Two English particles are a sentence in English, however foreign its other words look.
+    let english =
+        tokens(&folded).filter(|word| word.is_ascii() && word.len() > 1 && is_light(word));
+    if english.count() >= 2 {
+        return None;
+    }
     let known = |word: &str| is_light(word) || known(&stem(word));
     let as_typed = score(&folded, &known);
     [from_layout(&folded, &known), from_translit(&folded, &known)]
@@ -225,5 +231,6 @@ mod tests {
         assert_eq!(repaired("botox", known), None);
         assert_eq!(repaired("запись на botox", known), None);
         assert_eq!(repaired("how are you", known), None);
+        assert_eq!(repaired("do you take manikyur", known), None);
     }
 }

@@ -75,10 +75,6 @@ const EXPECTED: &[(&str, &str)] = &[
 ];
 
 /// The folder, where the environment names one.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the place of test data is no setting"
-)]
 pub(super) fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("ZAPIS_FIXTURES")?;
     Some(PathBuf::from(folder).join("whatsapp"))

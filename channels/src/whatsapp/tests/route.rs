@@ -52,7 +52,7 @@ impl Door {
         let broker = Arc::new(EmbeddedBroker::open(folder.path(), 4, "test").unwrap());
         let store = Store::open("sqlite::memory:").await.unwrap();
         let intake = Intake::new(broker.clone(), store.clone(), clock.clone());
-        let whatsapp = WhatsApp::new(accounts, chrono::TimeDelta::hours(1), intake).unwrap();
+        let whatsapp = WhatsApp::new(accounts, chrono::TimeDelta::minutes(60), intake).unwrap();
         Self {
             router: whatsapp.routes(),
             whatsapp,
@@ -120,7 +120,7 @@ fn event(number: &str, mut value: Value) -> String {
         .to_string()
 }
 
-fn text(id: &str, ids: Value) -> Value {
+fn text(id: &str, ids: &Value) -> Value {
     let mut message =
         json!({"id": id, "timestamp": "1794999990", "type": "text", "text": {"body": "Привет"}});
     for (key, value) in ids.as_object().unwrap() {
@@ -192,7 +192,7 @@ async fn nothing_is_acknowledged_while_the_queue_does_not_take_it() {
     door.broker.close().await;
     let body = event(
         "106540352242922",
-        json!({"messages": [text("a", json!({"from": "79000000001"}))]}),
+        json!({"messages": [text("a", &json!({"from": "79000000001"}))]}),
     );
     let signature = sign(SECRET, body.as_bytes());
     let request = Request::post(PATH).header("X-Hub-Signature-256", signature);
@@ -206,7 +206,7 @@ async fn nothing_is_acknowledged_while_the_queue_does_not_take_it() {
 #[tokio::test]
 async fn items_go_to_the_account_of_their_number_and_those_of_strangers_are_kept_aside() {
     let door = Door::usual().await;
-    let message = |id| json!({"messages": [text(id, json!({"from": "79000000001"}))]});
+    let message = |id| json!({"messages": [text(id, &json!({"from": "79000000001"}))]});
 
     door.arrives("106540352242922", message("a")).await;
     door.arrives("200", message("b")).await;
@@ -237,7 +237,7 @@ async fn an_account_of_another_app_is_a_stranger() {
 
     door.arrives(
         "200",
-        json!({"messages": [text("a", json!({"from": "79000000001"}))]}),
+        json!({"messages": [text("a", &json!({"from": "79000000001"}))]}),
     )
     .await;
 
@@ -254,14 +254,14 @@ async fn one_person_is_one_conversation_however_they_are_named() {
         json!({"from_user_id": "RU.1", "from_parent_user_id": "RU.ENT.1"}),
     ];
     for (n, ids) in by.into_iter().enumerate() {
-        let messages = json!({"messages": [text(&n.to_string(), ids)]});
+        let messages = json!({"messages": [text(&n.to_string(), &ids)]});
         door.arrives("106540352242922", messages).await;
     }
     let system = json!({"id": "4", "from": "79000000001", "type": "system",
         "system": {"type": "user_changed_number", "wa_id": "79000000002"}});
     door.arrives("106540352242922", json!({ "messages": [system] }))
         .await;
-    let messages = json!({"messages": [text("5", json!({"from": "79000000002"}))]});
+    let messages = json!({"messages": [text("5", &json!({"from": "79000000002"}))]});
     door.arrives("106540352242922", messages).await;
 
     let peers: std::collections::BTreeSet<String> = door
@@ -364,7 +364,7 @@ async fn the_reseller_proves_itself_by_its_secret_and_may_leave_the_number_out()
     let door = Door::open(vec![config], Clock::fixed(now())).await;
     let body = event(
         "1",
-        json!({"messages": [text("a", json!({"from": "79000000001"}))]}),
+        json!({"messages": [text("a", &json!({"from": "79000000001"}))]}),
     );
     let post = |secret| door.post(PATH, ("X-Zapis-Secret", secret), body.as_bytes());
 

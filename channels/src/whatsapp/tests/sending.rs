@@ -84,7 +84,7 @@ impl Desk {
         sent.map(|sent| sent.provider_id)
     }
 
-    async fn shown(&self, customer: &str) -> Vec<Line> {
+    fn shown(&self, customer: &str) -> Vec<Line> {
         let lines = self.sandbox.whatsapp_transcript(customer);
         lines
             .into_iter()
@@ -92,7 +92,7 @@ impl Desk {
             .collect()
     }
 
-    async fn trouble(&self, kind: FaultKind) {
+    fn trouble(&self, kind: FaultKind) {
         let fault = Fault::new(Provider::Whatsapp, kind).on("messages").times(1);
         self.sandbox.add_fault(fault);
     }
@@ -135,7 +135,7 @@ async fn a_text_reaches_the_phone_with_our_id() {
         .await
         .unwrap();
 
-    let shown = desk.shown(CUSTOMER).await;
+    let shown = desk.shown(CUSTOMER);
     assert_eq!(shown[0].text, "Цена *1500 ₽*");
     assert_eq!(sent.as_deref(), Some(shown[0].id.as_str()));
     let raw = &shown[0].raw;
@@ -154,7 +154,7 @@ async fn a_customer_without_a_phone_is_written_to_by_the_scoped_id() {
         .await
         .unwrap();
 
-    assert_eq!(desk.shown("RU.13491208655302741918").await.len(), 1);
+    assert_eq!(desk.shown("RU.13491208655302741918").len(), 1);
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn the_phone_is_preferred_once_it_is_known() {
         .await
         .unwrap();
 
-    assert_eq!(desk.shown(CUSTOMER).await.len(), 1);
+    assert_eq!(desk.shown(CUSTOMER).len(), 1);
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn quick_replies_are_taken_in_every_shape() {
         }
     }
 
-    let shown = desk.shown(CUSTOMER).await;
+    let shown = desk.shown(CUSTOMER);
     assert_eq!(shown[0].buttons[0].payload, "pay:Да");
     assert_eq!(shown[1].buttons.len(), 5);
     assert!(shown[2].buttons.is_empty() && shown[2].text.contains(long));
@@ -220,7 +220,7 @@ async fn long_payloads_come_back_whole() {
     );
     desk.sends(&outbound).await.unwrap();
 
-    let short = &desk.shown(CUSTOMER).await[0].buttons[0].payload;
+    let short = &desk.shown(CUSTOMER)[0].buttons[0].payload;
     let kept = desk
         .door
         .store
@@ -243,7 +243,7 @@ async fn a_long_text_arrives_whole_in_several_messages() {
         desk.sends(part).await.unwrap();
     }
 
-    let shown = desk.shown(CUSTOMER).await;
+    let shown = desk.shown(CUSTOMER);
     let all: Vec<&str> = shown.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(all.join(" "), text.trim());
     assert_eq!(shown.last().unwrap().buttons.len(), 1);
@@ -253,10 +253,10 @@ async fn a_long_text_arrives_whole_in_several_messages() {
 async fn the_clock_decides_between_words_a_template_and_a_person() {
     let desk = Desk::with_customer(CUSTOMER).await;
     let mut reminder = outbound(CUSTOMER, says("Напоминаем о визите", &[]));
-    let day = std::time::Duration::from_secs(86_400);
+    let day = std::time::Duration::from_hours(24);
     desk.door
         .clock
-        .advance(day - std::time::Duration::from_secs(1));
+        .advance(day.saturating_sub(std::time::Duration::from_secs(1)));
     desk.sends(&reminder).await.unwrap();
 
     desk.door.clock.advance(std::time::Duration::from_secs(1));
@@ -268,7 +268,7 @@ async fn the_clock_decides_between_words_a_template_and_a_person() {
     });
     desk.sends(&reminder).await.unwrap();
 
-    let shown = desk.shown(CUSTOMER).await;
+    let shown = desk.shown(CUSTOMER);
     assert_eq!(shown[0].text, "Напоминаем о визите");
     assert_eq!(shown[1].text, "Анна, ждём вас завтра в 11");
 }
@@ -312,8 +312,7 @@ async fn typing_marks_the_message_as_read_while_it_is_fresh() {
     desk.trouble(FaultKind::Status {
         status: 500,
         html: true,
-    })
-    .await;
+    });
     assert_eq!(desk.sends(&fresh).await.unwrap(), None);
 }
 
@@ -330,39 +329,37 @@ async fn each_trouble_is_what_it_is() {
     desk.trouble(FaultKind::Status {
         status: 502,
         html: true,
-    })
-    .await;
+    });
     assert!(matches!(
         desk.sends(&text).await,
         Err(SendError::Unknown(_))
     ));
-    desk.trouble(FaultKind::CutAfterAccept).await;
+    desk.trouble(FaultKind::CutAfterAccept);
     assert!(matches!(
         desk.sends(&text).await,
         Err(SendError::Unknown(_))
     ));
-    desk.trouble(refuse(131_000)).await;
+    desk.trouble(refuse(131_000));
     assert!(matches!(
         desk.sends(&text).await,
         Err(SendError::NotSent(_))
     ));
-    desk.trouble(refuse(131_026)).await;
+    desk.trouble(refuse(131_026));
     assert!(matches!(
         desk.sends(&text).await,
         Err(SendError::Unreachable(_))
     ));
-    desk.trouble(refuse(131_047)).await;
+    desk.trouble(refuse(131_047));
     assert!(matches!(
         desk.sends(&text).await,
         Err(SendError::WindowClosed)
     ));
-    desk.trouble(refuse(190)).await;
+    desk.trouble(refuse(190));
     assert!(matches!(
         desk.sends(&text).await,
         Err(SendError::Stopped(_))
     ));
-    desk.trouble(FaultKind::TooManyRequests { retry_after: 7 })
-        .await;
+    desk.trouble(FaultKind::TooManyRequests { retry_after: 7 });
     let slow = desk.sends(&text).await;
     assert!(
         matches!(&slow, Err(SendError::TooFast { bucket, .. }) if bucket == "whatsapp:main"),
@@ -381,7 +378,7 @@ async fn a_customer_who_gets_too_much_is_left_in_peace_for_longer_each_time() {
             code: 131_056,
             message: "pair".into(),
         };
-        desk.trouble(refused).await;
+        desk.trouble(refused);
         match desk.sends(&text).await {
             Err(SendError::TooFast { after, bucket }) if bucket == pair => after.as_secs(),
             other => panic!("{other:?}"),
@@ -440,7 +437,7 @@ async fn the_reseller_takes_the_same_messages_at_its_own_address() {
         .await
         .unwrap();
 
-    assert_eq!(desk.shown(CUSTOMER).await.len(), 1);
+    assert_eq!(desk.shown(CUSTOMER).len(), 1);
     let probe = desk.door.whatsapp.probe().await.remove(0);
     assert_eq!(probe.result, Ok("360dialog answers, 1 templates".into()));
 }

@@ -78,11 +78,12 @@ fn wished(wish: Intent, part: &Part, situation: &Situation<'_>, decision: &mut D
         .best()
         .is_some_and(|guess| guess.confidence >= CLEAR_WISH);
     let asks = part.text.contains('?');
-    if rules.is_empty() {
+    if rules.is_empty() || (clear && !asks) {
         return decision.hand_over(reason, rule);
     }
     quote(rules, decision);
-    if clear && !asks {
+    // A rule answers a question about booking, but it moves or cancels nothing.
+    if clear && wish != Intent::Booking {
         decision.hand_over(reason, rule);
     }
 }
