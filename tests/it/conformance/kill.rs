@@ -60,14 +60,14 @@ async fn nothing_accepted_is_lost_and_order_holds_when_the_process_is_killed() {
         said.got.insert(delivery.id.clone());
         delivery.ack();
     }
-    let lost: Vec<_> = said.accepted.difference(&said.got).collect();
+    let missing: Vec<_> = said.accepted.difference(&said.got).collect();
     println!(
         "{} accepted, {} left at the end",
         said.accepted.len(),
         waiting
     );
     assert!(said.accepted.len() > KILLS * 10);
-    assert!(lost.is_empty(), "lost: {lost:?}");
+    assert!(missing.is_empty(), "lost: {missing:?}");
     eventually("the queue is empty", || async {
         let depth = broker.depth(&Topic::inbound()).await.unwrap();
         (depth.waiting + depth.in_hand == 0).then_some(())
@@ -76,7 +76,7 @@ async fn nothing_accepted_is_lost_and_order_holds_when_the_process_is_killed() {
 }
 
 /// Starts this test program again as the process to be killed after so many lines.
-fn live_and_be_killed(folder: &Path, life: usize, lines: usize, said: &mut Said) {
+fn live_and_be_killed(folder: &Path, life: usize, limit: usize, said: &mut Said) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -92,8 +92,7 @@ fn live_and_be_killed(folder: &Path, life: usize, lines: usize, said: &mut Said)
     let mut killed = false;
     let mut last: BTreeMap<String, usize> = BTreeMap::new();
     let output = BufReader::new(child.stdout.take().unwrap());
-    for (count, line) in output.lines().enumerate() {
-        let line = line.unwrap();
+    for (count, line) in output.lines().map(Result::unwrap).enumerate() {
         // What it said before it died counts, even if it is read only now.
         match line.split_once(' ') {
             Some(("accepted", id)) => drop(said.accepted.insert(id.to_owned())),
@@ -110,7 +109,7 @@ fn live_and_be_killed(folder: &Path, life: usize, lines: usize, said: &mut Said)
             Some(("saved", version)) => said.saved = version.parse().unwrap(),
             _ => {}
         }
-        if count == lines {
+        if count == limit {
             child.kill().unwrap();
             killed = true;
         }

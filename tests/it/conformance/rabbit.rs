@@ -17,7 +17,7 @@ use crate::support::rabbit::Rabbit;
 fn keys() -> Vec<String> {
     (0..4)
         .map(|partition| {
-            let mut names = (0..).map(|n| format!("key {n}"));
+            let mut names = (0..1_000).map(|n| format!("key {n}"));
             names.find(|key| partition_of(key, 4) == partition).unwrap()
         })
         .collect()

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use chrono::DateTime;
 use futures::future::join_all;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use zapis_core::Clock;
 use zapis_core::config::{EnginesConfig, Secret};
 use zapis_core::message::ConversationId;
@@ -206,7 +208,7 @@ async fn a_bucket_lets_a_burst_through_and_then_one_by_one(ground: Ground) {
     let sessions = ground.open();
     let rate = Rate {
         burst: 3,
-        every: Duration::from_secs(3600),
+        every: Duration::from_hours(1),
     };
     for _ in 0..3 {
         assert!(
@@ -275,7 +277,7 @@ async fn a_blocked_bucket_lets_nothing_through(ground: Ground) {
         every: Duration::from_millis(1),
     };
     sessions
-        .block(&ground.bucket("bot"), Duration::from_secs(600))
+        .block(&ground.bucket("bot"), Duration::from_mins(10))
         .await
         .unwrap();
     // A shorter block does not cut a longer one short.
@@ -287,7 +289,7 @@ async fn a_blocked_bucket_lets_nothing_through(ground: Ground) {
     let wait = sessions.reserve(&ground.bucket("bot"), rate).await.unwrap();
 
     assert!(
-        wait > Duration::from_secs(500) && wait <= Duration::from_secs(600),
+        wait > Duration::from_secs(500) && wait <= Duration::from_mins(10),
         "{wait:?}"
     );
     assert!(
@@ -303,7 +305,7 @@ async fn many_askers_get_no_more_places_than_there_are(ground: Ground) {
     let sessions = ground.open();
     let rate = Rate {
         burst: 20,
-        every: Duration::from_secs(3600),
+        every: Duration::from_hours(1),
     };
     let askers = (0..100).map(|_| {
         let (sessions, bucket) = (sessions.clone(), ground.bucket("bot"));
@@ -340,7 +342,7 @@ async fn an_unused_session_is_forgotten_after_its_time() {
         .commit(&anna, 1, Bytes::from_static(b"2"))
         .await
         .unwrap();
-    ground.clock.advance(Duration::from_secs(24 * 3600));
+    ground.clock.advance(Duration::from_hours(24));
 
     assert_eq!(sessions.load(&anna).await.unwrap().unwrap().version, 2);
     assert!(sessions.load(&boris).await.unwrap().is_none());
@@ -479,6 +481,69 @@ async fn a_wrong_password_is_the_operators_to_mend() {
     }
     let url = format!("redis://:right@127.0.0.1:{}/0", redis.port);
     Ground::at(&url).open().check().await.unwrap();
+}
+
+/// Passes everything on to a Redis, and loses the answer to the first command that contains a word.
+async fn losing_the_answer_to(redis: &Redis, word: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, behind) = (listener.local_addr().unwrap().port(), redis.port);
+    tokio::spawn(async move {
+        let mut lost = false;
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = TcpStream::connect(("127.0.0.1", behind)).await.unwrap();
+            if lost {
+                tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+                continue;
+            }
+            let (mut from_client, mut from_server) = ([0; 4_096], [0; 4_096]);
+            while !lost {
+                tokio::select! {
+                    read = client.read(&mut from_client) => {
+                        let bytes = &from_client[..read.unwrap()];
+                        if bytes.is_empty() {
+                            break;
+                        }
+                        server.write_all(bytes).await.unwrap();
+                        lost = bytes.windows(word.len()).any(|part| part == word.as_bytes());
+                    }
+                    read = server.read(&mut from_server) => {
+                        let bytes = &from_server[..read.unwrap()];
+                        client.write_all(bytes).await.unwrap();
+                    }
+                }
+            }
+            // Redis has done it; its answer ends here, with the link.
+            server.read_exact(&mut [0]).await.unwrap();
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_answer_was_lost_is_neither_doubled_nor_a_conflict() {
+    let redis = Redis::shared();
+    // The script is known by then, so that the answer that is lost is the commit's.
+    let warm = Ground::redis();
+    let other = warm.conversation("boris");
+    warm.open()
+        .commit(&other, 0, Bytes::from_static(b"0"))
+        .await
+        .unwrap();
+    let port = losing_the_answer_to(redis, "a lost answer").await;
+    let ground = Ground::at(&format!("redis://127.0.0.1:{port}/0"));
+    let sessions = ground.open();
+    let anna = ground.conversation("anna");
+
+    let version = sessions
+        .commit(&anna, 0, Bytes::from_static(b"a lost answer"))
+        .await;
+
+    assert_eq!(version.unwrap(), 1);
+    assert_eq!(sessions.load(&anna).await.unwrap().unwrap().version, 1);
+    let conflict = sessions
+        .commit(&anna, 0, Bytes::from_static(b"a lost answer"))
+        .await;
+    assert!(matches!(conflict, Err(SessionsError::Conflict)));
 }
 
 #[test]

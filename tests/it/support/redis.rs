@@ -73,7 +73,7 @@ pub(crate) struct Sentinel {
     pub(crate) master: Redis,
     pub(crate) url: String,
     _replica: Redis,
-    _sentinel: Server,
+    _watcher: Server,
 }
 
 impl Sentinel {
@@ -112,7 +112,7 @@ impl Sentinel {
             master,
             url: format!("redis+sentinel://127.0.0.1:{sentinel_port}/salon/0"),
             _replica: replica,
-            _sentinel: server,
+            _watcher: server,
         }
     }
 }
