@@ -98,7 +98,7 @@ fn events(store: Store, start: i64) -> impl Stream<Item = Result<SseEvent, Infal
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    warn!(error = %causes(&error), "Cannot read the journal for its feed")
+                    warn!(error = %causes(&error), "Cannot read the journal for its feed");
                 }
             }
             tokio::time::sleep(LOOK_EVERY).await;

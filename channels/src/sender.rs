@@ -27,7 +27,7 @@ use crate::{Channel, SendError, Sent};
 const WAIT_IN_PLACE: Duration = Duration::from_secs(2);
 
 /// How long a stopped account rests before it is tried again.
-const STOPPED: Duration = Duration::from_secs(60);
+const STOPPED: Duration = Duration::from_mins(1);
 
 /// A message that could not be sent for so long is set aside.
 const GIVE_UP: TimeDelta = TimeDelta::hours(24);
@@ -217,7 +217,7 @@ impl Sender {
                     });
                 }
                 let after = age.to_std().unwrap_or_default() / 2;
-                let after = after.clamp(Duration::from_secs(1), Duration::from_secs(60));
+                let after = after.clamp(Duration::from_secs(1), Duration::from_mins(1));
                 warn!(
                     error = text,
                     pause_ms = after.as_millis(),

@@ -101,10 +101,11 @@ impl Telegram {
         let mut bots = BTreeMap::new();
         for config in accounts.into_iter().filter(|config| config.enabled) {
             let name = config.account.clone();
-            let bot = Account::new(config, takeover, intake.clone()).map_err(|source| SetUpError {
-                account: name.clone(),
-                source: source.without_url(),
-            })?;
+            let bot =
+                Account::new(config, takeover, intake.clone()).map_err(|source| SetUpError {
+                    account: name.clone(),
+                    source: source.without_url(),
+                })?;
             bots.insert(name, Arc::new(bot));
         }
         Ok(Self {

@@ -20,10 +20,13 @@ pub fn of(cause: Uuid, kind: &str, n: usize) -> Uuid {
 /// An id from the words that name its cause.
 pub fn derive(parts: &[&str]) -> Uuid {
     // The length before each part keeps ("ab", "c") apart from ("a", "bc").
-    let name: String = parts
-        .iter()
-        .map(|part| format!("{}:{part};", part.len()))
-        .collect();
+    let mut name = String::new();
+    for part in parts {
+        name.push_str(&part.len().to_string());
+        name.push(':');
+        name.push_str(part);
+        name.push(';');
+    }
     Uuid::new_v5(&NAMESPACE, name.as_bytes())
 }
 

@@ -111,17 +111,16 @@ impl Intake {
             .unwrap_or_else(PoisonError::into_inner)
             .get(&key)
             .cloned();
-        let peer = match known {
-            Some(peer) => peer,
-            None => {
-                let peer = self.store.resolve_peer(channel, account, &usable).await?;
-                let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-                if peers.len() >= PEERS_REMEMBERED {
-                    peers.clear();
-                }
-                peers.insert(key, peer.clone());
-                peer
+        let peer = if let Some(peer) = known {
+            peer
+        } else {
+            let peer = self.store.resolve_peer(channel, account, &usable).await?;
+            let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+            if peers.len() >= PEERS_REMEMBERED {
+                peers.clear();
             }
+            peers.insert(key, peer.clone());
+            peer
         };
         Ok(ConversationId::new(channel, account, &peer).ok())
     }

@@ -162,7 +162,7 @@ impl Default for Limits {
         Self {
             at_once: 256,
             prefetch: 256,
-            patience: Duration::from_secs(120),
+            patience: Duration::from_mins(2),
         }
     }
 }

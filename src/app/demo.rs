@@ -149,11 +149,11 @@ async fn emulators(listen: SocketAddr, page: Option<Page>) -> anyhow::Result<San
 /// Everything embedded, every channel at its emulator.
 fn configure(loaded: &mut Loaded, sandbox: &Sandbox, url: &str, journal_token: &str, data: &Path) {
     let config = &mut loaded.config;
-    config.server.public_url = url.to_owned();
+    url.clone_into(&mut config.server.public_url);
     config.engines.broker = Secret::new("embedded");
     config.engines.sessions = Secret::new("embedded");
     config.engines.store = Secret::new(format!("sqlite:{}", data.join("zapis.db").display()));
-    config.engines.data_dir = data.to_owned();
+    data.clone_into(&mut config.engines.data_dir);
     config.observability.journal_token = Secret::new(journal_token);
     config.channels.telegram = vec![TelegramConfig {
         account: "main".into(),

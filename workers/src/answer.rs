@@ -202,7 +202,10 @@ impl Answer {
             .ownership(conversation, now)
             .await
             .map_err(Failure::systemic)?;
-        if fresh.iter().any(|inbound| matches!(inbound.what, What::Staff { .. } | What::Handback { .. })) {
+        if fresh
+            .iter()
+            .any(|inbound| matches!(inbound.what, What::Staff { .. } | What::Handback { .. }))
+        {
             let closed = self.store.close_escalation(conversation, now).await;
             closed.map_err(Failure::systemic)?;
         }

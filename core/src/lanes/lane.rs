@@ -198,7 +198,9 @@ async fn settle<W: Worker>(
                 .await
                 .ok();
         }
-        batch.into_iter().for_each(|item| item.delivery.ack());
+        for item in batch {
+            item.delivery.ack();
+        }
         return Next::Done;
     };
     let Some(head) = batch.first_mut() else {

@@ -99,7 +99,9 @@ impl ParkedLanes {
         drop(turn);
         match parked {
             Ok(()) => {
-                batch.into_iter().for_each(|item| item.delivery.ack());
+                for item in batch {
+                    item.delivery.ack();
+                }
                 self.changed.notify_one();
                 Next::Done
             }

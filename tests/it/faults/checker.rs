@@ -28,32 +28,48 @@ pub(crate) async fn judge(firm: &Firm, written: &Written) -> Verdict {
     let store = firm.store().await;
     let mut verdict = Verdict::default();
     for (name, ids) in written {
-        let conversation: ConversationId = name.parse().unwrap();
+        let address: ConversationId = name.parse().unwrap();
+        let conversation = firm.conversation(&store, &address).await;
         let events = settled(firm, &store, &conversation, ids).await;
         let ledger = store.ledger_of(&conversation).await.unwrap();
         let order = in_order(&conversation, &events, ids);
         let answers = answered(firm, &conversation, &events, &ledger);
         verdict.messages += ids.len();
         verdict.replies += answers.len();
-        let (repeated, doubled) = received(firm, &conversation, &ledger, &order, &store).await;
+        let (repeated, doubled) =
+            received(firm, &address, &conversation, &ledger, &order, &store).await;
         verdict.repeated_in_doubt += repeated;
         verdict.doubled += doubled;
     }
-    assert_eq!(store.dead_count().await.unwrap(), 0, "something was set aside");
+    assert_eq!(
+        store.dead_count().await.unwrap(),
+        0,
+        "something was set aside"
+    );
     store.close().await;
     verdict
 }
 
 /// Waits until the journal shows every message in a turn whose replies were sent.
-async fn settled(firm: &Firm, store: &Store, conversation: &ConversationId, ids: &[String]) -> Vec<Event> {
+async fn settled(
+    firm: &Firm,
+    store: &Store,
+    conversation: &ConversationId,
+    ids: &[String],
+) -> Vec<Event> {
     let deadline = Instant::now() + PATIENCE * 2;
     loop {
         let events = store.events_of(conversation, 100_000).await.unwrap();
-        let taken: BTreeSet<&str> = turns(&events).flat_map(|turn| inbound(turn)).collect();
-        let missing: Vec<&String> = ids.iter().filter(|id| !taken.contains(id.as_str())).collect();
+        let taken: BTreeSet<&str> = turns(&events).flat_map(inbound).collect();
+        let missing: Vec<&String> = ids
+            .iter()
+            .filter(|id| !taken.contains(id.as_str()))
+            .collect();
         let sent: BTreeSet<Option<Uuid>> = events
             .iter()
-            .filter(|event| event.kind == Kind::Outbound && event.outcome.as_deref() == Some("sent"))
+            .filter(|event| {
+                event.kind == Kind::Outbound && event.outcome.as_deref() == Some("sent")
+            })
             .map(|event| event.turn_id)
             .collect();
         let unsent = turns(&events)
@@ -83,17 +99,27 @@ fn inbound(turn: &Event) -> impl Iterator<Item = &str> {
 /// Every message is in exactly one turn, and the turns follow each other as the messages did.
 /// Returns the turns in that order.
 fn in_order(conversation: &ConversationId, events: &[Event], ids: &[String]) -> Vec<Uuid> {
-    let place: BTreeMap<&str, usize> = ids.iter().enumerate().map(|(n, id)| (id.as_str(), n)).collect();
+    let place: BTreeMap<&str, usize> = ids
+        .iter()
+        .enumerate()
+        .map(|(n, id)| (id.as_str(), n))
+        .collect();
     let mut seen = BTreeSet::new();
     let mut order: Vec<(usize, Uuid)> = Vec::new();
     for turn in turns(events) {
         let mut places = Vec::new();
         for id in inbound(turn) {
-            assert!(seen.insert(id.to_owned()), "{conversation:?}: {id} was answered in two turns");
+            assert!(
+                seen.insert(id.to_owned()),
+                "{conversation:?}: {id} was answered in two turns"
+            );
             // What was taken but not acknowledged to a visitor is in no list.
             places.extend(place.get(id));
         }
-        assert!(places.is_sorted(), "{conversation:?}: out of order inside a turn: {places:?}");
+        assert!(
+            places.is_sorted(),
+            "{conversation:?}: out of order inside a turn: {places:?}"
+        );
         if let Some(first) = places.first() {
             order.push((*first, turn.turn_id.unwrap()));
         }
@@ -103,7 +129,12 @@ fn in_order(conversation: &ConversationId, events: &[Event], ids: &[String]) -> 
 }
 
 /// Every turn that said something has its replies in the ledger, sent.
-fn answered(firm: &Firm, conversation: &ConversationId, events: &[Event], ledger: &[LedgerEntry]) -> Vec<Uuid> {
+fn answered(
+    firm: &Firm,
+    conversation: &ConversationId,
+    events: &[Event],
+    ledger: &[LedgerEntry],
+) -> Vec<Uuid> {
     let sent: BTreeMap<Uuid, &LedgerEntry> = ledger.iter().map(|entry| (entry.id, entry)).collect();
     let replies: Vec<Uuid> = events
         .iter()
@@ -112,7 +143,12 @@ fn answered(firm: &Firm, conversation: &ConversationId, events: &[Event], ledger
         .collect();
     for reply in &replies {
         let state = sent.get(reply).map(|entry| entry.state.as_str());
-        assert_eq!(state, Some("sent"), "{conversation:?}: {reply}\n{}", firm.log());
+        assert_eq!(
+            state,
+            Some("sent"),
+            "{conversation:?}: {reply}\n{}",
+            firm.log()
+        );
     }
     replies
 }
@@ -121,6 +157,7 @@ fn answered(firm: &Firm, conversation: &ConversationId, events: &[Event], ledger
 /// order of the turns. Returns how many were tried again and how many arrived twice.
 async fn received(
     firm: &Firm,
+    address: &ConversationId,
     conversation: &ConversationId,
     ledger: &[LedgerEntry],
     order: &[Uuid],
@@ -130,17 +167,22 @@ async fn received(
     let allowed: usize = ledger.iter().map(|entry| entry.attempts as usize).sum();
     let arrived = match conversation.channel() {
         "telegram" => {
-            let calls = accepted(firm, Provider::Telegram, Some("sendMessage"), conversation.peer());
+            let calls = accepted(
+                firm,
+                Provider::Telegram,
+                Some("sendMessage"),
+                address.peer(),
+            );
             calls.len()
         }
         "whatsapp" => {
-            let calls = accepted(firm, Provider::Whatsapp, None, conversation.peer());
+            let calls = accepted(firm, Provider::Whatsapp, None, address.peer());
             whatsapp_order(conversation, &calls, store, order).await
         }
         _ => {
             let log = store.chat_after(conversation, 0, 100_000).await.unwrap();
-            let seqs: Vec<i64> = log.iter().map(|entry| entry.seq).collect();
-            assert_eq!(seqs, (1..=seqs.len() as i64).collect::<Vec<_>>(), "{conversation:?}");
+            let gapless = (1..).zip(&log).all(|(seq, entry)| entry.seq == seq);
+            assert!(gapless, "{conversation:?}: {log:#?}");
             log.iter().filter(|entry| entry.from == "bot").count()
         }
     };
@@ -180,9 +222,16 @@ async fn whatsapp_order(
         .collect();
     let mut places = Vec::new();
     for call in calls {
-        let id: Uuid = call.body["biz_opaque_callback_data"].as_str().unwrap().parse().unwrap();
+        let id: Uuid = call.body["biz_opaque_callback_data"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
         places.extend(order.iter().position(|turn| turn_of.get(&id) == Some(turn)));
     }
-    assert!(places.is_sorted(), "{conversation:?}: replies out of order: {places:?}");
+    assert!(
+        places.is_sorted(),
+        "{conversation:?}: replies out of order: {places:?}"
+    );
     calls.len()
 }

@@ -18,7 +18,7 @@ const QUESTIONS: [&str; 4] = [
 ];
 
 /// How many customers there are on each channel.
-const EACH: i64 = 3;
+const EACH: usize = 3;
 
 /// What was written and taken, per conversation, in the order of writing.
 pub(crate) type Written = BTreeMap<String, Vec<String>>;
@@ -27,8 +27,15 @@ pub(crate) type Written = BTreeMap<String, Vec<String>>;
 pub(crate) struct Crowd {
     chance: SmallRng,
     pub(crate) written: Written,
-    /// Visitors of the site: token and what is not acknowledged yet.
-    visitors: Vec<(Option<String>, Option<(String, &'static str)>)>,
+    visitors: Vec<SiteVisitor>,
+}
+
+/// A visitor of the site.
+#[derive(Clone, Default)]
+struct SiteVisitor {
+    token: Option<String>,
+    /// What is not acknowledged yet: id and text.
+    pending: Option<(String, &'static str)>,
 }
 
 impl Crowd {
@@ -36,29 +43,32 @@ impl Crowd {
         Self {
             chance: SmallRng::seed_from_u64(seed),
             written: Written::new(),
-            visitors: vec![(None, None); 3],
+            visitors: vec![SiteVisitor::default(); EACH],
         }
     }
 
     /// Picks a number below `below`.
-    pub(crate) fn chance(&mut self, below: u64) -> u64 {
+    pub(crate) fn chance(&mut self, below: usize) -> usize {
         self.chance.random_range(0..below)
     }
 
     /// Some messages on the messengers. Their providers keep them until they are taken.
-    pub(crate) fn write(&mut self, firm: &Firm, count: u64) {
+    pub(crate) fn write(&mut self, firm: &Firm, count: usize) {
         for _ in 0..count {
-            let question = QUESTIONS[self.chance(4) as usize];
-            let who = self.chance(EACH as u64) as i64;
+            let question = QUESTIONS[self.chance(QUESTIONS.len())];
+            let who = self.chance(EACH);
             if self.chance(2) == 0 {
-                let chat = 8_000 + who;
+                let chat = [8_000, 8_001, 8_002][who];
                 let sent = firm.sandbox.telegram_writes(chat, question).unwrap();
                 let id = format!("m{chat}:{}", sent["message_id"]);
                 self.note(format!("telegram:main:{chat}"), id);
             } else {
                 let phone = format!("7921000010{who}");
                 let sent = firm.sandbox.whatsapp_writes(&phone, question).unwrap();
-                let id = sent["id"].as_str().unwrap_or_else(|| panic!("no id in {sent}")).to_owned();
+                let id = sent["id"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("no id in {sent}"))
+                    .to_owned();
                 self.note(format!("whatsapp:main:{phone}"), id);
             }
         }
@@ -66,19 +76,25 @@ impl Crowd {
 
     /// One message on the site, or the last one again if nobody acknowledged it.
     pub(crate) async fn chat(&mut self, firm: &Firm) {
-        let who = self.chance(self.visitors.len() as u64) as usize;
-        let question = QUESTIONS[self.chance(4) as usize];
-        let (token, pending) = self.visitors[who].clone();
+        let who = self.chance(EACH);
+        let question = QUESTIONS[self.chance(QUESTIONS.len())];
+        let SiteVisitor { token, pending } = self.visitors[who].clone();
         let (id, question) = pending.unwrap_or_else(|| (Uuid::new_v4().to_string(), question));
         let Some(mut visitor) = Visitor::open(&firm.url, token.as_deref(), 0).await else {
             return;
         };
         // Without the token there is no way to ask again: such a visitor is a new one.
-        self.visitors[who] = (Some(visitor.token()), Some((id.clone(), question)));
+        self.visitors[who] = SiteVisitor {
+            token: Some(visitor.token()),
+            pending: Some((id.clone(), question)),
+        };
         if visitor.write(&id, question).await && visitor.next_of("ack").await.is_some() {
-            let conversation = visitor.hello["conversation"].as_str().unwrap_or_default().to_owned();
+            let conversation = visitor.hello["conversation"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             self.note(conversation, id);
-            self.visitors[who].1 = None;
+            self.visitors[who].pending = None;
         }
     }
 

@@ -7,13 +7,19 @@ use super::crowd::Crowd;
 use crate::support::firm::{Firm, On};
 
 /// How often the process is killed.
-const KILLS: u64 = 50;
+const KILLS: usize = 50;
 
 /// A seed to run again: `ZAPIS_SEED=7 cargo test --workspace --test it faults::kill`.
 fn seed() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "a setting of the test, not of the program")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a setting of the test, not of the program"
+    )]
     let given = std::env::var("ZAPIS_SEED");
-    given.ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| std::process::id().into())
+    given
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| std::process::id().into())
 }
 
 #[tokio::test]
@@ -32,14 +38,17 @@ async fn nothing_is_lost_or_sent_twice_when_the_process_is_killed() {
         let count = 1 + crowd.chance(6);
         crowd.write(&firm, count);
         // Not a synchronisation: the moment of the kill is the thing that varies.
-        tokio::time::sleep(Duration::from_millis(crowd.chance(250))).await;
+        tokio::time::sleep(Duration::from_millis(crowd.chance(250) as u64)).await;
         firm.kill();
         firm.start().await;
     }
 
     let verdict = judge(&firm, &crowd.written).await;
     println!("{KILLS} kills: {verdict:?}");
-    assert!(verdict.messages > 200, "the load was too small to prove anything: {verdict:?}");
+    assert!(
+        verdict.messages > 200,
+        "the load was too small to prove anything: {verdict:?}"
+    );
 }
 
 #[tokio::test]
@@ -54,7 +63,7 @@ async fn killing_any_process_of_an_installation_loses_nothing() {
     for _ in 0..9 {
         crowd.write(&firm, 4);
         crowd.chat(&firm).await;
-        let victim = crowd.chance(3) as usize;
+        let victim = crowd.chance(3);
         firm.restart_one(victim).await;
         crowd.write(&firm, 4);
     }
@@ -66,5 +75,8 @@ async fn killing_any_process_of_an_installation_loses_nothing() {
 
 /// Each webhook comes twice.
 fn repeating() -> zapis_sandbox::WebhookMode {
-    zapis_sandbox::WebhookMode { repeat: 2, ..zapis_sandbox::WebhookMode::default() }
+    zapis_sandbox::WebhookMode {
+        repeat: 2,
+        ..zapis_sandbox::WebhookMode::default()
+    }
 }

@@ -26,7 +26,9 @@ async fn a_restarted_rabbitmq_loses_and_doubles_nothing() {
 #[tokio::test]
 async fn an_outage_of_redis_delays_answers_and_loses_none() {
     let on = On::servers("classic");
-    let On::Servers(servers) = &on else { unreachable!() };
+    let On::Servers(servers) = &on else {
+        unreachable!()
+    };
     let servers = std::sync::Arc::clone(servers);
     let firm = Firm::with(on, "", vec![vec!["run"]]).await;
     let mut crowd = Crowd::new(2);
@@ -46,45 +48,76 @@ async fn an_outage_of_redis_delays_answers_and_loses_none() {
 #[tokio::test]
 async fn a_messenger_that_is_down_gets_each_message_once_when_it_is_back() {
     let firm = Firm::open(On::Embedded).await;
-    let down = FaultKind::Status { status: 503, html: true };
-    firm.sandbox.add_fault(Fault::new(Provider::Telegram, down).on("sendMessage").to("8101"));
+    let down = FaultKind::Status {
+        status: 503,
+        html: true,
+    };
+    firm.sandbox.add_fault(
+        Fault::new(Provider::Telegram, down)
+            .on("sendMessage")
+            .to("8101"),
+    );
 
-    firm.sandbox.telegram_writes(8_101, "Какой у вас адрес?").unwrap();
+    firm.sandbox
+        .telegram_writes(8_101, "Какой у вас адрес?")
+        .unwrap();
     let tries = CallFilter {
         provider: Some(Provider::Telegram),
         method: Some("sendMessage".into()),
         recipient: Some("8101".into()),
         after: None,
     };
-    firm.sandbox.calls_until(&tries, PATIENCE, |calls| calls.len() >= 2).await;
+    firm.sandbox
+        .calls_until(&tries, PATIENCE, |calls| calls.len() >= 2)
+        .await;
     firm.sandbox.clear_faults();
 
     firm.telegram_answer(8_101, 0).await;
     let calls = firm.sandbox.calls(&tries);
-    assert_eq!(calls.iter().filter(|call| call.accepted).count(), 1, "{calls:#?}");
+    assert_eq!(
+        calls.iter().filter(|call| call.accepted).count(),
+        1,
+        "{calls:#?}"
+    );
 }
 
 #[tokio::test]
 async fn a_limit_of_the_messenger_is_obeyed_and_nothing_overtakes() {
     let firm = Firm::open(On::Embedded).await;
     let slow_down = FaultKind::TooManyRequests { retry_after: 1 };
-    firm.sandbox.add_fault(Fault::new(Provider::Telegram, slow_down).on("sendMessage").to("8102").times(1));
+    firm.sandbox.add_fault(
+        Fault::new(Provider::Telegram, slow_down)
+            .on("sendMessage")
+            .to("8102")
+            .times(1),
+    );
 
-    firm.sandbox.telegram_writes(8_102, "Какой у вас адрес?").unwrap();
+    firm.sandbox
+        .telegram_writes(8_102, "Какой у вас адрес?")
+        .unwrap();
     let first = firm.telegram_answer(8_102, 0).await;
-    firm.sandbox.telegram_writes(8_102, "Сколько стоит мужская стрижка?").unwrap();
+    firm.sandbox
+        .telegram_writes(8_102, "Сколько стоит мужская стрижка?")
+        .unwrap();
     let second = firm.telegram_answer(8_102, 1).await;
 
-    assert!(!first.contains('₽') && second.contains('₽'), "{first} / {second}");
+    assert!(
+        !first.contains('₽') && second.contains('₽'),
+        "{first} / {second}"
+    );
 }
 
 #[tokio::test]
 async fn a_reply_whose_answer_was_lost_is_sent_once_more_at_most() {
     let firm = Firm::open(On::Embedded).await;
-    let cut = Fault::new(Provider::Telegram, FaultKind::CutAfterAccept).on("sendMessage").to("8103");
+    let cut = Fault::new(Provider::Telegram, FaultKind::CutAfterAccept)
+        .on("sendMessage")
+        .to("8103");
     firm.sandbox.add_fault(cut);
 
-    firm.sandbox.telegram_writes(8_103, "Какой у вас адрес?").unwrap();
+    firm.sandbox
+        .telegram_writes(8_103, "Какой у вас адрес?")
+        .unwrap();
 
     let conversation = "telegram:main:8103".parse().unwrap();
     let store = firm.store().await;
@@ -97,7 +130,12 @@ async fn a_reply_whose_answer_was_lost_is_sent_once_more_at_most() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     let entry = entry.unwrap();
-    assert_eq!((entry.state.as_str(), entry.attempts), ("failed", 2), "{}", firm.log());
+    assert_eq!(
+        (entry.state.as_str(), entry.attempts),
+        ("failed", 2),
+        "{}",
+        firm.log()
+    );
     firm.staff_sees("не доставлено").await;
 }
 
@@ -105,15 +143,26 @@ async fn a_reply_whose_answer_was_lost_is_sent_once_more_at_most() {
 async fn an_answer_under_way_is_not_sent_after_a_person_has_taken_over() {
     let more = "\n[dialogue]\ncoalesce_ms = 3000\ncoalesce_max_ms = 4000\n";
     let firm = Firm::with(On::Embedded, more, vec![vec!["run"]]).await;
-    firm.sandbox.telegram_writes(8_104, "Позовите администратора").unwrap();
+    firm.sandbox
+        .telegram_writes(8_104, "Позовите администратора")
+        .unwrap();
     let topic = firm.staff_sees("Позовите").await;
     firm.telegram_answer(8_104, 0).await;
 
-    firm.sandbox.telegram_writes(8_104, "Сколько стоит мужская стрижка?").unwrap();
-    firm.sandbox.staff_writes(STAFF, topic, "Здравствуйте, я Ольга").unwrap();
+    firm.sandbox
+        .telegram_writes(8_104, "Сколько стоит мужская стрижка?")
+        .unwrap();
+    firm.sandbox
+        .staff_writes(STAFF, topic, "Здравствуйте, я Ольга")
+        .unwrap();
     assert!(firm.telegram_answer(8_104, 1).await.contains("Ольга"));
     firm.staff_sees("Сколько стоит мужская").await;
 
     let lines = firm.sandbox.telegram_transcript(8_104, None);
-    assert!(!lines.iter().any(|line| line.from == "bot" && line.text.contains('₽')), "{lines:#?}");
+    assert!(
+        !lines
+            .iter()
+            .any(|line| line.from == "bot" && line.text.contains('₽')),
+        "{lines:#?}"
+    );
 }

@@ -24,9 +24,16 @@ struct Echo;
 
 impl Mind for Echo {
     fn think(&self, heard: &Heard<'_>) -> Thought {
-        let said: Vec<&str> = heard.inbound.iter().map(|inbound| inbound.id.as_str()).collect();
+        let said: Vec<&str> = heard
+            .inbound
+            .iter()
+            .map(|inbound| inbound.id.as_str())
+            .collect();
         Thought {
-            replies: vec![Reply { text: said.join(" "), buttons: Vec::new() }],
+            replies: vec![Reply {
+                text: said.join(" "),
+                buttons: Vec::new(),
+            }],
             state: Value::Null,
             language: "ru".into(),
             ..Thought::default()
@@ -46,7 +53,10 @@ impl Ground {
     async fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let config = EnginesConfig {
-            store: Secret::new(format!("sqlite:{}", folder.path().join("zapis.db").display())),
+            store: Secret::new(format!(
+                "sqlite:{}",
+                folder.path().join("zapis.db").display()
+            )),
             data_dir: folder.path().to_owned(),
             ..EnginesConfig::default()
         };
@@ -92,7 +102,9 @@ fn wrote(n: usize) -> Arc<Inbound> {
         at: now(),
         received_at: now(),
         profile: Profile::default(),
-        what: What::Text { text: format!("сообщение {n}") },
+        what: What::Text {
+            text: format!("сообщение {n}"),
+        },
         raw: None,
         trace: TraceParent::start(),
     })
@@ -111,12 +123,23 @@ async fn two_workers_with_the_same_messages_answer_each_of_them_once() {
         second.unwrap();
     }
 
-    let waiting = ground.broker.depth(&Topic::outbound("telegram")).await.unwrap().waiting;
-    let mut subscription = ground.broker.subscribe(&Topic::outbound("telegram"), 1_000).await.unwrap();
+    let waiting = ground
+        .broker
+        .depth(&Topic::outbound("telegram"))
+        .await
+        .unwrap()
+        .waiting;
+    let mut subscription = ground
+        .broker
+        .subscribe(&Topic::outbound("telegram"), 1_000)
+        .await
+        .unwrap();
     let mut order = Vec::new();
     let mut ids = BTreeSet::new();
     for _ in 0..waiting {
-        let Some(Incoming::Message(delivery)) = subscription.incoming.recv().await else { panic!("the queue ended") };
+        let Some(Incoming::Message(delivery)) = subscription.incoming.recv().await else {
+            panic!("the queue ended")
+        };
         let replies: Vec<Outbound> = serde_json::from_slice(&delivery.body).unwrap();
         for reply in replies {
             // The same turn may be published by both; the ledger sends an id once.

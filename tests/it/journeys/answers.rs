@@ -56,6 +56,7 @@ async fn a_burst_of_messages_gets_one_answer() {
     let answer = firm.whatsapp_answer("79210000002", 0).await;
     assert!(answer.contains('₽') || answer.contains("руб"), "{answer}");
     let store = firm.store().await;
-    let conversation = "whatsapp:main:79210000002".parse().unwrap();
+    let address = "whatsapp:main:79210000002".parse().unwrap();
+    let conversation = firm.conversation(&store, &address).await;
     assert_eq!(store.ledger_of(&conversation).await.unwrap().len(), 1);
 }

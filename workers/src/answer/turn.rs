@@ -354,8 +354,7 @@ pub(super) fn in_words(what: &What) -> Option<String> {
         }
         What::Deleted { originals } => format!("[удалено сообщений: {}]", originals.len()),
         What::Unreadable { kind } => format!("[{kind}]"),
-        What::Notice { text, .. } => text.clone()?,
-        What::Staff { text, .. } => text.clone()?,
+        What::Notice { text, .. } | What::Staff { text, .. } => text.clone()?,
         What::Reaction { emoji, .. } => format!("[реакция {}]", emoji.as_deref()?),
         What::Consent { .. }
         | What::Blocked
