@@ -96,7 +96,7 @@ fn inbound(turn: &Event) -> impl Iterator<Item = &str> {
     turn.inbound_ids.iter().flatten().map(String::as_str)
 }
 
-/// Every message is in exactly one turn, and the turns follow each other as the messages did.
+/// Every message is in exactly one turn, and turns follow each other as the messages were taken.
 /// Returns the turns in that order.
 fn in_order(conversation: &ConversationId, events: &[Event], ids: &[String]) -> Vec<Uuid> {
     let place: BTreeMap<&str, usize> = ids
@@ -105,27 +105,28 @@ fn in_order(conversation: &ConversationId, events: &[Event], ids: &[String]) -> 
         .map(|(n, id)| (id.as_str(), n))
         .collect();
     let mut seen = BTreeSet::new();
-    let mut order: Vec<(usize, Uuid)> = Vec::new();
+    let mut taken: Vec<&usize> = Vec::new();
+    let mut order: Vec<Uuid> = Vec::new();
     for turn in turns(events) {
-        let mut places = Vec::new();
         for id in inbound(turn) {
             assert!(
-                seen.insert(id.to_owned()),
+                seen.insert(id),
                 "{conversation:?}: {id} was answered in two turns"
             );
             // What was taken but not acknowledged to a visitor is in no list.
-            places.extend(place.get(id));
+            taken.extend(place.get(id));
         }
-        assert!(
-            places.is_sorted(),
-            "{conversation:?}: out of order inside a turn: {places:?}"
-        );
-        if let Some(first) = places.first() {
-            order.push((*first, turn.turn_id.unwrap()));
-        }
+        order.extend(turn.turn_id);
     }
-    order.sort_unstable();
-    order.into_iter().map(|(_, turn)| turn).collect()
+    // Meta repeats a webhook that failed after later ones: there the order of taking is another one
+    // than that of writing.
+    if conversation.channel() != "whatsapp" {
+        assert!(
+            taken.is_sorted(),
+            "{conversation:?}: out of order: {taken:?}"
+        );
+    }
+    order
 }
 
 /// Every turn that said something has its replies in the ledger, sent.
