@@ -3,6 +3,7 @@
 mod broker;
 mod broker_ground;
 mod kill;
+mod lanes;
 mod rabbit;
 mod sessions;
 mod store;

@@ -17,6 +17,9 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long a caller waits for a connection, and SQLite for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often, and after which pause, an SQLite file is opened again that another process is making.
+const BUSY_TRIES: u32 = 100;
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
 /// Connections to PostgreSQL. The hot writes share one transaction and need one.
 const POSTGRES_CONNECTIONS: u32 = 12;
 /// Connections that read an SQLite file while one writes.
@@ -56,8 +59,17 @@ async fn sqlite(url: &str) -> Result<Db, StoreError> {
             .max_lifetime(None)
             .test_before_acquire(false)
     };
-    let write = pool(1).connect_with(options.clone()).await;
-    let write = write.map_err(|error| cannot_open(error, &file))?;
+    let mut tries = 0;
+    let write = loop {
+        match pool(1).connect_with(options.clone()).await {
+            Ok(write) => break write,
+            // Turning an empty file into a log-structured one does not wait for another process that
+            // does the same, whatever `busy_timeout` says.
+            Err(error) if tries < BUSY_TRIES && is_busy(&error) => tries += 1,
+            Err(error) => return Err(cannot_open(error, &file)),
+        }
+        tokio::time::sleep(BUSY_PAUSE).await;
+    };
     // A database in memory belongs to its connection.
     let read = if in_memory {
         write.clone()
@@ -86,6 +98,14 @@ fn create_folder(file: &Path) -> Result<(), StoreError> {
             folder.display()
         ))
     })
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: i32 = 5;
+    match error {
+        sqlx::Error::Database(database) => sqlite_code(database.as_ref()) == Some(BUSY),
+        _ => false,
+    }
 }
 
 fn cannot_open(error: sqlx::Error, file: &Path) -> StoreError {

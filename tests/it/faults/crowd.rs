@@ -88,7 +88,7 @@ impl Crowd {
             token: Some(visitor.token()),
             pending: Some((id.clone(), question)),
         };
-        if visitor.write(&id, question).await && visitor.next_of("ack").await.is_some() {
+        if visitor.write(&id, question).await && visitor.is_taken(&id).await {
             let conversation = visitor.hello["conversation"]
                 .as_str()
                 .unwrap_or_default()

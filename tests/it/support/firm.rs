@@ -459,14 +459,26 @@ pub(crate) mod visitor {
             self.socket.send(Message::text(frame)).await.is_ok()
         }
 
-        /// The next frame; nothing when the connection is gone.
+        /// The next frame; nothing when the connection is gone or stays silent.
         pub(crate) async fn next(&mut self) -> Option<Value> {
+            let frame = async {
+                loop {
+                    if let Message::Text(text) = self.socket.next().await?.ok()? {
+                        return serde_json::from_str(&text).ok();
+                    }
+                }
+            };
+            tokio::time::timeout(PATIENCE, frame).await.ok()?
+        }
+
+        /// Whether a message is acknowledged, and not refused for now.
+        pub(crate) async fn is_taken(&mut self, id: &str) -> bool {
             loop {
-                let message = tokio::time::timeout(PATIENCE, self.socket.next())
-                    .await
-                    .ok()??;
-                if let Message::Text(text) = message.ok()? {
-                    return serde_json::from_str(&text).ok();
+                let Some(frame) = self.next().await else {
+                    return false;
+                };
+                if frame["id"] == id && (frame["type"] == "ack" || frame["type"] == "error") {
+                    return frame["type"] == "ack";
                 }
             }
         }

@@ -177,14 +177,15 @@ impl Voice<'_> {
             .map_or(now, |moment| moment.to_utc());
         Handover {
             reason: content.texts.say(staff_language, reason.for_staff(), &[]),
-            hints: self.hints(),
+            hints: self.hints(reason),
             expected_at: expected,
         }
     }
 
-    fn hints(&self) -> Vec<String> {
+    fn hints(&self, reason: Reason) -> Vec<String> {
         let text = self.situation.said.text.as_str();
-        if text.is_empty() {
+        // Whoever only asks for a person has asked nothing that the knowledge could answer.
+        if text.is_empty() || matches!(reason, Reason::Person) {
             return Vec::new();
         }
         let content = self.situation.content;
