@@ -101,6 +101,36 @@ The first line of the output is the address of the page. Nothing outside this ma
   zapis knowledge search \"сколько стоит стрижка\""
     )]
     Knowledge(KnowledgeCommand),
+    /// Tell what the bot makes of a text: its parts, intents and signals.
+    #[command(after_help = "Examples:
+  zapis understand \"сколько стоит маникюр и до скольки вы?\"
+  zapis understand --json \"позовите человека\"")]
+    Understand {
+        /// The text.
+        text: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run search or understanding over a data set and write its predictions.
+    #[command(after_help = "Examples:
+  zapis eval retrieval sets/faq --out predictions.jsonl
+  zapis eval intents sets/test.jsonl --train sets/train.jsonl --out predictions.jsonl
+
+retrieval: a folder with corpus.jsonl {id,title,text} and queries.jsonl {id,text}.
+intents: a file of {id,text,label}; without --train the shipped intents are used.")]
+    Eval {
+        /// What to run.
+        what: EvalTarget,
+        /// The data set.
+        data: PathBuf,
+        /// Examples to train on instead of the shipped intents.
+        #[arg(long)]
+        train: Option<PathBuf>,
+        /// Where the predictions go.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Tell what happened in a conversation, in words.
     #[command(after_help = "Examples:
   zapis trace telegram:main:123456789
@@ -108,7 +138,7 @@ The first line of the output is the address of the page. Nothing outside this ma
     Trace {
         /// The conversation: channel:account:peer.
         conversation: ConversationId,
-        /// At most this many events, the oldest first.
+        /// At most this many events, the newest ones, printed oldest first.
         #[arg(long, default_value_t = 500)]
         limit: u32,
         /// Print JSON.
@@ -161,6 +191,15 @@ pub enum WorkerName {
     Remind,
     /// Writes the journal.
     Journal,
+}
+
+/// What can be run over a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EvalTarget {
+    /// Searching a corpus.
+    Retrieval,
+    /// Telling intents apart.
+    Intents,
 }
 
 /// What can be measured.

@@ -6,6 +6,7 @@ mod dead;
 mod knowledge;
 mod run;
 mod trace;
+mod understand;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -87,6 +88,13 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Check { connect, json } => check::check(path, connect, json).await,
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
         Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command),
+        Command::Understand { text, json } => understand::understand(&content(path)?, &text, json),
+        Command::Eval {
+            what,
+            data,
+            train,
+            out,
+        } => understand::evaluate(&content(path)?, what, &data, train.as_deref(), &out),
         Command::Trace {
             conversation,
             limit,
@@ -94,6 +102,11 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         } => trace::trace(&load(path)?, &conversation, limit, json).await,
         Command::Bench { what, count, json } => bench::bench(&load(path)?, what, count, json).await,
     }
+}
+
+/// For commands that need the content only, which has no secrets to be missed.
+fn content(path: &Path) -> Result<Loaded, Failure> {
+    config::load(path, &Environment::of_process(), Missing::Defaults).map_err(Failure::Problems)
 }
 
 fn load(path: &Path) -> Result<Loaded, Failure> {

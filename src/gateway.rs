@@ -136,10 +136,15 @@ pub async fn measure(vitals: Vitals, topics: Vec<Topic>, stop: CancellationToken
                     metrics::gauge!("zapis_queue_messages", "topic" => name.clone(), "state" => state).set(count as f64);
                 };
                 gauge("waiting", depth.waiting);
-                gauge("in_hand", depth.in_hand);
-                let age = Duration::from_millis(depth.oldest_ms.unwrap_or_default());
-                metrics::gauge!("zapis_queue_oldest_seconds", "topic" => name)
-                    .set(age.as_secs_f64());
+                // What an engine cannot tell is not shown: a 0 would be believed.
+                if let Some(count) = depth.in_hand {
+                    gauge("in_hand", count);
+                }
+                if let Some(age) = depth.oldest_ms {
+                    let age = Duration::from_millis(age);
+                    metrics::gauge!("zapis_queue_oldest_seconds", "topic" => name)
+                        .set(age.as_secs_f64());
+                }
             }
         }
         if let Ok(count) = vitals.store.dead_count().await {

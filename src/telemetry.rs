@@ -31,7 +31,13 @@ pub fn start_logging(config: &ObservabilityConfig) -> anyhow::Result<()> {
     } else {
         lines.json().flatten_event(true).try_init()
     };
-    started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))
+    started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))?;
+    // The words of a panic can quote what a customer wrote; the place is enough to find it.
+    std::panic::set_hook(Box::new(|panicked| {
+        let place = panicked.location().map(ToString::to_string);
+        tracing::error!(place, "A part of the program panicked");
+    }));
+    Ok(())
 }
 
 /// Starts counting; the handle renders `/metrics`.

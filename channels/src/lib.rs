@@ -39,8 +39,9 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// Makes one provider call. The claim is recorded; the clock is read here for messaging windows.
     async fn send(&self, outbound: &Outbound) -> Result<Sent, SendError>;
 
-    /// How long to wait for news of a send with unknown outcome before it is tried once more.
-    /// Zero where the provider tells nothing afterwards.
+    /// How long after its claim a send with unknown outcome is tried once more: longer than any call
+    /// takes, so that nobody can still be in the middle of it, and long enough for news of the provider.
+    /// Zero where a repeat is harmless.
     fn doubt(&self) -> Duration;
 
     /// Asks the provider about each account, for `zapis check --connect`.

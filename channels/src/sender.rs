@@ -15,7 +15,7 @@ use tracing::{debug, error, info, warn};
 use zapis_core::broker::Broker;
 use zapis_core::event::{Event, JournalItem, Kind, Seen};
 use zapis_core::intake::{journal_message, outbound_message};
-use zapis_core::lanes::{Failure, Message, Worker};
+use zapis_core::lanes::{Failure, Message, Worker, unreadable};
 use zapis_core::message::{Content, Fence, Outbound, Profile, ProviderError};
 use zapis_core::sessions::Sessions;
 use zapis_core::store::{ClaimRequest, Claimed, Draft, SendOutcome, Store};
@@ -355,13 +355,27 @@ impl Sender {
             .ledger(part.id)
             .await
             .map_err(Failure::systemic)?;
-        if let Some(entry) = entry.filter(|entry| entry.state == "sent") {
-            let mut event = self.event(part, "sent");
-            event.timestamp = entry.claimed_at;
-            event.provider_id = entry.provider_id;
-            self.journal(part, event).await?;
+        let Some(entry) = entry else {
+            return Ok(Step::Next);
+        };
+        let mut event = match entry.state.as_str() {
+            "sent" => self.event(part, "sent"),
+            "failed" => self.event(part, "failed"),
+            _ => return Ok(Step::Next),
+        };
+        event.timestamp = entry.claimed_at;
+        event.provider_id = entry.provider_id;
+        if let Some(error) = entry.error {
+            event.error_code = Some(error.code);
+            event.reason = Some(error.text);
         }
-        Ok(Step::Next)
+        self.journal(part, event).await?;
+        // Without its beginning the rest of a message is not sent either.
+        Ok(if entry.state == "failed" {
+            Step::Stop
+        } else {
+            Step::Next
+        })
     }
 
     async fn record(&self, part: &Outbound, outcome: SendOutcome) -> Result<(), Failure> {
@@ -429,7 +443,7 @@ impl Worker for Sender {
     }
 
     fn read(&self, message: &Message) -> Result<Self::Task, String> {
-        serde_json::from_slice(&message.body).map_err(|error| format!("unreadable: {error}"))
+        serde_json::from_slice(&message.body).map_err(|error| unreadable(&error))
     }
 
     async fn handle(&self, _lane: &str, tasks: &[Arc<Self::Task>]) -> Result<(), Failure> {

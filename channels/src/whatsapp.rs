@@ -325,7 +325,7 @@ impl Channel for WhatsApp {
     }
 
     fn doubt(&self) -> Duration {
-        Duration::from_secs(20)
+        Duration::from_secs(25)
     }
 
     async fn probe(&self) -> Vec<Probe> {

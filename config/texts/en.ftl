@@ -14,7 +14,7 @@ check-with-manager = I do not have an exact answer, so I will check with the adm
 complaint-heard = I am very sorry about this. I am passing your message to the administrator so that a person can look into it.
 refund-heard = I understand. The administrator decides about refunds; I am passing your message on.
 medical-question =
-    I cannot give advice about health: this needs a specialist. I will pass your question to the administrator. If you feel unwell, please see a doctor at once or call 112.
+    If you feel unwell, please see a doctor at once or call 112. I cannot give advice about health: this needs a specialist. I will pass your question to the administrator.
 booking-wish = Thank you! I will pass your booking wishes to the administrator.
 reschedule-wish = I will tell the administrator that you would like to move your appointment.
 cancel-wish = I will tell the administrator that you would like to cancel your appointment.
@@ -23,7 +23,7 @@ late-answer = Sorry for the late reply: your message reached us with a delay. I 
 noted = All right. Write any time you have a question.
 person-decides = The administrator will help with this; I am passing your request on.
 
-promise-now = They will answer you here shortly.
+promise-now = The administrator will answer you here shortly.
 promise-later = The administrator is not in at the moment and will answer you { $moment }.
 promise-sometime = The administrator will answer you as soon as they are in.
 moment-today = today after { $time }
@@ -39,7 +39,7 @@ offtopic = I am afraid I do not know about that: I answer questions about the sa
 smalltalk = Thank you for asking, all is well here! How can I help?
 
 please-write-voice = I cannot listen to voice messages yet. Please write it as text and I will answer.
-please-write-media = Thank you! The administrator will see the attachment. If you have a question, please write it in words.
+please-write-media = Thank you! I cannot open attachments yet. Please write in words what you need, and I will answer or call the administrator.
 contact-received = Thank you, we have the contact.
 
 open-today = Today we are open { $hours }.

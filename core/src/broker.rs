@@ -169,7 +169,7 @@ pub struct Depth {
     /// Not handed out.
     pub waiting: u64,
     /// Handed out and not acknowledged, where the engine can tell.
-    pub in_hand: u64,
+    pub in_hand: Option<u64>,
     /// Age of the oldest waiting message in milliseconds, where the engine can tell.
     pub oldest_ms: Option<u64>,
 }

@@ -345,9 +345,13 @@ async fn dispatch<W: Worker>(
         Err(reason) => {
             let shared = Arc::clone(shared);
             in_hand.spawn(async move {
-                if lane::bury(&shared, &message, &reason).await {
-                    delivery.ack();
+                let mut pauses = Pauses::default();
+                while !lane::bury(&shared, &message, &reason).await {
+                    if !pauses.wait(&shared.stop).await {
+                        return;
+                    }
                 }
+                delivery.ack();
             });
             return;
         }
@@ -388,6 +392,15 @@ fn message_of(delivery: &Delivery) -> Message {
         body: delivery.body.clone(),
         trace: delivery.trace.clone(),
     }
+}
+
+/// Why a message cannot be read, without its content: the parser's own words quote it.
+pub fn unreadable(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    format!(
+        "unreadable: {:?} error at line {line} column {column}",
+        error.classify()
+    )
 }
 
 /// Growing pauses while something is gone: 100 ms, doubling to 5 s.

@@ -1,5 +1,7 @@
 //! Publishes dead letters again that an operator marked.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -10,6 +12,9 @@ use zapis_core::trace::TraceParent;
 
 use super::Engines;
 use crate::control::Wake;
+
+/// How often it is looked for letters that could not be published the first time.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// At the start and whenever a command says so, until told to stop.
 pub(super) async fn retry_when_woken(
@@ -34,6 +39,7 @@ pub(super) async fn retry_when_woken(
                     return Ok(());
                 }
             },
+            () = tokio::time::sleep(LOOK_EVERY) => {}
             () = stop.cancelled() => return Ok(()),
         }
     }
@@ -66,9 +72,10 @@ async fn retry_marked(engines: &Engines) -> anyhow::Result<usize> {
             .publish(vec![message])
             .await
             .context("publishing")?;
+        // Only if it is still marked: it may have failed again already.
         engines
             .store
-            .drop_dead(letter.id)
+            .drop_retried(letter.id)
             .await
             .context("dropping the letter")?;
     }

@@ -22,7 +22,7 @@ use tracing::{debug, info};
 use uuid::Uuid;
 use zapis_core::broker::Broker;
 use zapis_core::intake::outbound_message;
-use zapis_core::lanes::{Failure, Gather, Message, Worker};
+use zapis_core::lanes::{Failure, Gather, Message, Worker, unreadable};
 use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, What};
 use zapis_core::session::Session;
 use zapis_core::sessions::{Sessions, SessionsError};
@@ -349,7 +349,7 @@ impl Worker for Answer {
     }
 
     fn read(&self, message: &Message) -> Result<Inbound, String> {
-        serde_json::from_slice(&message.body).map_err(|error| format!("unreadable: {error}"))
+        serde_json::from_slice(&message.body).map_err(|error| unreadable(&error))
     }
 
     /// What a customer writes in one go is one turn. Buttons, commands and what needs no answer do
@@ -397,7 +397,7 @@ fn belongs_to_burst(what: &What) -> bool {
 
 fn read_session(body: &[u8]) -> Result<Session, Failure> {
     serde_json::from_slice(body).map_err(|error| Failure::Never {
-        reason: format!("the session is damaged: {error}"),
+        reason: format!("the session is damaged: {}", unreadable(&error)),
     })
 }
 

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use zapis_core::broker::{Broker, BrokerError, Delivery, Incoming, Subscription, Topic};
 use zapis_core::event::{Event, JournalItem, Kind, Seen};
 use zapis_core::intake::outbound_message;
-use zapis_core::lanes::Pauses;
+use zapis_core::lanes::{self, Pauses};
 use zapis_core::message::{
     Content, ConversationId, DeliveryReport, DeliveryStatus, StaffCard, Urgency,
 };
@@ -82,13 +82,32 @@ impl JournalWorker {
 
     async fn write_until_done(&self, batch: &[Delivery], stop: &CancellationToken) -> bool {
         let mut pauses = Pauses::default();
-        while let Err(error) = self.write(batch).await {
+        loop {
+            let error = match self.write(batch).await {
+                Ok(()) => return true,
+                // One line that no database takes must not hold up the rest.
+                Err(WriteError::Store(StoreError::Refused(reason))) => {
+                    let [single] = batch else {
+                        for single in batch {
+                            let single = std::slice::from_ref(single);
+                            if !Box::pin(self.write_until_done(single, stop)).await {
+                                return false;
+                            }
+                        }
+                        return true;
+                    };
+                    match self.store.bury(&[self.letter(single, &reason)]).await {
+                        Ok(()) => return true,
+                        Err(error) => WriteError::Store(error),
+                    }
+                }
+                Err(error) => error,
+            };
             warn!(error = %causes(&error), "The journal waits");
             if !pauses.wait(stop).await {
                 return false;
             }
         }
-        true
     }
 
     async fn write(&self, batch: &[Delivery]) -> Result<(), WriteError> {
@@ -100,7 +119,7 @@ impl JournalWorker {
             let items: Vec<JournalItem> = match serde_json::from_slice(&delivery.body) {
                 Ok(items) => items,
                 Err(error) => {
-                    unreadable.push(self.letter(delivery, &error));
+                    unreadable.push(self.letter(delivery, &lanes::unreadable(&error)));
                     continue;
                 }
             };
@@ -169,13 +188,13 @@ impl JournalWorker {
         Ok(())
     }
 
-    fn letter(&self, delivery: &Delivery, error: &serde_json::Error) -> DeadLetter {
+    fn letter(&self, delivery: &Delivery, reason: &str) -> DeadLetter {
         DeadLetter {
             id: ids::derive(&["dead", "journal", &delivery.key, &delivery.id]),
             topic: "journal".into(),
             key: delivery.key.clone(),
             message_id: delivery.id.clone(),
-            reason: format!("unreadable: {error}"),
+            reason: reason.to_owned(),
             body: delivery.body.to_vec(),
             at: self.clock.now(),
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{Instrument, error, info_span, warn};
 
 use super::{
@@ -19,9 +20,10 @@ pub(super) async fn work_off<W: Worker>(shared: Arc<Shared<W>>, key: String, arr
     // After a failure of several together, one at a time until the culprit is through.
     let mut alone = false;
     let mut trouble = Pauses::default();
-    while let Some(ready) = look(&shared, &key, alone) {
+    while let Some((ready, running)) = look(&shared, &key, alone) {
         let next = match ready {
             Ready::Wait(pause) => {
+                drop(running);
                 tokio::select! {
                     () = shared.stop.cancelled() => {}
                     () = arrived.notified() => {}
@@ -47,12 +49,14 @@ pub(super) async fn work_off<W: Worker>(shared: Arc<Shared<W>>, key: String, arr
                 if let Next::Trouble(batch) = shared.parked.park(&shared, &key, batch, pause).await
                 {
                     put_back(&shared, &key, batch);
+                    drop(running);
                     trouble.wait(&shared.stop).await;
                 }
             }
             Next::Again(batch, pause) => {
                 alone = true;
                 put_back(&shared, &key, batch);
+                drop(running);
                 tokio::select! {
                     () = shared.stop.cancelled() => {}
                     () = tokio::time::sleep(pause) => {}
@@ -60,6 +64,7 @@ pub(super) async fn work_off<W: Worker>(shared: Arc<Shared<W>>, key: String, arr
             }
             Next::Trouble(batch) => {
                 put_back(&shared, &key, batch);
+                drop(running);
                 trouble.wait(&shared.stop).await;
             }
         }
@@ -88,41 +93,58 @@ pub(super) enum Next<T> {
 }
 
 /// Looks at the lane; nothing when its task is over. Leaving an empty lane is one step with seeing
-/// that it is empty, so no message is left without a task.
-fn look<W: Worker>(shared: &Shared<W>, key: &str, alone: bool) -> Option<Ready<W::Task>> {
+/// that it is empty, so no message is left without a task. The token keeps the partition until what
+/// was taken out is settled, parked or put back: whoever gives the partition up waits for it.
+fn look<W: Worker>(
+    shared: &Shared<W>,
+    key: &str,
+    alone: bool,
+) -> Option<(Ready<W::Task>, TaskTrackerToken)> {
     let mut lanes = shared.lanes.lock().unwrap_or_else(PoisonError::into_inner);
     let lane = lanes.get_mut(key)?;
-    lane.waiting.retain(|item| item.partition.is_ours());
-    if lane.waiting.is_empty() || shared.stop.is_cancelled() {
-        // What is dropped was not settled: somebody else gets it, or we do after a restart.
-        lanes.remove(key);
-        return None;
-    }
+    let running = loop {
+        lane.waiting.retain(|item| item.partition.is_ours());
+        let first = lane.waiting.front().filter(|_| !shared.stop.is_cancelled());
+        let Some(first) = first else {
+            // What is dropped was not settled: somebody else gets it, or we do after a restart.
+            lanes.remove(key);
+            return None;
+        };
+        // In this order: whoever closes the partition first and then waits, waits for us too.
+        let running = first.partition.running.token();
+        if first.partition.is_ours() {
+            break running;
+        }
+    };
     if shared.parked.contains(key) {
-        return Some(Ready::Park(lane.waiting.drain(..).collect()));
+        return Some((Ready::Park(lane.waiting.drain(..).collect()), running));
     }
-    let first = lane.waiting.front()?;
+    let first = lane.waiting.front_mut()?;
     let count = if alone || first.attempts > 1 {
         1
     } else {
+        let since = first.since.elapsed();
         let tasks: Vec<&W::Task> = lane.waiting.iter().map(|item| item.task.as_ref()).collect();
         let last = lane
             .waiting
             .back()
             .map_or(Duration::ZERO, |item| item.since.elapsed());
-        match shared.worker.gather(&tasks, first.since.elapsed(), last) {
+        match shared.worker.gather(&tasks, since, last) {
             Gather::Wait(pause) => {
                 if let Some(first) = lane.waiting.front_mut()
                     && !std::mem::replace(&mut first.noticed, true)
                 {
                     shared.worker.noticed(&first.task);
                 }
-                return Some(Ready::Wait(pause));
+                return Some((Ready::Wait(pause), running));
             }
             Gather::Take(count) => count.clamp(1, lane.waiting.len()),
         }
     };
-    Some(Ready::Handle(lane.waiting.drain(..count).collect()))
+    Some((
+        Ready::Handle(lane.waiting.drain(..count).collect()),
+        running,
+    ))
 }
 
 /// Puts messages back in front of those that arrived meanwhile.
@@ -167,13 +189,11 @@ async fn handle<W: Worker>(
         }
     }
     let tasks = batch.iter().map(|item| Arc::clone(&item.task)).collect();
-    let running = batch.first().map(|item| item.partition.running.token());
     let trace = batch
         .first()
         .map(|item| item.delivery.trace.trace_id().to_owned())
         .unwrap_or_default();
     let outcome = attempt(shared, key, tasks, &trace).await;
-    drop(running);
     let Some(outcome) = outcome else {
         return Next::Again(batch, Duration::ZERO);
     };
@@ -206,12 +226,34 @@ async fn settle<W: Worker>(
     let Some(head) = batch.first_mut() else {
         return Next::Done;
     };
-    let counted = std::mem::take(&mut head.counted).then_some(head.attempts);
-    match judge(shared, &head.delivery.id, counted, failure).await {
-        Verdict::Again { pause, attempts } => {
-            head.attempts = attempts.unwrap_or(head.attempts);
-            Next::Again(batch, pause)
+    let counted = head.counted.then_some(head.attempts);
+    let verdict = judge(shared, &head.delivery.id, counted, failure).await;
+    match &verdict {
+        // An attempt ended; the next one counts anew.
+        Verdict::Again {
+            attempts: Some(attempts),
+            ..
+        } => {
+            head.attempts = *attempts;
+            head.counted = false;
         }
+        // It was none: what was counted before it is taken back, or still stands for the next one.
+        Verdict::Again { attempts: None, .. } | Verdict::Trouble if head.counted => {
+            let topic = shared.topic.as_str();
+            if shared
+                .store
+                .uncount_attempt(topic, &head.delivery.id)
+                .await
+                .is_ok()
+            {
+                head.attempts = head.attempts.saturating_sub(1);
+                head.counted = false;
+            }
+        }
+        _ => {}
+    }
+    match verdict {
+        Verdict::Again { pause, .. } => Next::Again(batch, pause),
         Verdict::Trouble => Next::Trouble(batch),
         // Together they failed for good: which of them it was shows when each goes alone.
         Verdict::Bury(_) if batch.len() > 1 => Next::Again(batch, Duration::ZERO),
@@ -303,7 +345,8 @@ pub(super) async fn attempt<W: Worker>(
     let task = AbortOnDropHandle::new(tokio::spawn(work));
     let outcome = match tokio::time::timeout(shared.limits.patience, task).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(panicked)) => Err(Failure::later(panicked)),
+        // Its words can quote what a customer wrote.
+        Ok(Err(_panicked)) => Err(Failure::later(std::io::Error::other("the worker panicked"))),
         Err(elapsed) => Err(Failure::later(elapsed)),
     };
     drop(place);

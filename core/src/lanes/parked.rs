@@ -16,7 +16,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::lane::{Next, Verdict, attempt, bury, judge, to_park};
-use super::{Gather, Item, Message, Pauses, Shared, Worker};
+use super::{ATTEMPTS, Failure, Gather, Item, Message, Pauses, Shared, Worker};
 use crate::causes;
 use crate::store::{Parked, StoreError};
 
@@ -176,7 +176,14 @@ pub(super) async fn attend<W: Worker>(shared: Arc<Shared<W>>) {
         }
     }
     at_work.close();
-    at_work.wait().await;
+    loop {
+        tokio::select! {
+            () = at_work.wait() => break,
+            () = tokio::time::sleep(LEASE / 3) => {
+                shared.store.lease(&lease, &holder, LEASE, shared.clock.now()).await.ok();
+            }
+        }
+    }
     shared.store.release(&lease, &holder).await.ok();
 }
 
@@ -237,16 +244,27 @@ async fn step<W: Worker>(
         Gather::Wait(_) => tasks.len(),
     };
     tasks.truncate(count);
+    // It may bring the process down: count before, or it would do so for ever.
+    let topic = shared.topic.as_str();
+    let attempts = shared.store.count_attempt(topic, &head.id).await?;
+    if attempts > ATTEMPTS {
+        let reason = format!("gave up after {ATTEMPTS} attempts, the last ended with the process");
+        return set_aside(shared, lane, &head, &reason).await;
+    }
+    if attempts > 1 && count > 1 {
+        *alone = true;
+        shared.store.uncount_attempt(topic, &head.id).await?;
+        return Ok(true);
+    }
     let batch = tasks.iter().map(|(task, _)| Arc::clone(task)).collect();
     let failure = match attempt(shared, lane, batch, head.trace.trace_id()).await {
-        None => return Ok(false),
+        None => {
+            shared.store.uncount_attempt(topic, &head.id).await?;
+            return Ok(false);
+        }
         Some(Ok(())) => {
             *alone = false;
             let ids: Vec<String> = tasks.into_iter().map(|(_, message)| message.id).collect();
-            shared
-                .store
-                .forget_attempts(shared.topic.as_str(), &ids)
-                .await?;
             return shared
                 .parked
                 .unpark(shared, lane, &ids)
@@ -256,18 +274,37 @@ async fn step<W: Worker>(
         Some(Err(failure)) => failure,
     };
     *alone = true;
-    match judge(shared, &head.id, None, failure).await {
-        Verdict::Again { pause, .. } => {
+    // Together they failed: which of them it was shows when each goes alone, at once.
+    if count > 1 && matches!(failure, Failure::Later { .. } | Failure::Never { .. }) {
+        shared.store.uncount_attempt(topic, &head.id).await?;
+        return Ok(true);
+    }
+    conclude(shared, lane, &head, attempts, failure).await
+}
+
+/// What a failure of the first message of a lane leads to; `true` to go on.
+async fn conclude<W: Worker>(
+    shared: &Arc<Shared<W>>,
+    lane: &str,
+    head: &Message,
+    attempts: u32,
+    failure: Failure,
+) -> Result<bool, StoreError> {
+    let topic = shared.topic.as_str();
+    match judge(shared, &head.id, Some(attempts), failure).await {
+        Verdict::Again { pause, attempts } => {
+            if attempts.is_none() {
+                shared.store.uncount_attempt(topic, &head.id).await?;
+            }
             let due = shared.clock.now() + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
-            shared
-                .store
-                .postpone(shared.topic.as_str(), lane, due)
-                .await?;
+            shared.store.postpone(topic, lane, due).await?;
             Ok(false)
         }
-        Verdict::Trouble => Ok(false),
-        Verdict::Bury(_) if count > 1 => Ok(true),
-        Verdict::Bury(reason) => set_aside(shared, lane, &head, &reason).await,
+        Verdict::Trouble => {
+            shared.store.uncount_attempt(topic, &head.id).await?;
+            Ok(false)
+        }
+        Verdict::Bury(reason) => set_aside(shared, lane, head, &reason).await,
     }
 }
 

@@ -138,6 +138,12 @@ impl Store {
 
     /// Opens a call for a person, once per id; while one is open for the conversation it stays the only one.
     pub async fn open_escalation(&self, escalation: &Escalation) -> Result<(), StoreError> {
+        // A call that went all the way to the owner and was never answered gives way to a new one, whose
+        // reminders count anew.
+        let statement = sql("UPDATE escalations SET closed_at = $2 \
+             WHERE conversation = $1 AND closed_at IS NULL AND due IS NULL AND stage > 0 AND id <> $3");
+        let statement = statement.bind(&escalation.conversation).bind(escalation.at);
+        self.db.execute(statement.bind(escalation.id)).await?;
         let statement = sql(
             "INSERT INTO escalations (id, conversation, reason, card, at, stage, due) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",

@@ -78,19 +78,19 @@ impl Store {
         Ok(row.map_or(Ok(0), |row| row.get(0))?)
     }
 
-    /// Events of a conversation, oldest first.
+    /// The newest events of a conversation, oldest first.
     pub async fn events_of(
         &self,
         conversation: &ConversationId,
         limit: u32,
     ) -> Result<Vec<Event>, StoreError> {
         let statement = sql("SELECT event FROM events WHERE conversation = $1 \
-             ORDER BY position LIMIT $2");
+             ORDER BY position DESC LIMIT $2");
         let rows = self
             .db
             .fetch(statement.bind(conversation).bind(limit))
             .await?;
-        rows.iter().map(|row| Ok(row.json(0)?)).collect()
+        rows.iter().rev().map(|row| Ok(row.json(0)?)).collect()
     }
 }
 

@@ -139,7 +139,11 @@ fn settle(entry: &mut LedgerEntry, outcome: &SendOutcome) {
     }
     match outcome {
         SendOutcome::Sent { .. } => {}
-        SendOutcome::NotSent => "free".clone_into(&mut entry.state),
+        // A claim that was given back does not count: a lost answer after it still gets its repeat.
+        SendOutcome::NotSent => {
+            "free".clone_into(&mut entry.state);
+            entry.attempts = entry.attempts.saturating_sub(1);
+        }
         SendOutcome::InDoubt => "doubt".clone_into(&mut entry.state),
         SendOutcome::Failed(error) => {
             "failed".clone_into(&mut entry.state);

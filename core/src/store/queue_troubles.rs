@@ -31,6 +31,16 @@ impl Store {
         Ok(rows.first().map_or(Ok(1), |row| row.count(0))?)
     }
 
+    /// Takes a counted attempt back that was none: the engines were gone, or it was too early.
+    pub async fn uncount_attempt(&self, topic: &str, message_id: &str) -> Result<(), StoreError> {
+        let statement = sql("UPDATE attempts SET count = count - 1 \
+             WHERE topic = $1 AND message_id = $2 AND count > 0");
+        self.db
+            .execute(statement.bind(topic).bind(message_id))
+            .await?;
+        Ok(())
+    }
+
     /// Forgets the attempts at messages that succeeded.
     pub async fn forget_attempts(
         &self,
@@ -70,7 +80,9 @@ impl Store {
                 "INSERT INTO dead (id, topic, lane, message_id, reason, body, at, retry) VALUES ",
             )
             .rows(rows)
-            .then(" ON CONFLICT (id) DO NOTHING");
+            .then(
+                " ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, at = excluded.at, retry = excluded.retry",
+            );
             tx.execute(statement).await?;
         }
         Ok(tx.commit().await?)
@@ -102,13 +114,20 @@ impl Store {
         Ok(self.db.execute(statement).await? > 0)
     }
 
+    /// Throws one away that was published again, unless it failed once more meanwhile.
+    pub async fn drop_retried(&self, id: Uuid) -> Result<(), StoreError> {
+        let statement = sql("DELETE FROM dead WHERE id = $1 AND retry = 1").bind(id);
+        self.db.execute(statement).await?;
+        Ok(())
+    }
+
     /// Marks one to be published again by the running program; whether it was there.
     pub async fn retry_dead(&self, id: Uuid) -> Result<bool, StoreError> {
         let statement = sql("UPDATE dead SET retry = 1 WHERE id = $1").bind(id);
         Ok(self.db.execute(statement).await? > 0)
     }
 
-    /// Those marked, oldest first, to publish and then [`Store::drop_dead`].
+    /// Those marked, oldest first, to publish and then [`Store::drop_retried`].
     pub async fn dead_to_retry(&self) -> Result<Vec<DeadLetter>, StoreError> {
         self.letters(dead_letters!("WHERE retry = 1 ORDER BY position"))
             .await
@@ -183,7 +202,7 @@ impl Store {
         Ok(rows.iter().map(parked).collect::<Result<_, _>>()?)
     }
 
-    /// Forgets finished messages of a lane; `true` when none are left (the lane is no longer parked).
+    /// Forgets finished messages of a lane, and the attempts at them; `true` when none are left (the lane is no longer parked).
     pub async fn unpark(
         &self,
         topic: &str,
@@ -195,6 +214,10 @@ impl Store {
         let row = sql("SELECT due FROM parked_lanes WHERE topic = $1 AND lane = $2");
         tx.fetch(row.bind(topic).bind(lane).for_update()).await?;
         for chunk in message_ids.chunks(CHUNK) {
+            let attempts = sql("DELETE FROM attempts WHERE topic = $1 AND message_id IN ")
+                .bind(topic)
+                .list(chunk.iter().map(Value::from));
+            tx.execute(attempts).await?;
             let statement =
                 sql("DELETE FROM parked WHERE topic = $1 AND lane = $2 AND message_id IN ")
                     .bind(topic)

@@ -53,7 +53,12 @@ impl Worker for Obedient {
                     });
                 }
                 "panic" if tries == 0 => panic!("as asked"),
-                "gone" if tries < 4 => return Err(Failure::Systemic(trouble())),
+                "gone" if tries < 9 => return Err(Failure::Systemic(trouble())),
+                "early" if tries < 9 => {
+                    return Err(Failure::Wait {
+                        after: Duration::from_millis(5),
+                    });
+                }
                 "stall" if !self.released.load(Ordering::SeqCst) => {
                     return Err(Failure::Wait {
                         after: Duration::from_mins(1),
@@ -84,7 +89,21 @@ struct Ground {
 
 impl Ground {
     async fn new() -> Self {
+        Self::found(&[]).await
+    }
+
+    /// Messages that an earlier process left behind: they come again.
+    async fn found(messages: &[(&str, &str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
+        if !messages.is_empty() {
+            let config = EnginesConfig {
+                data_dir: folder.path().to_owned(),
+                ..EnginesConfig::default()
+            };
+            let broker = broker::open(&config, "an earlier test").await.unwrap();
+            broker.publish(to_publish(messages)).await.unwrap();
+            broker.close().await;
+        }
         let config = EnginesConfig {
             data_dir: folder.path().to_owned(),
             ..EnginesConfig::default()
@@ -111,14 +130,7 @@ impl Ground {
     }
 
     async fn publish(&self, messages: &[(&str, &str, &str)]) {
-        let messages = messages.iter().map(|(lane, id, body)| Publish {
-            topic: Topic::inbound(),
-            key: (*lane).to_owned(),
-            id: (*id).to_owned(),
-            body: Bytes::from((*body).to_owned()),
-            trace: TraceParent::start(),
-        });
-        self.broker.publish(messages.collect()).await.unwrap();
+        self.broker.publish(to_publish(messages)).await.unwrap();
     }
 
     fn done(&self, lane: &str) -> Vec<String> {
@@ -142,6 +154,17 @@ impl Drop for Ground {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+fn to_publish(messages: &[(&str, &str, &str)]) -> Vec<Publish> {
+    let message = |(lane, id, body): &(&str, &str, &str)| Publish {
+        topic: Topic::inbound(),
+        key: (*lane).to_owned(),
+        id: (*id).to_owned(),
+        body: Bytes::from((*body).to_owned()),
+        trace: TraceParent::start(),
+    };
+    messages.iter().map(message).collect()
 }
 
 async fn wait_for<F: Future<Output = bool>>(satisfied: impl Fn() -> F) {
@@ -208,7 +231,7 @@ async fn a_thousand_stalled_lanes_hold_nobody_up_and_go_on_in_order() {
             .await
             .unwrap()
             .in_hand
-            == 0
+            == Some(0)
     })
     .await;
     ground.publish(&[("stalled-7", "3", "")]).await;
@@ -245,8 +268,25 @@ async fn a_panic_is_a_failure_like_any_other() {
 #[tokio::test]
 async fn missing_engines_burn_no_attempt() {
     let ground = Ground::new().await;
+    nothing_is_counted(&ground, "gone").await;
+}
 
-    ground.publish(&[("a", "1", "gone"), ("a", "2", "")]).await;
+#[tokio::test]
+async fn waiting_burns_no_attempt_of_a_message_that_comes_again() {
+    let ground = Ground::found(&[("a", "1", "early"), ("a", "2", "")]).await;
+    assert_eq!(ground.until("a", 2).await, ["1", "2"]);
+    assert_eq!(ground.store.dead_count().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn missing_engines_burn_no_attempt_of_a_message_that_comes_again() {
+    let ground = Ground::found(&[("a", "1", "gone"), ("a", "2", "")]).await;
+    assert_eq!(ground.until("a", 2).await, ["1", "2"]);
+    assert_eq!(ground.store.dead_count().await.unwrap(), 0);
+}
+
+async fn nothing_is_counted(ground: &Ground, body: &str) {
+    ground.publish(&[("a", "1", body), ("a", "2", "")]).await;
 
     assert_eq!(ground.until("a", 2).await, ["1", "2"]);
     assert_eq!(

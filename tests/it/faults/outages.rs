@@ -122,7 +122,7 @@ async fn a_reply_whose_answer_was_lost_is_sent_once_more_at_most() {
     let conversation = "telegram:main:8103".parse().unwrap();
     let store = firm.store().await;
     let mut entry = None;
-    for _ in 0..600 {
+    for _ in 0..1_800 {
         entry = store.ledger_of(&conversation).await.unwrap().pop();
         if entry.as_ref().is_some_and(|entry| entry.state == "failed") {
             break;

@@ -283,7 +283,7 @@ impl Queue {
         let now = self.clock.now().timestamp_millis();
         Ok(Depth {
             waiting: lanes.iter().map(Lane::waiting).sum(),
-            in_hand: lanes.iter().map(Lane::in_hand).sum(),
+            in_hand: Some(lanes.iter().map(Lane::in_hand).sum()),
             oldest_ms: oldest.map(|at| u64::try_from(now - at).unwrap_or_default()),
         })
     }

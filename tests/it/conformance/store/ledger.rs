@@ -11,7 +11,7 @@ use crate::conformance::store_ground::{
 on_both!(
     a_message_that_was_sent_is_not_claimed_again,
     a_claim_nobody_settled_is_in_doubt_and_says_since_when,
-    what_was_not_sent_is_given_back_and_attempts_go_on,
+    what_was_not_sent_is_given_back_and_does_not_count,
     what_failed_for_good_is_done,
     what_is_in_doubt_is_claimed_again_on_purpose_only,
     what_is_in_doubt_is_not_sent_against_its_fence,
@@ -94,7 +94,7 @@ async fn a_claim_nobody_settled_is_in_doubt_and_says_since_when(ground: Ground) 
     assert_eq!(answers, [doubt]);
 }
 
-async fn what_was_not_sent_is_given_back_and_attempts_go_on(ground: Ground) {
+async fn what_was_not_sent_is_given_back_and_does_not_count(ground: Ground) {
     let store = ground.open().await;
     let request = message("1", Fence::Staff);
 
@@ -112,7 +112,7 @@ async fn what_was_not_sent_is_given_back_and_attempts_go_on(ground: Ground) {
             .unwrap();
     }
 
-    assert_eq!(store.ledger(request.id).await.unwrap().unwrap().attempts, 3);
+    assert_eq!(store.ledger(request.id).await.unwrap().unwrap().attempts, 0);
 }
 
 async fn what_failed_for_good_is_done(ground: Ground) {

@@ -13,7 +13,7 @@ use crate::conformance::store_ground::{Ground, at, conversation, message, on_bot
 
 on_both!(
     attempts_are_counted_per_message_and_forgotten,
-    a_dead_letter_stays_as_it_was_first_and_keeps_any_bytes,
+    a_dead_letter_is_there_once_with_its_newest_reason_and_any_bytes,
     dead_letters_are_shown_newest_first_and_can_be_retried_or_dropped,
     a_parked_lane_keeps_its_order_and_each_message_once,
     a_parked_lane_is_due_at_the_later_time_until_it_is_postponed,
@@ -71,7 +71,7 @@ async fn attempts_are_counted_per_message_and_forgotten(ground: Ground) {
     assert_eq!(store.count_attempt("t", "2").await.unwrap(), 2);
 }
 
-async fn a_dead_letter_stays_as_it_was_first_and_keeps_any_bytes(ground: Ground) {
+async fn a_dead_letter_is_there_once_with_its_newest_reason_and_any_bytes(ground: Ground) {
     let store = ground.open().await;
     let first = letter("inbound", "bad", 0);
     let repeat = DeadLetter {
@@ -81,13 +81,19 @@ async fn a_dead_letter_stays_as_it_was_first_and_keeps_any_bytes(ground: Ground)
 
     store.bury(std::slice::from_ref(&first)).await.unwrap();
     store
-        .bury(&[repeat, letter("inbound", "other", 1)])
+        .bury(&[repeat.clone(), letter("inbound", "other", 1)])
         .await
         .unwrap();
     store.bury(&[]).await.unwrap();
 
-    assert!(store.dead_letter(first.id).await.unwrap() == Some(first));
+    assert!(store.dead_letter(first.id).await.unwrap() == Some(repeat));
     assert_eq!(store.dead_count().await.unwrap(), 2);
+
+    // What failed again while it was being retried stays.
+    store.retry_dead(first.id).await.unwrap();
+    store.bury(std::slice::from_ref(&first)).await.unwrap();
+    store.drop_retried(first.id).await.unwrap();
+    assert!(store.dead_letter(first.id).await.unwrap() == Some(first));
 }
 
 async fn dead_letters_are_shown_newest_first_and_can_be_retried_or_dropped(ground: Ground) {

@@ -1,0 +1,118 @@
+//! `zapis understand` and `zapis eval`: what the bot makes of a text, of many texts.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zapis_workers::eval::{self, Labelled, LabelledLine};
+use zapis_workers::understand::Understander;
+
+use super::Failure;
+use crate::cli::EvalTarget;
+use crate::config::Loaded;
+use crate::output::{self, Table};
+
+/// `zapis understand …`
+pub(super) fn understand(loaded: &Loaded, text: &str, json: bool) -> Result<(), Failure> {
+    let understood = shipped(loaded)?.understand(text);
+    if json {
+        output::json(&understood)?;
+        return Ok(());
+    }
+    let mut table = Table::new(&["part", "intent", "confidence"]);
+    for part in &understood.parts {
+        for guess in part.guesses.iter().take(3) {
+            let confidence = format!("{:.2}", guess.confidence);
+            table.row([part.text.clone(), guess.intent.id().to_owned(), confidence]);
+        }
+    }
+    table.print();
+    let signals = [
+        (understood.asks_human, "asks for a person"),
+        (understood.negative, "is unhappy"),
+        (understood.urgent, "has urgent health trouble"),
+        (understood.own_visit, "asks about the own visit"),
+        (understood.opt_out, "wants no advertising"),
+        (
+            understood.injection,
+            "tries to turn the bot into something else",
+        ),
+        (understood.out_of_scope, "none of the known intents"),
+    ];
+    for (_, signal) in signals.iter().filter(|(heard, _)| *heard) {
+        output::line(signal);
+    }
+    Ok(())
+}
+
+/// `zapis eval …`: one prediction a line.
+pub(super) fn evaluate(
+    loaded: &Loaded,
+    what: EvalTarget,
+    data: &Path,
+    train: Option<&Path>,
+    out: &Path,
+) -> Result<(), Failure> {
+    match what {
+        EvalTarget::Retrieval => {
+            let corpus: Vec<eval::CorpusLine> = read(&data.join("corpus.jsonl"))?;
+            let queries: Vec<eval::QueryLine> = read(&data.join("queries.jsonl"))?;
+            write(out, &eval::retrieval(&corpus, &queries))
+        }
+        EvalTarget::Intents => {
+            let test: Vec<LabelledLine> = read(data)?;
+            let predictions = if let Some(train) = train {
+                eval::intents(&read::<LabelledLine>(train)?, &test)
+            } else {
+                let shipped = shipped(loaded)?;
+                test.iter().map(|line| label(&shipped, line)).collect()
+            };
+            write(out, &predictions)
+        }
+    }
+}
+
+fn shipped(loaded: &Loaded) -> Result<Understander, Failure> {
+    Understander::load(&loaded.folder.join("intents.yaml")).map_err(Failure::Problems)
+}
+
+fn label(shipped: &Understander, line: &LabelledLine) -> Labelled {
+    let understood = shipped.understand(&line.text);
+    let best = understood.intents.first();
+    let forced = best.map_or("__oos__", |guess| guess.intent.id()).to_owned();
+    Labelled {
+        id: line.id.clone(),
+        label: (!understood.out_of_scope).then(|| forced.clone()),
+        label_forced: forced,
+        confidence: best.map_or(0.0, |guess| guess.confidence),
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Failure> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let filled = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
+    let lines = filled.map(|(n, line)| {
+        serde_json::from_str(line).with_context(|| format!("{}:{}", path.display(), n + 1))
+    });
+    Ok(lines.collect::<anyhow::Result<Vec<T>>>()?)
+}
+
+fn write<T: Serialize>(path: &Path, predictions: &[T]) -> Result<(), Failure> {
+    let mut text = String::new();
+    for prediction in predictions {
+        text.push_str(&serde_json::to_string(prediction).context("writing a prediction")?);
+        text.push('\n');
+    }
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    output::line(format!(
+        "{} predictions in {}",
+        predictions.len(),
+        path.display()
+    ));
+    Ok(())
+}
