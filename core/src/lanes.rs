@@ -394,6 +394,11 @@ fn message_of(delivery: &Delivery) -> Message {
     }
 }
 
+/// What attempts at a message are counted under: its id is unique in its lane only.
+pub fn attempt_key(lane: &str, id: &str) -> String {
+    crate::ids::derive(&["attempt", lane, id]).to_string()
+}
+
 /// Why a message cannot be read, without its content: the parser's own words quote it.
 pub fn unreadable(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zapis_core::broker::{Publish, Topic};
+use zapis_core::lanes::attempt_key;
 use zapis_core::trace::TraceParent;
 
 use super::Engines;
@@ -54,6 +55,7 @@ async fn retry_marked(engines: &Engines) -> anyhow::Result<usize> {
         .context("reading what to retry")?;
     let count = letters.len();
     for letter in letters {
+        let attempts = attempt_key(&letter.key, &letter.message_id);
         let message = Publish {
             topic: Topic::named(&letter.topic),
             key: letter.key,
@@ -64,7 +66,7 @@ async fn retry_marked(engines: &Engines) -> anyhow::Result<usize> {
         // Five attempts are counted against it: it starts anew.
         engines
             .store
-            .forget_attempts(&letter.topic, &[letter.message_id])
+            .forget_attempts(&letter.topic, &[attempts])
             .await
             .context("forgetting its attempts")?;
         engines

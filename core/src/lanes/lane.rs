@@ -9,7 +9,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{Instrument, error, info_span, warn};
 
 use super::{
-    ATTEMPTS, Failure, Gather, Item, Message, PARK_AFTER, Pauses, Shared, Worker, message_of,
+    ATTEMPTS, Failure, Gather, Item, Message, PARK_AFTER, Pauses, Shared, Worker, attempt_key,
+    message_of,
 };
 use crate::message::tail;
 use crate::store::{DeadLetter, Parked, StoreError};
@@ -170,7 +171,7 @@ async fn handle<W: Worker>(
     if head.delivery.redelivered && !head.counted {
         match shared
             .store
-            .count_attempt(shared.topic.as_str(), &head.delivery.id)
+            .count_attempt(shared.topic.as_str(), &item_key(head))
             .await
         {
             Ok(attempts) => {
@@ -209,7 +210,7 @@ async fn settle<W: Worker>(
         let counted: Vec<String> = batch
             .iter()
             .filter(|item| item.attempts > 0)
-            .map(|item| item.delivery.id.clone())
+            .map(item_key)
             .collect();
         if !counted.is_empty() {
             shared
@@ -227,7 +228,7 @@ async fn settle<W: Worker>(
         return Next::Done;
     };
     let counted = head.counted.then_some(head.attempts);
-    let verdict = judge(shared, &head.delivery.id, counted, failure).await;
+    let verdict = judge(shared, &item_key(head), counted, failure).await;
     match &verdict {
         // An attempt ended; the next one counts anew.
         Verdict::Again {
@@ -242,7 +243,7 @@ async fn settle<W: Worker>(
             let topic = shared.topic.as_str();
             if shared
                 .store
-                .uncount_attempt(topic, &head.delivery.id)
+                .uncount_attempt(topic, &item_key(head))
                 .await
                 .is_ok()
             {
@@ -399,7 +400,7 @@ pub(super) async fn bury<W: Worker>(shared: &Shared<W>, message: &Message, reaso
         Ok(()) => {
             shared
                 .store
-                .forget_attempts(topic, std::slice::from_ref(&message.id))
+                .forget_attempts(topic, &[attempt_key(&message.key, &message.id)])
                 .await
         }
         refused => refused,
@@ -418,6 +419,10 @@ pub(super) async fn bury<W: Worker>(shared: &Shared<W>, message: &Message, reaso
             false
         }
     }
+}
+
+fn item_key<T>(item: &Item<T>) -> String {
+    attempt_key(&item.delivery.key, &item.delivery.id)
 }
 
 fn trouble<T>(error: &StoreError, batch: Vec<Item<T>>) -> Next<T> {

@@ -16,7 +16,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::lane::{Next, Verdict, attempt, bury, judge, to_park};
-use super::{ATTEMPTS, Failure, Gather, Item, Message, Pauses, Shared, Worker};
+use super::{ATTEMPTS, Failure, Gather, Item, Message, Pauses, Shared, Worker, attempt_key};
 use crate::causes;
 use crate::store::{Parked, StoreError};
 
@@ -246,25 +246,27 @@ async fn step<W: Worker>(
     tasks.truncate(count);
     // It may bring the process down: count before, or it would do so for ever.
     let topic = shared.topic.as_str();
-    let attempts = shared.store.count_attempt(topic, &head.id).await?;
+    let key = attempt_key(lane, &head.id);
+    let attempts = shared.store.count_attempt(topic, &key).await?;
     if attempts > ATTEMPTS {
         let reason = format!("gave up after {ATTEMPTS} attempts, the last ended with the process");
         return set_aside(shared, lane, &head, &reason).await;
     }
     if attempts > 1 && count > 1 {
         *alone = true;
-        shared.store.uncount_attempt(topic, &head.id).await?;
+        shared.store.uncount_attempt(topic, &key).await?;
         return Ok(true);
     }
     let batch = tasks.iter().map(|(task, _)| Arc::clone(task)).collect();
     let failure = match attempt(shared, lane, batch, head.trace.trace_id()).await {
         None => {
-            shared.store.uncount_attempt(topic, &head.id).await?;
+            shared.store.uncount_attempt(topic, &key).await?;
             return Ok(false);
         }
         Some(Ok(())) => {
             *alone = false;
             let ids: Vec<String> = tasks.into_iter().map(|(_, message)| message.id).collect();
+            shared.store.forget_attempts(topic, &[key]).await?;
             return shared
                 .parked
                 .unpark(shared, lane, &ids)
@@ -276,7 +278,7 @@ async fn step<W: Worker>(
     *alone = true;
     // Together they failed: which of them it was shows when each goes alone, at once.
     if count > 1 && matches!(failure, Failure::Later { .. } | Failure::Never { .. }) {
-        shared.store.uncount_attempt(topic, &head.id).await?;
+        shared.store.uncount_attempt(topic, &key).await?;
         return Ok(true);
     }
     conclude(shared, lane, &head, attempts, failure).await
@@ -291,17 +293,18 @@ async fn conclude<W: Worker>(
     failure: Failure,
 ) -> Result<bool, StoreError> {
     let topic = shared.topic.as_str();
-    match judge(shared, &head.id, Some(attempts), failure).await {
+    let key = attempt_key(lane, &head.id);
+    match judge(shared, &key, Some(attempts), failure).await {
         Verdict::Again { pause, attempts } => {
             if attempts.is_none() {
-                shared.store.uncount_attempt(topic, &head.id).await?;
+                shared.store.uncount_attempt(topic, &key).await?;
             }
             let due = shared.clock.now() + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
             shared.store.postpone(topic, lane, due).await?;
             Ok(false)
         }
         Verdict::Trouble => {
-            shared.store.uncount_attempt(topic, &head.id).await?;
+            shared.store.uncount_attempt(topic, &key).await?;
             Ok(false)
         }
         Verdict::Bury(reason) => set_aside(shared, lane, head, &reason).await,

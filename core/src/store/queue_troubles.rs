@@ -202,7 +202,7 @@ impl Store {
         Ok(rows.iter().map(parked).collect::<Result<_, _>>()?)
     }
 
-    /// Forgets finished messages of a lane, and the attempts at them; `true` when none are left (the lane is no longer parked).
+    /// Forgets finished messages of a lane; `true` when none are left (the lane is no longer parked).
     pub async fn unpark(
         &self,
         topic: &str,
@@ -214,10 +214,6 @@ impl Store {
         let row = sql("SELECT due FROM parked_lanes WHERE topic = $1 AND lane = $2");
         tx.fetch(row.bind(topic).bind(lane).for_update()).await?;
         for chunk in message_ids.chunks(CHUNK) {
-            let attempts = sql("DELETE FROM attempts WHERE topic = $1 AND message_id IN ")
-                .bind(topic)
-                .list(chunk.iter().map(Value::from));
-            tx.execute(attempts).await?;
             let statement =
                 sql("DELETE FROM parked WHERE topic = $1 AND lane = $2 AND message_id IN ")
                     .bind(topic)
