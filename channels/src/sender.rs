@@ -250,7 +250,7 @@ impl Sender {
             SendError::WindowClosed => {
                 let refusal = ProviderError {
                     code: "window_closed".into(),
-                    text,
+                    text: "прошло больше 24 часов, WhatsApp не разрешает писать первым".into(),
                 };
                 self.failed(part, refusal, "window_closed").await
             }
@@ -325,7 +325,7 @@ impl Sender {
         if attempts >= CLAIMS || !may_repeat {
             let refusal = ProviderError {
                 code: "ambiguous".into(),
-                text: "the messenger's answer was lost; it may or may not have arrived".into(),
+                text: "неизвестно, дошло ли оно: связь с мессенджером оборвалась; проверьте и при необходимости напишите ещё раз".into(),
             };
             return self.failed(part, refusal, "ambiguous").await;
         }

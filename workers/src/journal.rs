@@ -207,7 +207,11 @@ pub fn undelivered_card(conversation: &ConversationId, name: &str, why: &str) ->
         about: conversation.clone(),
         name: name.to_owned(),
         phone: None,
-        reason: format!("Сообщение не доставлено: {why}"),
+        reason: if why.is_empty() {
+            "Сообщение не доставлено".into()
+        } else {
+            format!("Сообщение не доставлено: {why}")
+        },
         transcript: Vec::new(),
         hints: Vec::new(),
         urgency: Urgency::First,

@@ -321,22 +321,25 @@ pub(super) fn in_words(what: &What) -> Option<String> {
             caption,
             ..
         } => {
-            let kinds: Vec<&str> = attachments.iter().map(|file| file.kind.as_str()).collect();
-            let caption = caption.as_deref().unwrap_or_default();
-            format!("[{}] {caption}", kinds.join(", "))
-                .trim_end()
-                .to_owned()
+            let kinds: Vec<&str> = attachments
+                .iter()
+                .map(|file| kind_in_words(&file.kind))
+                .collect();
+            joined(&[
+                &format!("[{}]", kinds.join(", ")),
+                caption.as_deref().unwrap_or_default(),
+            ])
         }
         What::Contact { phone, name, own } => {
             let whose = if *own {
-                "свой номер"
+                "свой номер:"
             } else {
-                "контакт"
+                "контакт:"
             };
             let name = name.as_deref().unwrap_or_default();
             format!(
-                "[{whose}: {name} {}]",
-                phone.as_deref().unwrap_or("без номера")
+                "[{}]",
+                joined(&[whose, name, phone.as_deref().unwrap_or("без номера")])
             )
         }
         What::Location {
@@ -344,16 +347,17 @@ pub(super) fn in_words(what: &What) -> Option<String> {
             longitude,
             name,
         } => {
+            let place = format!("{latitude:.5}, {longitude:.5}");
             format!(
-                "[место: {} {latitude:.5}, {longitude:.5}]",
-                name.as_deref().unwrap_or_default()
+                "[{}]",
+                joined(&["место:", name.as_deref().unwrap_or_default(), &place])
             )
         }
         What::Edited { text, .. } => {
             format!("[исправлено] {}", text.as_deref().unwrap_or_default())
         }
         What::Deleted { originals } => format!("[удалено сообщений: {}]", originals.len()),
-        What::Unreadable { kind } => format!("[{kind}]"),
+        What::Unreadable { kind } => format!("[{}]", kind_in_words(kind)),
         What::Notice { text, .. } | What::Staff { text, .. } => text.clone()?,
         What::Reaction { emoji, .. } => format!("[реакция {}]", emoji.as_deref()?),
         What::Consent { .. }
@@ -362,6 +366,29 @@ pub(super) fn in_words(what: &What) -> Option<String> {
         | What::Advertising { .. }
         | What::Handback { .. } => return None,
     })
+}
+
+fn joined(parts: &[&str]) -> String {
+    let filled: Vec<&str> = parts
+        .iter()
+        .copied()
+        .filter(|part| !part.is_empty())
+        .collect();
+    filled.join(" ")
+}
+
+/// What a messenger calls it, as the staff would.
+fn kind_in_words(kind: &str) -> &str {
+    match kind {
+        "image" | "photo" => "фото",
+        "voice" => "голосовое",
+        "audio" => "аудио",
+        "video" | "video_note" | "animation" => "видео",
+        "document" => "файл",
+        "sticker" => "стикер",
+        "forgotten_button" => "нажата старая кнопка",
+        _ => "сообщение, которое бот не умеет читать",
+    }
 }
 
 fn client_of(fresh: &[&Inbound]) -> Client {
