@@ -76,7 +76,7 @@ fn without_lone_surrogates(json: &str) -> Option<String> {
     changed.then_some(mended)
 }
 
-/// The UTF-16 unit of a `\uXXXX` at the beginning.
+/// The UTF-16 unit of a `\u` escape at the beginning.
 fn unit(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     u32::from_str_radix(digits, 16).ok()
