@@ -4,16 +4,42 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlStr};
 
 use super::StoreError;
 use super::db::Db;
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+/// A step of the schema: its number, its name, and its statements in a folder of migrations. Not
+/// `sqlx::migrate!`: the macro builds both database drivers a second time, for the compiler.
+macro_rules! migration {
+    ($folder:literal, $version:literal, $name:literal) => {
+        Migration::new(
+            $version,
+            $name.into(),
+            MigrationType::Simple,
+            SqlStr::from_static(include_str!(concat!(
+                "../../migrations/",
+                $folder,
+                "/000",
+                $version,
+                "_",
+                $name,
+                ".sql"
+            ))),
+            false,
+        )
+    };
+}
+
+/// All steps, for one kind of database.
+macro_rules! migrations {
+    ($folder:literal) => {
+        Migrator::with_migrations(vec![migration!($folder, 1, "first")])
+    };
+}
 
 /// How long a caller waits for a connection, and SQLite for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -80,7 +106,7 @@ async fn sqlite(url: &str) -> Result<Db, StoreError> {
 
     // One transaction around all migrations: another process that opens the file waits for its end.
     let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
-    SQLITE
+    migrations!("sqlite")
         .run_direct(None, &mut *tx, false)
         .await
         .map_err(refused)?;
@@ -131,7 +157,7 @@ async fn postgres(url: &str) -> Result<Db, StoreError> {
         .acquire_timeout(PATIENCE)
         .connect_with(options)
         .await?;
-    POSTGRES.run(&pool).await.map_err(refused)?;
+    migrations!("postgres").run(&pool).await.map_err(refused)?;
     Ok(Db::Postgres(pool))
 }
 
