@@ -23,7 +23,7 @@ use zapis_core::{Clock, causes};
 
 pub use demo::{demo, sandbox};
 pub use engines::{Engines, open_queue, open_sessions, open_store};
-pub use parts::channels;
+pub use parts::{channels, start_workers};
 
 use crate::cli::WorkerName;
 use crate::client;
@@ -97,7 +97,7 @@ async fn run_on(
     let channels = channels(config, &engines)?;
     let soft = stop.soft();
     let mut tasks = JoinSet::new();
-    parts::start_workers(
+    start_workers(
         &mut tasks,
         &roles,
         config,

@@ -145,20 +145,39 @@ intents: a file of {id,text,label}; without --train the shipped intents are used
         #[arg(long)]
         json: bool,
     },
-    /// Measure how fast an engine of this configuration is here.
+    /// Measure how fast the program is here, next to bare clients of the same engines.
     #[command(after_help = "Examples:
-  zapis bench queue
-  zapis bench sessions --count 20000 --json")]
-    Bench {
-        /// What to measure.
-        what: BenchTarget,
-        /// How many operations.
-        #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-        count: u32,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+  zapis bench ingress
+  zapis bench path --messages 50000 --json
+  ZAPIS__ENGINES__BROKER=amqp://localhost ZAPIS__ENGINES__SESSIONS=redis://localhost \\
+  ZAPIS__ENGINES__STORE=postgres://localhost/zapis zapis bench path
+
+Queues, schema and files are the bench's own and go when it ends. `duplicates`, `idle` and `sockets`
+start the program itself, on embedded engines. Build with `--profile dist` for figures to keep.")]
+    Bench(Bench),
+}
+
+/// What to measure, and how much.
+#[derive(Debug, Clone, Args)]
+pub struct Bench {
+    /// What to measure.
+    pub what: BenchTarget,
+    /// How many messages, sessions or sockets.
+    #[arg(long, default_value_t = 20_000, value_parser = within(100, 10_000_000))]
+    pub messages: usize,
+    /// From how many customers.
+    #[arg(long, default_value_t = 1_000, value_parser = within(1, 10_000_000))]
+    pub conversations: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn within(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("expected a number from {least} to {most}")),
+    }
 }
 
 /// Where to listen.
@@ -205,12 +224,22 @@ pub enum EvalTarget {
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BenchTarget {
-    /// Publishing and taking back.
-    Queue,
-    /// Saving and loading.
+    /// Signed webhooks until they are durable.
+    Ingress,
+    /// Messages until they are answered, sent and in the journal.
+    Path,
+    /// Everybody else's messages while one conversation stalls.
+    Stall,
+    /// Sessions loaded and saved.
     Sessions,
-    /// Appending to the journal.
-    Store,
+    /// The cost of a message with many conversations and a long journal.
+    Growth,
+    /// Webhooks that came before.
+    Duplicates,
+    /// The program with nothing to do: memory, time to start, size.
+    Idle,
+    /// The memory of many open web chats.
+    Sockets,
 }
 
 /// Messages that were set aside.

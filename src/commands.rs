@@ -1,6 +1,5 @@
 //! What each command does.
 
-mod bench;
 mod check;
 mod dead;
 mod knowledge;
@@ -82,7 +81,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Worker { names } => run::workers(load(path)?, names).await,
         Command::Demo(listen) => {
             let loaded = config::load(path, &Environment::of_process(), Missing::Defaults);
-            run::demo(loaded.map_err(Failure::Problems)?, listen.listen).await
+            Box::pin(run::demo(loaded.map_err(Failure::Problems)?, listen.listen)).await
         }
         Command::Sandbox(listen) => run::sandbox(listen.listen).await,
         Command::Check { connect, json } => check::check(path, connect, json).await,
@@ -100,7 +99,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
             limit,
             json,
         } => trace::trace(&load(path)?, &conversation, limit, json).await,
-        Command::Bench { what, count, json } => bench::bench(&load(path)?, what, count, json).await,
+        Command::Bench(bench) => Ok(crate::bench::run(&load(path)?, &bench).await?),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The binary's parts: command line, configuration, wiring.
 
 pub mod app;
+mod bench;
 pub mod cli;
 pub mod client;
 pub mod commands;

@@ -5,10 +5,11 @@
 //! that no reply is claimed after it), then what cannot be used is kept in `dead`, then the rest is
 //! published with one confirm. All of it may be repeated without a second effect.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::broker::{Broker, BrokerError, Publish, Topic};
 use crate::clock::Clock;
@@ -20,6 +21,9 @@ use crate::trace::TraceParent;
 
 /// How many peers are remembered between requests.
 const PEERS_REMEMBERED: usize = 100_000;
+
+/// How many messages are remembered as taken, at least.
+const TAKEN_REMEMBERED: usize = 50_000;
 
 /// Something that arrived.
 #[derive(Debug)]
@@ -46,6 +50,22 @@ pub enum Arrival {
     },
 }
 
+impl Arrival {
+    /// What a repeat of it has in common with it; nothing where each is kept.
+    fn identity(&self) -> Option<Uuid> {
+        match self {
+            Self::Inbound { inbound, .. } => Some(ids::derive(&[
+                "taken",
+                inbound.conversation.as_str(),
+                &inbound.id,
+            ])),
+            Self::Delivery(report) => Some(delivery_id(report)),
+            Self::Outbound(outbound) => Some(outbound.id),
+            Self::Dead { .. } => None,
+        }
+    }
+}
+
 /// Why nothing of it may be acknowledged. The provider repeats it.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
@@ -64,6 +84,28 @@ pub struct Intake {
     store: Store,
     clock: Clock,
     peers: Arc<Mutex<HashMap<String, String>>>,
+    taken: Arc<Mutex<Taken>>,
+}
+
+/// What this process has in the queue for certain, or had: a provider that repeats it need not wait
+/// for the queue again. Forgetting costs a repeat that the worker recognises.
+#[derive(Debug, Default)]
+struct Taken {
+    newer: HashSet<Uuid>,
+    older: HashSet<Uuid>,
+}
+
+impl Taken {
+    fn holds(&self, id: &Uuid) -> bool {
+        self.newer.contains(id) || self.older.contains(id)
+    }
+
+    fn note(&mut self, ids: impl IntoIterator<Item = Uuid>) {
+        self.newer.extend(ids);
+        if self.newer.len() >= TAKEN_REMEMBERED {
+            self.older = std::mem::take(&mut self.newer);
+        }
+    }
 }
 
 impl Intake {
@@ -74,6 +116,7 @@ impl Intake {
             store,
             clock,
             peers: Arc::default(),
+            taken: Arc::default(),
         }
     }
 
@@ -128,8 +171,16 @@ impl Intake {
     /// Takes everything of one request, or nothing that may be acknowledged.
     pub async fn accept(&self, arrivals: Vec<Arrival>) -> Result<(), IntakeError> {
         let mut messages = Vec::with_capacity(arrivals.len());
+        let mut taken = Vec::new();
         let mut dead = Vec::new();
         for arrival in arrivals {
+            if let Some(id) = arrival.identity() {
+                if self.taken().holds(&id) {
+                    metrics::counter!("zapis_repeats_total").increment(1);
+                    continue;
+                }
+                taken.push(id);
+            }
             match arrival {
                 Arrival::Inbound { inbound, ownership } => {
                     if let Some(change) = ownership {
@@ -157,7 +208,12 @@ impl Intake {
         if !messages.is_empty() {
             self.broker.publish(messages).await?;
         }
+        self.taken().note(taken);
         Ok(())
+    }
+
+    fn taken(&self) -> std::sync::MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn letter(&self, topic: String, body: &Bytes, reason: String) -> DeadLetter {
@@ -227,9 +283,13 @@ pub fn journal_message(
     }
 }
 
-fn delivery_message(report: DeliveryReport) -> Publish {
+fn delivery_id(report: &DeliveryReport) -> Uuid {
     let status = format!("{:?}", report.status);
-    let id = ids::derive(&["delivery", &report.account, &report.provider_id, &status]);
+    ids::derive(&["delivery", &report.account, &report.provider_id, &status])
+}
+
+fn delivery_message(report: DeliveryReport) -> Publish {
+    let id = delivery_id(&report);
     let key = format!("{}:{}", report.account, report.provider_id);
     journal_message(
         &key,

@@ -14,6 +14,7 @@ mod ownership;
 mod people;
 mod queue_troubles;
 mod small;
+mod sqlite;
 
 use std::fmt;
 
@@ -34,6 +35,18 @@ pub enum StoreError {
     /// An operator must act: wrong address, newer schema, damaged file.
     #[error("{0}")]
     Refused(String),
+}
+
+impl StoreError {
+    /// One error for many callers.
+    fn same(&self) -> Self {
+        match self {
+            Self::Refused(why) => Self::Refused(why.clone()),
+            Self::Unavailable(source) => {
+                Self::Unavailable(crate::causes(source.as_ref()).to_string().into())
+            }
+        }
+    }
 }
 
 /// Who may speak in a conversation.
@@ -273,12 +286,13 @@ pub struct Draft {
 pub struct Store {
     db: db::Db,
     group: group::Group,
+    owners: ownership::Owners,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.db {
-            db::Db::Sqlite { .. } => "Store(SQLite)",
+            db::Db::Sqlite(_) => "Store(SQLite)",
             db::Db::Postgres(_) => "Store(PostgreSQL)",
         })
     }
@@ -290,7 +304,8 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let db = open::open(url).await?;
         let group = group::Group::start(db.clone());
-        Ok(Self { db, group })
+        let owners = ownership::Owners::start(db.clone());
+        Ok(Self { db, group, owners })
     }
 
     /// Proves that it can read and write now.

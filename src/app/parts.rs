@@ -64,7 +64,7 @@ pub(super) fn topics(channels: &[Arc<dyn Channel>]) -> Vec<Topic> {
 }
 
 /// Starts the workers of these roles.
-pub(super) fn start_workers(
+pub fn start_workers(
     tasks: &mut JoinSet<anyhow::Result<()>>,
     roles: &Roles,
     config: &Config,

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
-use sqlx::{
-    AssertSqlSafe, Database, Decode, Encode, IntoArguments, PgPool, Postgres, Row as _, Sqlite,
-    SqlitePool, Transaction, Type, query::Query,
-};
+use rusqlite::types::FromSql;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Decode, PgPool, Postgres, Row as _, Transaction, Type};
 use uuid::Uuid;
 
+use super::sqlite::{self, Sqlite};
 use crate::message::ConversationId;
 
 /// How many rows one statement takes; SQLite allows 32,766 values, PostgreSQL 65,535.
@@ -178,16 +179,18 @@ impl Sql {
         self
     }
 
-    fn bound<DB>(self) -> Query<'static, DB, DB::Arguments>
-    where
-        DB: Database + sqlx::database::HasStatementCache,
-        DB::Arguments: IntoArguments<DB>,
-        Option<i64>: Encode<'static, DB> + Type<DB>,
-        Option<String>: Encode<'static, DB> + Type<DB>,
-        Vec<u8>: Encode<'static, DB> + Type<DB>,
-    {
-        // Long statements differ by the number of their rows: keeping them prepared is a waste.
-        let repeated = self.values.len() <= 32;
+    /// Text and values.
+    pub(super) fn parts(&self) -> (&str, &[Value]) {
+        (&self.text, &self.values)
+    }
+
+    /// Whether it is worth keeping prepared: long statements differ by the number of their rows.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.values.len() <= 32
+    }
+
+    fn bound(self) -> Query<'static, Postgres, PgArguments> {
+        let repeated = self.is_repeated();
         let mut query = sqlx::query(AssertSqlSafe(self.text.into_owned())).persistent(repeated);
         for value in self.values {
             query = match value {
@@ -202,7 +205,7 @@ impl Sql {
 
 /// A row of either database.
 pub(super) enum Row {
-    Sqlite(sqlx::sqlite::SqliteRow),
+    Sqlite(sqlite::Row),
     Postgres(sqlx::postgres::PgRow),
 }
 
@@ -210,13 +213,10 @@ impl Row {
     /// The value of a column.
     pub(super) fn get<T>(&self, column: usize) -> Result<T, sqlx::Error>
     where
-        T: for<'r> Decode<'r, Sqlite>
-            + Type<Sqlite>
-            + for<'r> Decode<'r, Postgres>
-            + Type<Postgres>,
+        T: FromSql + for<'r> Decode<'r, Postgres> + Type<Postgres>,
     {
         match self {
-            Self::Sqlite(row) => row.try_get(column),
+            Self::Sqlite(row) => row.get(column),
             Self::Postgres(row) => row.try_get(column),
         }
     }
@@ -262,10 +262,10 @@ pub(super) fn damaged() -> sqlx::Error {
     sqlx::Error::Decode("a value in the store is not what this program writes".into())
 }
 
-/// The pools. SQLite has one writer; its readers see what is committed.
+/// The database.
 #[derive(Clone)]
 pub(super) enum Db {
-    Sqlite { read: SqlitePool, write: SqlitePool },
+    Sqlite(Sqlite),
     Postgres(PgPool),
 }
 
@@ -273,20 +273,30 @@ impl Db {
     /// Reads, outside any transaction.
     pub(super) async fn fetch(&self, sql: Sql) -> Result<Vec<Row>, sqlx::Error> {
         match self {
-            Self::Sqlite { read, .. } => Ok(sqlite(sql.bound().fetch_all(read).await?)),
-            Self::Postgres(pool) => Ok(postgres(sql.on_postgres().bound().fetch_all(pool).await?)),
+            Self::Sqlite(file) => Ok(on_sqlite(file.fetch(sql).await?)),
+            Self::Postgres(pool) => Ok(on_postgres(
+                sql.on_postgres().bound().fetch_all(pool).await?,
+            )),
         }
     }
 
     /// Reads at most one row.
     pub(super) async fn fetch_one(&self, sql: Sql) -> Result<Option<Row>, sqlx::Error> {
-        Ok(self.fetch(sql).await?.into_iter().next())
+        match self {
+            Self::Sqlite(file) => Ok(file.fetch_one(sql).await?.map(Row::Sqlite)),
+            Self::Postgres(_) => Ok(self.fetch(sql).await?.into_iter().next()),
+        }
     }
 
     /// One statement that writes; how many rows it touched.
     pub(super) async fn execute(&self, sql: Sql) -> Result<u64, sqlx::Error> {
         match self {
-            Self::Sqlite { write, .. } => Ok(sql.bound().execute(write).await?.rows_affected()),
+            Self::Sqlite(file) => {
+                let tx = file.begin().await?;
+                let touched = tx.execute(&sql)?;
+                tx.commit().await?;
+                Ok(touched)
+            }
             Self::Postgres(pool) => Ok(sql.bound().execute(pool).await?.rows_affected()),
         }
     }
@@ -294,25 +304,27 @@ impl Db {
     /// One statement that writes and returns rows.
     pub(super) async fn returning(&self, sql: Sql) -> Result<Vec<Row>, sqlx::Error> {
         match self {
-            Self::Sqlite { write, .. } => Ok(sqlite(sql.bound().fetch_all(write).await?)),
-            Self::Postgres(pool) => Ok(postgres(sql.bound().fetch_all(pool).await?)),
+            Self::Sqlite(file) => {
+                let tx = file.begin().await?;
+                let rows = tx.fetch(&sql)?;
+                tx.commit().await?;
+                Ok(on_sqlite(rows))
+            }
+            Self::Postgres(pool) => Ok(on_postgres(sql.bound().fetch_all(pool).await?)),
         }
     }
 
     /// Begins a transaction that writes. On SQLite it has the only right to write from the start.
     pub(super) async fn begin(&self) -> Result<Tx, sqlx::Error> {
         Ok(match self {
-            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite(file) => Tx::Sqlite(file.begin().await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
 
     pub(super) async fn close(&self) {
         match self {
-            Self::Sqlite { read, write } => {
-                read.close().await;
-                write.close().await;
-            }
+            Self::Sqlite(file) => file.close().await,
             Self::Postgres(pool) => pool.close().await,
         }
     }
@@ -320,15 +332,15 @@ impl Db {
 
 /// A transaction; dropped without [`Tx::commit`] it changes nothing.
 pub(super) enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(sqlite::Tx),
     Postgres(Transaction<'static, Postgres>),
 }
 
 impl Tx {
     pub(super) async fn fetch(&mut self, sql: Sql) -> Result<Vec<Row>, sqlx::Error> {
         match self {
-            Self::Sqlite(tx) => Ok(sqlite(sql.bound().fetch_all(&mut **tx).await?)),
-            Self::Postgres(tx) => Ok(postgres(
+            Self::Sqlite(tx) => Ok(on_sqlite(tx.fetch(&sql)?)),
+            Self::Postgres(tx) => Ok(on_postgres(
                 sql.on_postgres().bound().fetch_all(&mut **tx).await?,
             )),
         }
@@ -340,7 +352,7 @@ impl Tx {
 
     pub(super) async fn execute(&mut self, sql: Sql) -> Result<u64, sqlx::Error> {
         match self {
-            Self::Sqlite(tx) => Ok(sql.bound().execute(&mut **tx).await?.rows_affected()),
+            Self::Sqlite(tx) => tx.execute(&sql),
             Self::Postgres(tx) => Ok(sql.bound().execute(&mut **tx).await?.rows_affected()),
         }
     }
@@ -371,10 +383,10 @@ impl Tx {
     }
 }
 
-fn sqlite(rows: Vec<sqlx::sqlite::SqliteRow>) -> Vec<Row> {
+fn on_sqlite(rows: Vec<sqlite::Row>) -> Vec<Row> {
     rows.into_iter().map(Row::Sqlite).collect()
 }
 
-fn postgres(rows: Vec<sqlx::postgres::PgRow>) -> Vec<Row> {
+fn on_postgres(rows: Vec<sqlx::postgres::PgRow>) -> Vec<Row> {
     rows.into_iter().map(Row::Postgres).collect()
 }

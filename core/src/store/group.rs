@@ -112,17 +112,7 @@ async fn commit(db: &Db, work: &[Work]) -> Vec<Answer> {
             }
             answers
         }
-        Err(error) => work.iter().map(|_| Err(same(&error))).collect(),
-    }
-}
-
-/// One error for many callers.
-fn same(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Refused(why) => StoreError::Refused(why.clone()),
-        StoreError::Unavailable(source) => {
-            StoreError::Unavailable(crate::causes(source.as_ref()).to_string().into())
-        }
+        Err(error) => work.iter().map(|_| Err(error.same())).collect(),
     }
 }
 

@@ -1,0 +1,419 @@
+//! An SQLite file: one connection writes, some read. Statements run where they are asked for, because
+//! they take microseconds; what waits for the disk or for another process (begin, commit, reading many
+//! rows) runs on a thread for that.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::types::{FromSql, Value as Cell, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use sha2::{Digest, Sha384};
+use sqlx::error::{DatabaseError, ErrorKind};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::spawn_blocking;
+
+use super::StoreError;
+use super::db::{Sql, Value, damaged};
+
+/// How long SQLite waits for another process that writes.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Connections that read while one writes.
+const READERS: usize = 4;
+/// How many prepared statements a connection keeps.
+const PREPARED: usize = 64;
+
+/// The file. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Sqlite {
+    /// Nothing after [`Sqlite::close`]; the same holds for the readers.
+    write: Arc<Mutex<Option<Connection>>>,
+    readers: Arc<StdMutex<Option<Vec<Connection>>>>,
+    /// Nothing for a database in memory, which belongs to its one connection.
+    path: Option<PathBuf>,
+}
+
+/// A step of the schema.
+pub(super) struct Migration {
+    /// From 1.
+    pub(super) version: i64,
+    /// In a word or two.
+    pub(super) description: &'static str,
+    /// The statements.
+    pub(super) sql: &'static str,
+}
+
+/// A row.
+pub(super) struct Row(Vec<Cell>);
+
+impl Row {
+    pub(super) fn get<T: FromSql>(&self, column: usize) -> Result<T, sqlx::Error> {
+        let cell = self.0.get(column).ok_or_else(damaged)?;
+        T::column_result(ValueRef::from(cell)).map_err(|_| damaged())
+    }
+}
+
+impl Sqlite {
+    /// Opens a file (or `:memory:`), makes it and its folder where they are missing, and brings its
+    /// schema up to date.
+    pub(super) async fn open(path: &str, migrations: Vec<Migration>) -> Result<Self, StoreError> {
+        let path = (path != ":memory:").then(|| PathBuf::from(path));
+        let file = path.clone();
+        let write = on_thread(move || Ok(open_and_migrate(file.as_deref(), &migrations))).await??;
+        Ok(Self {
+            write: Arc::new(Mutex::new(Some(write))),
+            readers: Arc::new(StdMutex::new(Some(Vec::new()))),
+            path,
+        })
+    }
+
+    /// Begins a transaction with the only right to write.
+    pub(super) async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        let guard = Arc::clone(&self.write).lock_owned().await;
+        let Some(connection) = guard.as_ref() else {
+            return Err(sqlx::Error::PoolClosed);
+        };
+        // Nobody else writes nearly always; who waits, waits elsewhere.
+        connection.busy_timeout(Duration::ZERO).map_err(failed)?;
+        let begun = connection.execute_batch("BEGIN IMMEDIATE");
+        connection.busy_timeout(PATIENCE).map_err(failed)?;
+        let mut tx = Tx { guard: Some(guard) };
+        if let Err(error) = begun {
+            if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) {
+                tx.guard = None;
+                return Err(failed(error));
+            }
+            let guard = tx.guard.take().ok_or_else(damaged)?;
+            let once_more = move || {
+                let connection = guard.as_ref().ok_or(sqlx::Error::PoolClosed)?;
+                connection
+                    .execute_batch("BEGIN IMMEDIATE")
+                    .map_err(failed)?;
+                Ok(guard)
+            };
+            tx.guard = Some(on_thread(once_more).await?);
+        }
+        Ok(tx)
+    }
+
+    /// Reads at most one row.
+    pub(super) async fn fetch_one(&self, sql: Sql) -> Result<Option<Row>, sqlx::Error> {
+        let rows = if self.path.is_some() {
+            self.reading(&sql)
+        } else {
+            self.in_memory(&sql).await
+        };
+        Ok(rows?.into_iter().next())
+    }
+
+    /// Reads.
+    pub(super) async fn fetch(&self, sql: Sql) -> Result<Vec<Row>, sqlx::Error> {
+        if self.path.is_none() {
+            return self.in_memory(&sql).await;
+        }
+        let file = self.clone();
+        on_thread(move || file.reading(&sql)).await
+    }
+
+    async fn in_memory(&self, sql: &Sql) -> Result<Vec<Row>, sqlx::Error> {
+        let guard = self.write.lock().await;
+        run(guard.as_ref().ok_or(sqlx::Error::PoolClosed)?, sql)
+    }
+
+    fn reading(&self, sql: &Sql) -> Result<Vec<Row>, sqlx::Error> {
+        let free = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = free().as_mut().ok_or(sqlx::Error::PoolClosed)?.pop();
+        let connection = match known {
+            Some(connection) => connection,
+            None => {
+                connect(self.path.as_deref(), OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?
+            }
+        };
+        let rows = run(&connection, sql);
+        if let Some(readers) = &mut *free()
+            && readers.len() < READERS
+        {
+            readers.push(connection);
+        }
+        rows
+    }
+
+    /// Closes it; who asks later is told so.
+    pub(super) async fn close(&self) {
+        let connection = self.write.lock().await.take();
+        let readers = self
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        spawn_blocking(move || drop((readers, connection)))
+            .await
+            .ok();
+    }
+}
+
+/// A transaction; dropped without [`Tx::commit`] it changes nothing.
+pub(super) struct Tx {
+    guard: Option<OwnedMutexGuard<Option<Connection>>>,
+}
+
+impl Tx {
+    fn connection(&self) -> Result<&Connection, sqlx::Error> {
+        let guard = self.guard.as_ref().ok_or(sqlx::Error::PoolClosed)?;
+        guard.as_ref().ok_or(sqlx::Error::PoolClosed)
+    }
+
+    pub(super) fn fetch(&self, sql: &Sql) -> Result<Vec<Row>, sqlx::Error> {
+        run(self.connection()?, sql)
+    }
+
+    pub(super) fn execute(&self, sql: &Sql) -> Result<u64, sqlx::Error> {
+        let connection = self.connection()?;
+        run(connection, sql)?;
+        Ok(connection.changes())
+    }
+
+    /// Returns once it is on the disk.
+    pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        let tx = Self {
+            guard: self.guard.take(),
+        };
+        on_thread(move || tx.connection()?.execute_batch("COMMIT").map_err(failed)).await
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Ok(connection) = self.connection()
+            && !connection.is_autocommit()
+        {
+            // It fails where SQLite has rolled back by itself.
+            connection.execute_batch("ROLLBACK").ok();
+        }
+    }
+}
+
+/// Runs one statement to its end.
+fn run(connection: &Connection, sql: &Sql) -> Result<Vec<Row>, sqlx::Error> {
+    let (text, values) = sql.parts();
+    // `$1` would be a name to SQLite, and names are looked up one after the other.
+    let text = text.replace('$', "?");
+    let mut cached;
+    let mut once;
+    let statement = if sql.is_repeated() {
+        cached = connection.prepare_cached(&text).map_err(failed)?;
+        &mut *cached
+    } else {
+        once = connection.prepare(&text).map_err(failed)?;
+        &mut once
+    };
+    for (n, value) in (1..).zip(values) {
+        match value {
+            Value::Int(number) => statement.raw_bind_parameter(n, number),
+            Value::Text(text) => statement.raw_bind_parameter(n, text),
+            Value::Bytes(bytes) => statement.raw_bind_parameter(n, bytes),
+        }
+        .map_err(failed)?;
+    }
+    let columns = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let cells = (0..columns).map(|column| row.get::<_, Cell>(column));
+        found.push(Row(cells
+            .collect::<rusqlite::Result<_>>()
+            .map_err(failed)?));
+    }
+    Ok(found)
+}
+
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, sqlx::Error> + Send + 'static,
+) -> Result<T, sqlx::Error> {
+    spawn_blocking(work)
+        .await
+        .map_err(|_| sqlx::Error::WorkerCrashed)?
+}
+
+fn connect(path: Option<&Path>, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = match path {
+        Some(path) => Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?,
+        None => Connection::open_in_memory()?,
+    };
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn open_and_migrate(
+    path: Option<&Path>,
+    migrations: &[Migration],
+) -> Result<Connection, StoreError> {
+    if let Some(folder) = path.and_then(Path::parent) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            StoreError::Refused(format!(
+                "cannot make the folder {}: {error}",
+                folder.display()
+            ))
+        })?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let mut connection = connect(path, flags).map_err(|error| match (&error, path) {
+        (error, Some(path)) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) => {
+            StoreError::Refused(format!(
+                "cannot open {}: is the folder there and writable?",
+                path.display()
+            ))
+        }
+        _ => failed(error).into(),
+    })?;
+    if path.is_some() {
+        // Turning an empty file into a log-structured one does not wait for another process that does
+        // the same, whatever the time-out says.
+        patiently(|| connection.pragma_update(None, "journal_mode", "WAL")).map_err(failed)?;
+    }
+    migrate(&mut connection, migrations)?;
+    Ok(connection)
+}
+
+/// Tries again for as long as another process holds the file.
+fn patiently(mut work: impl FnMut() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    const TRIES: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(50);
+    for _ in 1..TRIES {
+        match work() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(PAUSE);
+            }
+            done => return done,
+        }
+    }
+    work()
+}
+
+/// Applies what is missing, in one transaction: another process that opens the file waits for its
+/// end. The table that remembers it is the one that `sqlx` keeps on PostgreSQL.
+fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), StoreError> {
+    let tx = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
+    tx.execute_batch(
+        "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
+            version BIGINT PRIMARY KEY,
+            description TEXT NOT NULL,
+            installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+            success BOOLEAN NOT NULL,
+            checksum BLOB NOT NULL,
+            execution_time BIGINT NOT NULL
+        );",
+    )
+    .map_err(failed)?;
+    let applied: Vec<(i64, Vec<u8>)> = tx
+        .prepare("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
+        .and_then(|mut select| {
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })
+        .map_err(failed)?;
+    for (version, checksum) in &applied {
+        let known = migrations.iter().find(|known| known.version == *version);
+        let known = known.ok_or_else(|| super::open::newer_schema(*version))?;
+        if Sha384::digest(known.sql).as_slice() != checksum {
+            return Err(super::open::other_schema(*version));
+        }
+    }
+    let is_applied = |version| applied.iter().any(|(known, _)| *known == version);
+    for missing in migrations.iter().filter(|one| !is_applied(one.version)) {
+        tx.execute_batch(missing.sql)
+            .map_err(|error| match failed(error).into() {
+                StoreError::Refused(why) => super::open::failed_migration(missing.version, &why),
+                unavailable @ StoreError::Unavailable(_) => unavailable,
+            })?;
+        tx.execute(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (?1, ?2, TRUE, ?3, 0)",
+            (
+                missing.version,
+                missing.description,
+                Sha384::digest(missing.sql).as_slice(),
+            ),
+        )
+        .map_err(failed)?;
+    }
+    Ok(tx.commit().map_err(failed)?)
+}
+
+/// What SQLite says, in the terms of the other database, so that one type serves both.
+fn failed(error: rusqlite::Error) -> sqlx::Error {
+    match error {
+        rusqlite::Error::SqliteFailure(..) => sqlx::Error::Database(Box::new(Failure(error))),
+        // The words of others can hold values.
+        _ => damaged(),
+    }
+}
+
+/// An error of SQLite.
+#[derive(Debug)]
+pub(super) struct Failure(rusqlite::Error);
+
+impl Failure {
+    /// Whether the same may succeed later: busy, locked, out of memory, input or output failed, disk
+    /// full, too many open files.
+    pub(super) fn passes(&self) -> bool {
+        use ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, SystemIoFailure,
+        };
+        matches!(
+            self.0.sqlite_error_code(),
+            Some(
+                DatabaseBusy
+                    | DatabaseLocked
+                    | OutOfMemory
+                    | SystemIoFailure
+                    | DiskFull
+                    | CannotOpen
+            )
+        )
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl DatabaseError for Failure {
+    fn message(&self) -> &str {
+        match &self.0 {
+            rusqlite::Error::SqliteFailure(_, Some(message)) => message,
+            _ => "no words",
+        }
+    }
+
+    fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+        let code = self.0.sqlite_error()?.extended_code;
+        Some(code.to_string().into())
+    }
+
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Other
+    }
+
+    fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+        self
+    }
+}

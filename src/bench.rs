@@ -1,0 +1,36 @@
+//! `zapis bench`: how fast the program is on this machine, next to bare clients that carry the same
+//! traffic with nothing of ours in between, in the same run. A ratio carries over to another machine;
+//! a rate does not.
+//!
+//! Nothing real is touched: queues, schema and files are the bench's own and go when it ends.
+
+mod bare;
+mod ground;
+mod growth;
+mod http;
+mod idle;
+mod ingress;
+mod load;
+mod path;
+mod process;
+mod report;
+mod sessions;
+mod webhook;
+
+use crate::cli::{Bench, BenchTarget};
+use crate::config::Loaded;
+
+/// `zapis bench …`
+pub(crate) async fn run(loaded: &Loaded, bench: &Bench) -> anyhow::Result<()> {
+    let report = match bench.what {
+        BenchTarget::Ingress => ingress::ingress(loaded, bench).await?,
+        BenchTarget::Path => path::path(loaded, bench).await?,
+        BenchTarget::Stall => path::stall(loaded, bench).await?,
+        BenchTarget::Sessions => sessions::sessions(loaded, bench).await?,
+        BenchTarget::Growth => growth::growth(loaded, bench).await?,
+        BenchTarget::Duplicates => idle::duplicates(loaded, bench).await?,
+        BenchTarget::Idle => idle::idle(loaded).await?,
+        BenchTarget::Sockets => idle::sockets(loaded, bench).await?,
+    };
+    report.print(bench.json)
+}
