@@ -70,6 +70,18 @@ impl Database {
         format!("postgres://zapis@127.0.0.1:{port}/{}", self.name)
     }
 
+    /// Leads PostgreSQL's own programs to it.
+    pub(crate) fn environment(&self, command: &mut Command) {
+        let Server { bin, port, .. } = server();
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .env("PATH", format!("{}:{path}", bin.display()))
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", port.to_string())
+            .env("PGUSER", "zapis")
+            .env("PGDATABASE", &self.name);
+    }
+
     /// Runs statements and returns what the last one selected.
     pub(crate) fn sql(&self, statements: &str) -> String {
         psql(&self.name, statements)

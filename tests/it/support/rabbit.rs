@@ -126,7 +126,8 @@ impl Rabbit {
         std::fs::write(self.folder.join("plugins"), "[].\n").unwrap();
     }
 
-    fn environment(&self, command: &mut Command) {
+    /// Leads RabbitMQ's own programs to it.
+    pub(crate) fn environment(&self, command: &mut Command) {
         let folder = |name: &str| self.folder.join(name);
         command
             .env("HOME", &self.folder)
