@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::Utc;
 use tempfile::TempDir;
+use zapis_core::broker::{self, Publish, Topic};
+use zapis_core::config::{EnginesConfig, QueueType, Secret};
 use zapis_core::message::ConversationId;
+use zapis_core::trace::TraceParent;
 use zapis_sandbox::{CallFilter, Fault, FaultKind, Provider};
 
 use crate::support::firm::{Firm, On, PATIENCE, STAFF};
@@ -253,26 +257,48 @@ async fn servers_are_saved_while_the_program_runs_and_put_back() {
     goes_on(&firm, 9_301, 9_302).await;
 }
 
-#[test]
-fn a_new_rabbitmq_is_set_up_as_the_old_one_was() {
+#[tokio::test]
+async fn a_new_rabbitmq_is_set_up_as_the_old_one_was_and_a_full_one_is_not_drained() {
     let old = Rabbit::private();
     old.ctl(&["add_user", "zapis", "secret"]);
-    old.ctl(&["add_vhost", "salon"]);
-    old.ctl(&["set_permissions", "-p", "salon", "zapis", ".*", ".*", ".*"]);
+    old.ctl(&["set_permissions", "-p", "test0", "zapis", ".*", ".*", ".*"]);
+    let config = EnginesConfig {
+        broker: Secret::new(old.vhost()),
+        queue_type: QueueType::Classic,
+        ..EnginesConfig::default()
+    };
+    let broker = broker::open(&config, "a test").await.unwrap();
+    let waiting = Publish {
+        topic: Topic::inbound(),
+        key: "telegram:main:1".into(),
+        id: "1".into(),
+        body: Bytes::from_static(b"{}"),
+        trace: TraceParent::start(),
+    };
+    broker.publish(vec![waiting]).await.unwrap();
+    broker.close().await;
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("definitions.json");
-    let rabbitmq = |rabbit: &Rabbit, action: &str| {
+    let rabbitmq = |rabbit: &Rabbit| {
         let mut rabbitmq = script("rabbitmq");
         rabbit.environment(&mut rabbitmq);
-        run(rabbitmq.arg(action).arg(&file));
+        rabbitmq
     };
 
-    rabbitmq(&old, "save");
+    let mut drained = rabbitmq(&old);
+    let drained = drained.env("MINUTES", "0").args(["drained", "test0"]);
+    let told = drained.output().unwrap();
+    let told = (told.status.success(), String::from_utf8(told.stderr).unwrap());
+    assert_eq!(told, (false, "1 messages are still under way\n".into()));
+    run(rabbitmq(&old).arg("save").arg(&file));
     old.stop();
     let new = Rabbit::private();
-    rabbitmq(&new, "restore");
+    run(rabbitmq(&new).arg("restore").arg(&file));
 
-    let allowed = new.ctl(&["list_user_permissions", "zapis"]);
-    assert!(allowed.contains("salon"), "{allowed}");
     new.ctl(&["authenticate_user", "zapis", "secret"]);
+    let allowed = new.ctl(&["list_user_permissions", "zapis"]);
+    assert!(allowed.contains("test0"), "{allowed}");
+    let queues = new.ctl(&["list_queues", "-p", "test0", "name"]);
+    assert!(queues.contains("zapis.inbound.0"), "{queues}");
+    run(rabbitmq(&new).args(["drained", "test0"]));
 }

@@ -129,7 +129,10 @@ impl Rabbit {
     /// Leads RabbitMQ's own programs to it.
     pub(crate) fn environment(&self, command: &mut Command) {
         let folder = |name: &str| self.folder.join(name);
+        // Debian's own wrappers would ask as another user, who does not know the cookie.
+        let path = std::env::var("PATH").unwrap_or_default();
         command
+            .env("PATH", format!("/usr/lib/rabbitmq/bin:{path}"))
             .env("HOME", &self.folder)
             .env("ERL_EPMD_PORT", self.epmd.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
