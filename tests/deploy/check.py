@@ -227,7 +227,7 @@ def runbook():
 
 def dashboard(folder):
     """No panel lies over another, each has a title, asks the chosen data source, and can be read."""
-    panels = json.loads((DEPLOY / "grafana/zapis.json").read_text())["panels"]
+    panels = json.loads((DEPLOY / "grafana/dashboards/zapis.json").read_text())["panels"]
     if len({panel["id"] for panel in panels}) != len(panels):
         yield "two panels have one id"
     taken = {}
