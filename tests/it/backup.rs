@@ -65,16 +65,11 @@ async fn goes_on(firm: &Firm, taken: i64, asked: i64) {
     let story = String::from_utf8_lossy(&story.stdout).into_owned();
     assert!(story.contains("адрес"), "the journal is gone:\n{story}");
 
-    let seen = firm
-        .sandbox
-        .telegram_until(asked, PATIENCE, |_| true)
-        .await
-        .iter()
-        .filter(|line| line.from == "bot")
-        .count();
+    // Not in Telegram: the copy says that the poller of before still has its lease.
+    let customer = "79210009300";
     let question = "Сколько стоит мужская стрижка?";
-    firm.sandbox.telegram_writes(asked, question).unwrap();
-    assert!(firm.telegram_answer(asked, seen).await.contains('₽'));
+    firm.sandbox.whatsapp_writes(customer, question).unwrap();
+    assert!(firm.whatsapp_answer(customer, 0).await.contains('₽'));
 }
 
 /// Until the journal has what was said: it is written last.
@@ -86,7 +81,10 @@ async fn asked_and_journalled(firm: &Firm, chat: i64) {
     let store = firm.store().await;
     for _ in 0..1_200 {
         let events = store.events_of(&conversation, 100).await.unwrap();
-        if events.iter().any(|event| event.outcome.as_deref() == Some("sent")) {
+        if events
+            .iter()
+            .any(|event| event.outcome.as_deref() == Some("sent"))
+        {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -288,7 +286,10 @@ async fn a_new_rabbitmq_is_set_up_as_the_old_one_was_and_a_full_one_is_not_drain
     let mut drained = rabbitmq(&old);
     let drained = drained.env("MINUTES", "0").args(["drained", "test0"]);
     let told = drained.output().unwrap();
-    let told = (told.status.success(), String::from_utf8(told.stderr).unwrap());
+    let told = (
+        told.status.success(),
+        String::from_utf8(told.stderr).unwrap(),
+    );
     assert_eq!(told, (false, "1 messages are still under way\n".into()));
     run(rabbitmq(&old).arg("save").arg(&file));
     old.stop();
