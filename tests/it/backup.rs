@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::Utc;
 use tempfile::TempDir;
+use zapis_core::Clock;
 use zapis_core::broker::{self, Publish, Topic};
 use zapis_core::config::{EnginesConfig, QueueType, Secret};
 use zapis_core::message::ConversationId;
@@ -59,7 +59,11 @@ async fn taken_over_by_staff(firm: &Firm, chat: i64) {
 /// What was known before is known again, and customers are answered.
 async fn goes_on(firm: &Firm, taken: i64, asked: i64) {
     let taken: ConversationId = format!("telegram:main:{taken}").parse().unwrap();
-    let owner = firm.store().await.ownership(&taken, Utc::now()).await;
+    let owner = firm
+        .store()
+        .await
+        .ownership(&taken, Clock::system().now())
+        .await;
     assert!(owner.unwrap().staff.is_some(), "who may speak is forgotten");
     let story = firm.command(&["trace", &format!("telegram:main:{asked}")]);
     let story = String::from_utf8_lossy(&story.stdout).into_owned();

@@ -10,6 +10,8 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::servers::path_from;
+
 /// `$1` folder of the programs, `$2` port, `$3` folder of the data.
 const WATCH: &str = r#"
 trap '' INT TERM HUP
@@ -73,9 +75,8 @@ impl Database {
     /// Leads PostgreSQL's own programs to it.
     pub(crate) fn environment(&self, command: &mut Command) {
         let Server { bin, port, .. } = server();
-        let path = std::env::var("PATH").unwrap_or_default();
         command
-            .env("PATH", format!("{}:{path}", bin.display()))
+            .env("PATH", path_from(bin))
             .env("PGHOST", "127.0.0.1")
             .env("PGPORT", port.to_string())
             .env("PGUSER", "zapis")
