@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod backup;
 mod browser;
 mod cli;
 mod conformance;

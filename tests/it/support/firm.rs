@@ -39,7 +39,7 @@ pub(crate) struct Servers {
     queue_type: &'static str,
     vhost: String,
     pub(crate) redis: Redis,
-    database: Database,
+    pub(crate) database: Database,
 }
 
 impl On {

@@ -10,6 +10,8 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::servers::path_from;
+
 /// `$1` folder of the programs, `$2` port, `$3` folder of the data.
 const WATCH: &str = r#"
 trap '' INT TERM HUP
@@ -68,6 +70,17 @@ impl Database {
     pub(crate) fn url(&self) -> String {
         let port = server().port;
         format!("postgres://zapis@127.0.0.1:{port}/{}", self.name)
+    }
+
+    /// Leads PostgreSQL's own programs to it.
+    pub(crate) fn environment(&self, command: &mut Command) {
+        let Server { bin, port, .. } = server();
+        command
+            .env("PATH", path_from(bin))
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", port.to_string())
+            .env("PGUSER", "zapis")
+            .env("PGDATABASE", &self.name);
     }
 
     /// Runs statements and returns what the last one selected.

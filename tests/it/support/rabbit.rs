@@ -1,11 +1,11 @@
 //! A private RabbitMQ with its own epmd.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use super::servers::{Server, folder, free_port, greeting, program, run, wait_until};
+use super::servers::{Server, folder, free_port, greeting, path_from, program, run, wait_until};
 
 /// How many tests of one run can have a virtual host to themselves.
 const VHOSTS: usize = 60;
@@ -126,9 +126,12 @@ impl Rabbit {
         std::fs::write(self.folder.join("plugins"), "[].\n").unwrap();
     }
 
-    fn environment(&self, command: &mut Command) {
+    /// Leads RabbitMQ's own programs to it.
+    pub(crate) fn environment(&self, command: &mut Command) {
         let folder = |name: &str| self.folder.join(name);
+        // Debian's own wrappers would ask as another user, who does not know the cookie.
         command
+            .env("PATH", path_from(Path::new("/usr/lib/rabbitmq/bin")))
             .env("HOME", &self.folder)
             .env("ERL_EPMD_PORT", self.epmd.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")

@@ -10,7 +10,7 @@ use super::servers::{Server, folder, free_port, greeting, program, run, wait_unt
 #[derive(Debug)]
 pub(crate) struct Redis {
     pub(crate) port: u16,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     arguments: Vec<String>,
     server: Mutex<Option<Server>>,
 }

@@ -1,7 +1,7 @@
 //! Private servers on free loopback ports. Each runs under a small shell that ends exactly its own
 //! process group once this test program lets go of it, or dies in whatever way.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -89,6 +89,13 @@ pub(crate) fn program(paths: &[&str], package: &str) -> PathBuf {
             paths[0]
         )
     })
+}
+
+/// `PATH` with one folder before all others.
+pub(crate) fn path_from(folder: &Path) -> OsString {
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&rest));
+    std::env::join_paths(folders).expect("no folder has a colon in its name")
 }
 
 /// Waits until a server is ready.
