@@ -26,13 +26,10 @@ pub(super) async fn sessions(loaded: &Loaded, bench: &Bench) -> anyhow::Result<R
     let rounds = |from: usize| from..from + bench.messages;
 
     let ours = ground.engines.sessions.as_ref();
-    let mine = |n: usize| {
-        ConversationId::new(
-            CHANNEL,
-            &ground.prefix,
-            &(n % bench.conversations).to_string(),
-        )
-    };
+    // Those of one conversation must not meet.
+    let conversations = bench.conversations.max(2 * AT_ONCE);
+    let mine =
+        |n: usize| ConversationId::new(CHANNEL, &ground.prefix, &(n % conversations).to_string());
     let turn = |n: usize| {
         let body = body.clone();
         async move {
@@ -44,7 +41,7 @@ pub(super) async fn sessions(loaded: &Loaded, bench: &Bench) -> anyhow::Result<R
         }
     };
     let our_rate = rate(rounds(0), turn).await?;
-    for n in 0..bench.conversations {
+    for n in 0..conversations {
         ours.forget(&mine(n)?).await?;
     }
 
@@ -53,7 +50,7 @@ pub(super) async fn sessions(loaded: &Loaded, bench: &Bench) -> anyhow::Result<R
     let turn = |n: usize| {
         let body = body.clone();
         async move {
-            let conversation = (n % bench.conversations) as u64;
+            let conversation = (n % conversations) as u64;
             bare.load(conversation).await?;
             bare.save(conversation, body).await
         }
