@@ -6,6 +6,7 @@ mod engines;
 mod parts;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +77,19 @@ impl Roles {
     }
 }
 
+impl fmt::Display for Roles {
+    /// As the command line names them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.workers.iter().filter_map(ValueEnum::to_possible_value);
+        let names: Vec<_> = names.map(|name| name.get_name().to_owned()).collect();
+        match (self.gateway, names.is_empty()) {
+            (true, true) => f.write_str("gateway"),
+            (true, false) => f.write_str("run"),
+            (false, _) => write!(f, "worker {}", names.join(" ")),
+        }
+    }
+}
+
 /// Runs these roles until told to stop and everything in hand is finished.
 pub async fn run(loaded: Loaded, roles: Roles, stop: Stop) -> anyhow::Result<()> {
     let listen = loaded.config.server.listen;
@@ -110,6 +124,7 @@ async fn run_on(
         broker: Arc::clone(&engines.broker),
         sessions: Arc::clone(&engines.sessions),
         store: engines.store.clone(),
+        clock: engines.clock.clone(),
         metrics,
     };
     let measured = gateway::measure(vitals.clone(), parts::topics(&channels), soft.clone());

@@ -15,14 +15,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::warn;
 use zapis_channels::Channel;
 use zapis_core::broker::{Broker, Topic};
-use zapis_core::causes;
 use zapis_core::config::Secret;
 use zapis_core::sessions::Sessions;
 use zapis_core::store::Store;
+use zapis_core::{Clock, causes};
 
-use crate::feed;
+use crate::{feed, telemetry};
 
-/// How often queue depths are measured.
+/// How often gauges are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
 
 /// How long a part may take to prove that it works.
@@ -37,8 +37,29 @@ pub struct Vitals {
     pub sessions: Arc<dyn Sessions>,
     /// The store.
     pub store: Store,
+    /// The time.
+    pub clock: Clock,
     /// What `/metrics` shows.
     pub metrics: PrometheusHandle,
+}
+
+impl Vitals {
+    async fn check_broker(&self) -> Result<(), String> {
+        let checked = self.broker.check().await;
+        checked.map_err(|error| causes(&error).to_string())
+    }
+
+    async fn check_sessions(&self) -> Result<(), String> {
+        let checked = self.sessions.check().await;
+        checked
+            .map(drop)
+            .map_err(|error| causes(&error).to_string())
+    }
+
+    async fn check_store(&self) -> Result<(), String> {
+        let checked = self.store.check().await;
+        checked.map_err(|error| causes(&error).to_string())
+    }
 }
 
 /// Every route of the program.
@@ -57,29 +78,11 @@ pub fn router(channels: &[Arc<dyn Channel>], vitals: Vitals, journal_token: Secr
 
 /// 200 when a message could be taken and answered now, otherwise 503 and what is missing.
 async fn ready(State(vitals): State<Vitals>) -> Response {
-    let broker = within(async {
-        vitals
-            .broker
-            .check()
-            .await
-            .map_err(|error| causes(&error).to_string())
-    });
-    let sessions = within(async {
-        vitals
-            .sessions
-            .check()
-            .await
-            .map(|_| ())
-            .map_err(|error| causes(&error).to_string())
-    });
-    let store = within(async {
-        vitals
-            .store
-            .check()
-            .await
-            .map_err(|error| causes(&error).to_string())
-    });
-    let (broker, sessions, store) = tokio::join!(broker, sessions, store);
+    let (broker, sessions, store) = tokio::join!(
+        within(vitals.check_broker()),
+        within(vitals.check_sessions()),
+        within(vitals.check_store()),
+    );
     let fine = broker.is_ok() && sessions.is_ok() && store.is_ok();
     for (part, result) in [
         ("broker", &broker),
@@ -106,7 +109,7 @@ async fn ready(State(vitals): State<Vitals>) -> Response {
     (status, Json(body)).into_response()
 }
 
-async fn within(probe: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+async fn within<T>(probe: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     match tokio::time::timeout(PROBE, probe).await {
         Ok(result) => result,
         Err(_) => Err(format!("no answer within {} s", PROBE.as_secs())),
@@ -125,36 +128,81 @@ async fn metrics(State(vitals): State<Vitals>) -> Response {
         .into_response()
 }
 
-/// Keeps the gauges of queues and dead letters fresh, until asked to stop.
+/// Keeps the gauges fresh, until asked to stop.
 pub async fn measure(vitals: Vitals, topics: Vec<Topic>, stop: CancellationToken) {
     loop {
-        for topic in &topics {
-            let name = topic.as_str().to_owned();
-            if let Ok(depth) = vitals.broker.depth(topic).await {
-                let gauge = |state: &'static str, count: u64| {
-                    #[expect(clippy::cast_precision_loss, reason = "a queue of 2^52 messages does not fit any disk")]
-                    metrics::gauge!("zapis_queue_messages", "topic" => name.clone(), "state" => state).set(count as f64);
-                };
-                gauge("waiting", depth.waiting);
-                // What an engine cannot tell is not shown: a 0 would be believed.
-                if let Some(count) = depth.in_hand {
-                    gauge("in_hand", count);
-                }
-                if let Some(age) = depth.oldest_ms {
-                    let age = Duration::from_millis(age);
-                    metrics::gauge!("zapis_queue_oldest_seconds", "topic" => name)
-                        .set(age.as_secs_f64());
-                }
-            }
+        let round = async {
+            tokio::join!(
+                measure_engines(&vitals),
+                measure_queues(vitals.broker.as_ref(), &topics),
+                measure_store(&vitals, &topics),
+            );
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = round => {}
         }
-        if let Ok(count) = vitals.store.dead_count().await {
-            #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 dead letters")]
-            metrics::gauge!("zapis_dead_letters").set(count as f64);
-        }
+        metrics::gauge!("zapis_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1);
+        telemetry::measure_process();
         vitals.metrics.run_upkeep();
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(MEASURE_EVERY) => {}
         }
     }
+}
+
+async fn measure_engines(vitals: &Vitals) {
+    let (broker, sessions, store) = tokio::join!(
+        within(vitals.check_broker()),
+        within(vitals.check_sessions()),
+        within(vitals.check_store()),
+    );
+    for (engine, result) in [("broker", broker), ("sessions", sessions), ("store", store)] {
+        let up = u8::from(result.is_ok());
+        metrics::gauge!("zapis_engine_up", "engine" => engine).set(up);
+    }
+}
+
+async fn measure_queues(broker: &dyn Broker, topics: &[Topic]) {
+    for topic in topics {
+        let name = topic.as_str().to_owned();
+        let Ok(Ok(depth)) = tokio::time::timeout(PROBE, broker.depth(topic)).await else {
+            continue;
+        };
+        let gauge = |state: &'static str, messages: u64| {
+            metrics::gauge!("zapis_queue_messages", "topic" => name.clone(), "state" => state)
+                .set(shown(messages));
+        };
+        gauge("waiting", depth.waiting);
+        // What an engine cannot tell is not shown: a 0 would be believed.
+        if let Some(messages) = depth.in_hand {
+            gauge("in_hand", messages);
+        }
+        let age = Duration::from_millis(depth.oldest_ms.unwrap_or_default());
+        metrics::gauge!("zapis_queue_oldest_seconds", "topic" => name).set(age.as_secs_f64());
+    }
+}
+
+async fn measure_store(vitals: &Vitals, topics: &[Topic]) {
+    let Ok(Ok(figures)) =
+        tokio::time::timeout(PROBE, vitals.store.figures(vitals.clock.now())).await
+    else {
+        return;
+    };
+    metrics::gauge!("zapis_dead_letters").set(shown(figures.dead));
+    metrics::gauge!("zapis_conversations_owned").set(shown(figures.owned));
+    metrics::gauge!("zapis_calls_open").set(shown(figures.calls));
+    for topic in topics.iter().map(Topic::as_str) {
+        let parked = figures.parked.get(topic).copied().unwrap_or_default();
+        metrics::gauge!("zapis_parked_lanes", "topic" => topic.to_owned()).set(shown(parked));
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "nothing that is counted here reaches 2^52"
+)]
+fn shown(count: u64) -> f64 {
+    count as f64
 }

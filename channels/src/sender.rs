@@ -7,18 +7,22 @@
 //! What is *ambiguous* (a crash or a lost answer inside the provider call) waits for news of the
 //! provider and is then tried once more if it is a reply; a reminder never is.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tracing::{debug, error, info, warn};
+use tracing::field::{debug, display};
+use tracing::{Instrument, Span, debug, error, info, warn};
 use zapis_core::broker::Broker;
 use zapis_core::event::{Event, JournalItem, Kind, Seen};
 use zapis_core::intake::{journal_message, outbound_message};
 use zapis_core::lanes::{Failure, Message, Worker, unreadable};
+use zapis_core::measure::{ACCOUNTS, CODES, Stage};
 use zapis_core::message::{Content, Fence, Outbound, Profile, ProviderError};
 use zapis_core::sessions::Sessions;
 use zapis_core::store::{ClaimRequest, Claimed, Draft, SendOutcome, Store};
+use zapis_core::trace::step;
 use zapis_core::{Clock, causes, ids};
 
 use crate::{Channel, SendError, Sent};
@@ -59,6 +63,44 @@ pub struct Sender {
     broker: Arc<dyn Broker>,
     alarm: Arc<dyn Alarm>,
     clock: Clock,
+    breaker: Breaker,
+}
+
+/// How often each account was found to be unable to send: it rests then, and `/metrics` shows it.
+#[derive(Debug, Clone, Default)]
+struct Breaker(Arc<Mutex<HashMap<String, u64>>>);
+
+impl Breaker {
+    /// The account rests. Another process may be the one that finds it working again: what nobody
+    /// stops anew is taken for mended after a while.
+    fn open(&self, channel: &'static str, part: &Outbound) {
+        let mut stops = self.lock();
+        let stop = stops
+            .entry(part.conversation.account().to_owned())
+            .or_default();
+        *stop += 1;
+        let (seen, breaker, part) = (*stop, self.clone(), part.clone());
+        drop(stops);
+        show_stopped(channel, &part, true);
+        tokio::spawn(async move {
+            tokio::time::sleep(STOPPED * 2).await;
+            let last = breaker.lock().get(part.conversation.account()).copied();
+            if last == Some(seen) {
+                show_stopped(channel, &part, false);
+            }
+        });
+    }
+
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn show_stopped(channel: &'static str, part: &Outbound, stopped: bool) {
+    let account = ACCOUNTS.of(part.conversation.account());
+    metrics::gauge!("zapis_account_stopped", "channel" => channel, "account" => account)
+        .set(u8::from(stopped));
 }
 
 /// Whether to go on with the next part.
@@ -84,6 +126,7 @@ impl Sender {
             broker,
             alarm,
             clock,
+            breaker: Breaker::default(),
         }
     }
 
@@ -106,15 +149,26 @@ impl Sender {
 
     async fn deliver_part(&self, part: &Outbound) -> Result<Step, Failure> {
         self.find_place(part).await?;
+        let step = step("deliver", "client", None);
+        step.record("channel", self.channel.name());
+        step.record("conversation", debug(&part.conversation));
+        step.record("outbound", display(part.id));
+        self.claim_and_call(part).instrument(step).await
+    }
+
+    async fn claim_and_call(&self, part: &Outbound) -> Result<Step, Failure> {
         let request = ClaimRequest {
             id: part.id,
             conversation: part.conversation.clone(),
             turn: part.turn,
             answers: part.answers.clone(),
             fence: part.fence.clone(),
+            trace: part.trace.child(),
         };
         let now = self.clock.now();
+        let stage = Stage::begin("claim");
         let claimed = self.store.claim(std::slice::from_ref(&request), now).await;
+        drop(stage);
         match claimed.map_err(Failure::systemic)?.pop() {
             Some(Claimed::Go) => self.call(part).await,
             Some(Claimed::InDoubt { since, attempts }) => {
@@ -165,7 +219,8 @@ impl Sender {
                     },
                 )
                 .await?;
-                self.count("sent");
+                self.count("sent", "");
+                show_stopped(self.channel.name(), part, false);
                 let mut event = self.event(part, "sent");
                 event.provider_id = provider_id;
                 event.latency_ms = i64::try_from(took.as_millis()).ok();
@@ -181,7 +236,7 @@ impl Sender {
         match refusal {
             SendError::TooFast { after, bucket } => {
                 self.record(part, SendOutcome::NotSent).await?;
-                self.count("too_fast");
+                self.count("too_fast", "");
                 self.sessions
                     .block(&bucket, after)
                     .await
@@ -190,7 +245,8 @@ impl Sender {
             }
             SendError::Stopped(refusal) => {
                 self.record(part, SendOutcome::NotSent).await?;
-                self.count("stopped");
+                self.count("stopped", &refusal.code);
+                self.breaker.open(self.channel.name(), part);
                 error!(
                     account = part.conversation.account(),
                     channel = self.channel.name(),
@@ -209,7 +265,7 @@ impl Sender {
             }
             SendError::NotSent(_) => {
                 self.record(part, SendOutcome::NotSent).await?;
-                self.count("not_sent");
+                self.count("not_sent", "");
                 let age = self.clock.now() - part.at;
                 if age > GIVE_UP {
                     return Err(Failure::Never {
@@ -227,7 +283,7 @@ impl Sender {
             }
             SendError::Unknown(_) => {
                 self.record(part, SendOutcome::InDoubt).await?;
-                self.count("unknown");
+                self.count("unknown", "");
                 warn!(error = text, outbound = %part.id, "The messenger's answer was lost");
                 Err(Failure::Wait {
                     after: self.channel.doubt().max(Duration::from_millis(100)),
@@ -264,7 +320,7 @@ impl Sender {
         refusal: ProviderError,
         outcome: &'static str,
     ) -> Result<Step, Failure> {
-        self.count(outcome);
+        self.count(outcome, &refusal.code);
         warn!(outbound = %part.id, code = refusal.code, reason = refusal.text, outcome, "A message was not sent");
         // The alarm first: after the record nobody would come back for it.
         if let Some(alarm) = self
@@ -285,7 +341,7 @@ impl Sender {
     }
 
     async fn fenced(&self, part: &Outbound) -> Result<Step, Failure> {
-        self.count("fenced");
+        self.count("fenced", "");
         info!(outbound = %part.id, "Held a message back: the conversation changed hands");
         if let (Fence::Reply { .. }, Content::Message { text, .. }) = (&part.fence, &part.content) {
             let draft = Draft {
@@ -336,7 +392,7 @@ impl Sender {
             .map_err(Failure::systemic)?
         {
             Claimed::Go => {
-                self.count("repeated_in_doubt");
+                self.count("repeated_in_doubt", "");
                 warn!(outbound = %part.id, "Sends a message again whose fate is unknown");
                 self.call(part).await
             }
@@ -379,6 +435,7 @@ impl Sender {
     }
 
     async fn record(&self, part: &Outbound, outcome: SendOutcome) -> Result<(), Failure> {
+        let _stage = Stage::begin("record");
         let outcomes = [(part.id, outcome)];
         self.store
             .record(&outcomes, self.clock.now())
@@ -429,8 +486,13 @@ impl Sender {
             .map_err(Failure::systemic)
     }
 
-    fn count(&self, outcome: &'static str) {
-        metrics::counter!("zapis_sends_total", "channel" => self.channel.name(), "outcome" => outcome)
+    /// Counts how an attempt ended, with the provider's code where it refused.
+    fn count(&self, outcome: &'static str, code: &str) {
+        let code = CODES.of(code);
+        let step = Span::current();
+        step.record("outcome", outcome);
+        step.record("code", &*code);
+        metrics::counter!("zapis_sends_total", "channel" => self.channel.name(), "outcome" => outcome, "code" => code)
             .increment(1);
     }
 }

@@ -170,7 +170,8 @@ pub struct Depth {
     pub waiting: u64,
     /// Handed out and not acknowledged, where the engine can tell.
     pub in_hand: Option<u64>,
-    /// Age of the oldest waiting message in milliseconds, where the engine can tell.
+    /// Age of the oldest unfinished message in milliseconds; RabbitMQ tells only of what this process
+    /// has in hand.
     pub oldest_ms: Option<u64>,
 }
 

@@ -10,14 +10,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use uuid::Uuid;
+use tracing::Span;
+use tracing::field::debug;
 
 use crate::broker::{Broker, BrokerError, Publish, Topic};
 use crate::clock::Clock;
 use crate::event::JournalItem;
 use crate::ids;
+use crate::measure::{CHANNELS, Stage};
 use crate::message::{ConversationId, DeliveryReport, Inbound, Outbound};
 use crate::store::{DeadLetter, OwnershipChange, Store, StoreError};
-use crate::trace::TraceParent;
+use crate::trace::{TraceParent, step};
 
 /// How many peers are remembered between requests.
 const PEERS_REMEMBERED: usize = 100_000;
@@ -170,9 +173,12 @@ impl Intake {
 
     /// Takes everything of one request, or nothing that may be acknowledged.
     pub async fn accept(&self, arrivals: Vec<Arrival>) -> Result<(), IntakeError> {
+        let _stage = Stage::begin("accept");
         let mut messages = Vec::with_capacity(arrivals.len());
         let mut taken = Vec::new();
         let mut dead = Vec::new();
+        // Each message begins a trace of its own; its first step ends when all are durable.
+        let mut steps = Vec::new();
         for arrival in arrivals {
             if let Some(id) = arrival.identity() {
                 if self.taken().holds(&id) {
@@ -182,17 +188,29 @@ impl Intake {
                 taken.push(id);
             }
             match arrival {
-                Arrival::Inbound { inbound, ownership } => {
+                Arrival::Inbound {
+                    mut inbound,
+                    ownership,
+                } => {
+                    let step = accepted(&inbound.conversation, inbound.what.name());
+                    inbound.trace = inbound.trace.begun_by(&step);
+                    steps.push(step);
                     if let Some(change) = ownership {
                         self.store
                             .change_ownership(&inbound.conversation, &change)
                             .await?;
                     }
-                    metrics::counter!("zapis_inbound_total", "channel" => inbound.conversation.channel().to_owned(), "kind" => inbound.what.name()).increment(1);
+                    let channel = CHANNELS.of(inbound.conversation.channel());
+                    metrics::counter!("zapis_inbound_total", "channel" => channel, "kind" => inbound.what.name()).increment(1);
                     messages.push(inbound_message(&inbound));
                 }
                 Arrival::Delivery(report) => messages.push(delivery_message(*report)),
-                Arrival::Outbound(outbound) => messages.push(outbound_message(&[*outbound])),
+                Arrival::Outbound(mut outbound) => {
+                    let step = accepted(&outbound.conversation, "staff");
+                    outbound.trace = outbound.trace.begun_by(&step);
+                    steps.push(step);
+                    messages.push(outbound_message(&[*outbound]));
+                }
                 Arrival::Dead {
                     topic,
                     body,
@@ -228,6 +246,15 @@ impl Intake {
             at: self.clock.now(),
         }
     }
+}
+
+/// The first step of a trace.
+fn accepted(conversation: &ConversationId, what: &'static str) -> Span {
+    let step = step("accept", "producer", None);
+    step.record("channel", conversation.channel());
+    step.record("conversation", debug(conversation));
+    step.record("what", what);
+    step
 }
 
 /// An inbound as the queue takes it.

@@ -9,6 +9,7 @@ pub mod event;
 pub mod ids;
 pub mod intake;
 pub mod lanes;
+pub mod measure;
 pub mod message;
 pub mod session;
 pub mod sessions;

@@ -111,6 +111,14 @@ pub fn tail(id: &str) -> String {
     format!("…{end}")
 }
 
+/// A key of the queue as a trace or a list may show it: most are conversation ids.
+pub fn masked(key: &str) -> String {
+    match key.parse::<ConversationId>() {
+        Ok(conversation) => format!("{conversation:?}"),
+        Err(_) => tail(key),
+    }
+}
+
 /// Something a customer did, as a channel understood it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Inbound {

@@ -6,6 +6,7 @@
 mod chat;
 mod db;
 mod desk;
+mod figures;
 mod group;
 mod journal;
 mod ledger;
@@ -15,7 +16,9 @@ mod people;
 mod queue_troubles;
 mod small;
 mod sqlite;
+mod story;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -87,6 +90,17 @@ pub enum NewOwner {
     Same,
 }
 
+impl NewOwner {
+    /// In metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Staff { .. } => "staff",
+            Self::Bot => "bot",
+            Self::Same => "stopped",
+        }
+    }
+}
+
 /// Asks to send one outbound message.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {
@@ -100,6 +114,8 @@ pub struct ClaimRequest {
     pub answers: Vec<String>,
     /// What can stop it.
     pub fence: Fence,
+    /// The step that asks: news of the message go on with it.
+    pub trace: TraceParent,
 }
 
 /// What became of a claim.
@@ -157,6 +173,8 @@ pub struct LedgerEntry {
     pub delivery: Option<DeliveryStatus>,
     /// The provider's error.
     pub error: Option<ProviderError>,
+    /// The step that claimed it first; none for one from before traces were kept.
+    pub trace: Option<TraceParent>,
 }
 
 /// A message set aside for a person to look at.
@@ -279,6 +297,32 @@ pub struct Draft {
     pub reason: String,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+/// What metrics show of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Messages set aside.
+    pub dead: u64,
+    /// Conversations that a person owns now.
+    pub owned: u64,
+    /// Calls for a person that nobody answered.
+    pub calls: u64,
+    /// Parked lanes by topic; a topic without any is missing.
+    pub parked: BTreeMap<String, u64>,
+}
+
+/// A message of a conversation that waits in a parked lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The queue it came from.
+    pub topic: String,
+    /// As it came from the queue.
+    pub message_id: String,
+    /// When its lane is tried again.
+    pub due: DateTime<Utc>,
+    /// The trace it belongs to.
+    pub trace: TraceParent,
 }
 
 /// The store. Cheap to clone.

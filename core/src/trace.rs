@@ -1,9 +1,21 @@
 //! W3C trace context: the thread that ties a message's steps together across the queue.
+//!
+//! A message carries the `traceparent` of the step that made it. Whoever takes it up makes a [`step`]
+//! under that, and what is published meanwhile hangs on the step. Where nobody exports traces a step
+//! costs next to nothing, and the trace id still ties log, journal and ledger together.
 
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::Context;
 use serde::{Deserialize, Serialize};
+use tracing::{Span, field::Empty};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
-/// A `traceparent` (W3C Trace Context, version 00): `00-<trace id>-<span id>-01`.
+/// The target of the spans that leave the process. No other span does, so that [`step`] lists
+/// everything that a trace can show: no text, no name, no phone.
+pub const TARGET: &str = "zapis::trace";
+
+/// A `traceparent` (W3C Trace Context, version 00): `00-<trace id>-<span id>-<flags>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TraceParent(String);
@@ -11,7 +23,7 @@ pub struct TraceParent(String);
 impl TraceParent {
     /// Starts a trace.
     pub fn start() -> Self {
-        Self::with_trace(&Uuid::new_v4().simple().to_string())
+        Self::with_trace(&Uuid::new_v4().simple().to_string(), SAMPLED)
     }
 
     /// Takes one that came from outside, if it has the right form.
@@ -31,10 +43,21 @@ impl TraceParent {
         usable.then(|| Self(text.to_owned()))
     }
 
-    /// The next step of the same trace.
+    /// What comes after this: hangs on the step under way, or without one is a new id in the same trace.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self::with_trace(self.trace_id())
+        let current = Context::current();
+        Self::of_context(current.span().span_context())
+            .unwrap_or_else(|| Self::with_trace(self.trace_id(), self.flags()))
+    }
+
+    /// What the messages of a step carry that begins a trace: itself where it is not exported.
+    #[must_use]
+    pub fn begun_by(self, step: &Span) -> Self {
+        if step.is_disabled() {
+            return self;
+        }
+        Self::of_context(step.context().span().span_context()).unwrap_or(self)
     }
 
     /// 32 hex digits that all steps share.
@@ -47,9 +70,72 @@ impl TraceParent {
         &self.0
     }
 
-    fn with_trace(trace: &str) -> Self {
+    fn flags(&self) -> &str {
+        self.0.get(53..55).unwrap_or(SAMPLED)
+    }
+
+    fn with_trace(trace: &str, flags: &str) -> Self {
         let span = Uuid::new_v4().simple().to_string();
-        Self(format!("00-{trace}-{}-01", &span[..16]))
+        Self(format!("00-{trace}-{}-{flags}", &span[..16]))
+    }
+
+    fn of_context(context: &SpanContext) -> Option<Self> {
+        let (trace, span) = (context.trace_id(), context.span_id());
+        let flags = context.trace_flags().to_u8();
+        context
+            .is_valid()
+            .then(|| Self(format!("00-{trace}-{span}-{flags:02x}")))
+    }
+
+    /// As the tracer knows it.
+    fn context(&self) -> SpanContext {
+        let span = self.0.get(36..52).unwrap_or_default();
+        let flags = u8::from_str_radix(self.flags(), 16).unwrap_or_default();
+        SpanContext::new(
+            TraceId::from_hex(self.trace_id()).unwrap_or(TraceId::INVALID),
+            SpanId::from_hex(span).unwrap_or(SpanId::INVALID),
+            TraceFlags::new(flags),
+            true,
+            TraceState::default(),
+        )
+    }
+}
+
+/// The flag that says that a trace may be recorded.
+const SAMPLED: &str = "01";
+
+/// A step on a message's way, for `.instrument(…)`: under `parent`, or under the step around it; a
+/// new trace where there is neither. What is not known yet is recorded later. `kind` is OpenTelemetry's:
+/// `producer`, `consumer`, `client`, `internal`.
+pub fn step(name: &'static str, kind: &'static str, parent: Option<&TraceParent>) -> Span {
+    let span = tracing::debug_span!(
+        target: TARGET,
+        "step",
+        otel.name = name,
+        otel.kind = kind,
+        otel.status_code = Empty,
+        channel = Empty,
+        conversation = Empty,
+        what = Empty,
+        messages = Empty,
+        outbound = Empty,
+        outcome = Empty,
+        code = Empty,
+    );
+    if let Some(parent) = parent
+        && !span.is_disabled()
+    {
+        let parent = Context::new().with_remote_span_context(parent.context());
+        // It fails only where nobody exports this span.
+        span.set_parent(parent).ok();
+    }
+    span
+}
+
+/// Names another trace that a step goes on with: it took several messages together.
+pub fn link(step: &Span, other: &TraceParent) {
+    if !step.is_disabled() {
+        step.add_link(other.context());
     }
 }
 

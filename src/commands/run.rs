@@ -32,27 +32,31 @@ pub(super) async fn workers(loaded: Loaded, names: Vec<WorkerName>) -> Result<()
 
 /// `zapis demo`
 pub(super) async fn demo(loaded: Loaded, listen: SocketAddr) -> Result<(), Failure> {
-    telemetry::start_logging(&loaded.config.observability)?;
+    let telemetry = telemetry::start(&loaded.config.observability, "demo")?;
     let stop = Stop::on_signals().context("listening for signals")?;
-    finish(stop.bound(app::demo(loaded, listen, stop.clone())).await)
+    let result = stop.bound(app::demo(loaded, listen, stop.clone())).await;
+    telemetry.finish().await;
+    finish(result)
 }
 
 /// `zapis sandbox`
 pub(super) async fn sandbox(listen: SocketAddr) -> Result<(), Failure> {
-    telemetry::start_logging(&crate::config::ObservabilityConfig::default())?;
+    telemetry::start(&crate::config::ObservabilityConfig::default(), "sandbox")?;
     let stop = Stop::on_signals().context("listening for signals")?;
     finish(stop.bound(app::sandbox(listen, stop.clone())).await)
 }
 
 async fn start(loaded: Loaded, roles: Roles) -> Result<(), Failure> {
-    telemetry::start_logging(&loaded.config.observability)?;
+    let telemetry = telemetry::start(&loaded.config.observability, &roles.to_string())?;
     let mut findings = Findings::default();
     loaded.config.check_escalation(&mut findings);
     for problem in loaded.warnings.iter().chain(&loaded.problems(findings)) {
         warn!("{problem}");
     }
     let stop = Stop::on_signals().context("listening for signals")?;
-    finish(stop.bound(app::run(loaded, roles, stop.clone())).await)
+    let result = stop.bound(app::run(loaded, roles, stop.clone())).await;
+    telemetry.finish().await;
+    finish(result)
 }
 
 fn finish(result: Option<anyhow::Result<()>>) -> Result<(), Failure> {

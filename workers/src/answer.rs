@@ -23,6 +23,7 @@ use uuid::Uuid;
 use zapis_core::broker::Broker;
 use zapis_core::intake::outbound_message;
 use zapis_core::lanes::{Failure, Gather, Message, Worker, unreadable};
+use zapis_core::measure::{CHANNELS, Stage};
 use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, What};
 use zapis_core::session::Session;
 use zapis_core::sessions::{Sessions, SessionsError};
@@ -179,11 +180,13 @@ impl Answer {
         conversation: &ConversationId,
         tasks: &[Arc<Inbound>],
     ) -> Result<bool, Failure> {
+        let stage = Stage::begin("load");
         let saved = self
             .sessions
             .load(conversation)
             .await
             .map_err(Failure::systemic)?;
+        drop(stage);
         let (mut session, version) = match saved {
             Some(saved) => (read_session(&saved.body)?, saved.version),
             None => (Session::default(), 0),
@@ -197,6 +200,8 @@ impl Answer {
         };
         let turn_id = ids::turn(conversation, &first.id);
         let now = self.clock.now();
+        let queued = (now - first.received_at).to_std().unwrap_or_default();
+        Stage::took("queue", queued);
         let ownership = self
             .store
             .ownership(conversation, now)
@@ -211,7 +216,8 @@ impl Answer {
         }
         let mut turn = turn::Turn::new(turn_id, conversation.clone(), &ownership, &fresh, now);
         turn.record(&fresh, &mut session, &self.desks);
-        self.answer(&mut turn, &ownership, &fresh, &mut session)
+        let outcome = self
+            .answer(&mut turn, &ownership, &fresh, &mut session)
             .await?;
 
         let handled = fresh.iter().map(|inbound| inbound.id.clone());
@@ -223,40 +229,47 @@ impl Answer {
             remembered(conversation),
         );
         let body = serde_json::to_vec(&session).map_err(Failure::later)?;
+        let stage = Stage::begin("commit");
         match self
             .sessions
             .commit(conversation, version, Bytes::from(body))
             .await
         {
             Ok(_) => {}
-            Err(SessionsError::Conflict) => return Ok(false),
+            Err(SessionsError::Conflict) => {
+                metrics::counter!("zapis_session_conflicts_total").increment(1);
+                return Ok(false);
+            }
             Err(error) => return Err(Failure::systemic(error)),
         }
-        metrics::counter!("zapis_turns_total", "channel" => conversation.channel().to_owned())
+        drop(stage);
+        let channel = CHANNELS.of(conversation.channel());
+        metrics::counter!("zapis_turns_total", "channel" => channel, "outcome" => outcome)
             .increment(1);
         self.publish_outbox(conversation, &mut session).await?;
         Ok(true)
     }
 
-    /// Thinks and acts, if the bot may speak and somebody expects it to.
+    /// Thinks and acts, if the bot may speak and somebody expects it to. Returns how the turn ended, for
+    /// metrics.
     async fn answer(
         &self,
         turn: &mut turn::Turn,
         ownership: &Ownership,
         fresh: &[&Inbound],
         session: &mut Session,
-    ) -> Result<(), Failure> {
+    ) -> Result<&'static str, Failure> {
         let expecting: Vec<&Inbound> = fresh
             .iter()
             .copied()
             .filter(|inbound| inbound.what.expects_answer())
             .collect();
         let Some(newest) = expecting.iter().map(|inbound| inbound.at).max() else {
-            return Ok(());
+            return Ok("recorded");
         };
         if let Some(person) = &ownership.staff {
             turn.keep_silent(person);
-            return Ok(());
+            return Ok("silent");
         }
         let heard = Heard {
             conversation: &turn.conversation,
@@ -266,7 +279,9 @@ impl Answer {
             staff_called: session.called_staff.is_some(),
             state: &session.dialogue,
         };
+        let stage = Stage::begin("think");
         let thought = self.mind.think(&heard);
+        drop(stage);
         session.dialogue.clone_from(&thought.state);
         let call = turn.speak(&thought, newest, session, &self.desks);
         if let (Some(mut call), Some(handover)) = (call, &thought.handover) {
@@ -284,7 +299,11 @@ impl Answer {
             replies = thought.replies.len(),
             "Took a turn"
         );
-        Ok(())
+        Ok(if thought.handover.is_some() {
+            "handed_over"
+        } else {
+            "answered"
+        })
     }
 
     /// Publishes what the last committed turn decided, unless it is known to be in the queue.
@@ -302,6 +321,7 @@ impl Answer {
             .map(zapis_core::session::Outgoing::to_publish)
             .collect();
         if !messages.is_empty() {
+            let _stage = Stage::begin("publish");
             self.broker
                 .publish(messages)
                 .await

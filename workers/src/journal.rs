@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::field::display;
+use tracing::{Instrument, Span, info, warn};
 use zapis_core::broker::{Broker, BrokerError, Delivery, Incoming, Subscription, Topic};
 use zapis_core::event::{Event, JournalItem, Kind, Seen};
 use zapis_core::intake::outbound_message;
 use zapis_core::lanes::{self, Pauses};
+use zapis_core::measure::CODES;
 use zapis_core::message::{
     Content, ConversationId, DeliveryReport, DeliveryStatus, StaffCard, Urgency,
 };
-use zapis_core::store::{DeadLetter, Store, StoreError};
-use zapis_core::trace::TraceParent;
+use zapis_core::store::{DeadLetter, LedgerEntry, Store, StoreError};
+use zapis_core::trace::{TraceParent, step};
 use zapis_core::{Clock, causes, ids};
 
 use crate::desk::Desks;
@@ -139,10 +141,16 @@ impl JournalWorker {
         if !seen.is_empty() {
             self.store.note_seen(&seen).await?;
         }
+        // What a report tells is the end of the trace of its message.
+        let mut steps = Vec::new();
         if !reports.is_empty() {
             let known = self.store.delivered(&reports).await?;
             for (report, ours) in reports.iter().zip(known) {
-                self.alarm(report, ours.as_ref()).await?;
+                let step = step_of(report, ours.as_ref());
+                self.alarm(report, ours.as_ref())
+                    .instrument(step.clone())
+                    .await?;
+                steps.push(step);
                 events.push(delivery_event(report, ours));
             }
         }
@@ -156,13 +164,14 @@ impl JournalWorker {
     async fn alarm(
         &self,
         report: &DeliveryReport,
-        ours: Option<&(uuid::Uuid, ConversationId)>,
+        ours: Option<&LedgerEntry>,
     ) -> Result<(), WriteError> {
         metrics::counter!("zapis_deliveries_total", "status" => status_name(report.status))
             .increment(1);
-        let (DeliveryStatus::Failed, Some((outbound, conversation))) = (report.status, ours) else {
+        let (DeliveryStatus::Failed, Some(ours)) = (report.status, ours) else {
             return Ok(());
         };
+        let conversation = &ours.conversation;
         let why = report.error.as_ref().map_or_else(String::new, |error| {
             format!("{} {}", error.code, error.text)
         });
@@ -172,14 +181,12 @@ impl JournalWorker {
             known.name.as_deref().unwrap_or_default(),
             &why,
         );
-        let id = ids::of(*outbound, "undelivered", 0);
-        let message = self.desks.message(
-            conversation,
-            id,
-            card,
-            self.clock.now(),
-            TraceParent::start(),
-        );
+        let id = ids::of(ours.id, "undelivered", 0);
+        let trace = ours.trace.as_ref();
+        let trace = trace.map_or_else(TraceParent::start, TraceParent::child);
+        let message = self
+            .desks
+            .message(conversation, id, card, self.clock.now(), trace);
         if let Some(message) = message {
             self.broker
                 .publish(vec![outbound_message(&[message])])
@@ -250,7 +257,24 @@ async fn next_batch(
     Some((batch, released))
 }
 
-fn delivery_event(report: &DeliveryReport, ours: Option<(uuid::Uuid, ConversationId)>) -> Event {
+/// The step of a report, under the one that claimed the message; of a message that we do not know, none.
+fn step_of(report: &DeliveryReport, ours: Option<&LedgerEntry>) -> Span {
+    let Some(trace) = ours.and_then(|ours| ours.trace.as_ref()) else {
+        return Span::none();
+    };
+    let step = step("report", "consumer", Some(trace));
+    step.record("outcome", status_name(report.status));
+    if let Some(ours) = ours {
+        step.record("outbound", display(ours.id));
+    }
+    if let Some(error) = &report.error {
+        step.record("code", &*CODES.of(&error.code));
+        step.record("otel.status_code", "ERROR");
+    }
+    step
+}
+
+fn delivery_event(report: &DeliveryReport, ours: Option<LedgerEntry>) -> Event {
     let status = status_name(report.status);
     let id = ids::derive(&["delivery", &report.account, &report.provider_id, status]);
     let mut event = Event::new(id, Kind::Delivery, report.at);
@@ -259,9 +283,10 @@ fn delivery_event(report: &DeliveryReport, ours: Option<(uuid::Uuid, Conversatio
         event.account = Some(account.to_owned());
     }
     event.outbound_id = report.outbound_id;
-    if let Some((outbound, conversation)) = ours {
-        event.outbound_id = Some(outbound);
-        event = event.about(&conversation);
+    if let Some(ours) = ours {
+        event.outbound_id = Some(ours.id);
+        event.trace_id = ours.trace.map(|trace| trace.trace_id().to_owned());
+        event = event.about(&ours.conversation);
     }
     event.provider_id = Some(report.provider_id.clone());
     event.outcome = Some(status.to_owned());

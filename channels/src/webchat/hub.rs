@@ -60,7 +60,7 @@ impl Hub {
             hints: broadcast::Sender::new(HINTS),
             head: 0,
         });
-        metrics::gauge!("zapis_webchat_connections").increment(1.0);
+        metrics::gauge!("zapis_webchat_sockets").increment(1.0);
         Seat {
             hub: self.clone(),
             conversation: conversation.clone(),
@@ -152,7 +152,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        metrics::gauge!("zapis_webchat_connections").decrement(1.0);
+        metrics::gauge!("zapis_webchat_sockets").decrement(1.0);
         let mut rooms = self.hub.rooms();
         let last = rooms
             .get(&self.conversation)

@@ -39,6 +39,7 @@ pub struct RabbitBroker {
     partitions: u16,
     publisher: Arc<Publisher>,
     consuming: Arc<Link>,
+    oldest: consumer::Oldest,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -63,6 +64,7 @@ impl RabbitBroker {
             partitions: topology.partitions,
             publisher: Arc::new(Publisher::new(publishing, topology)),
             consuming: Arc::new(consuming),
+            oldest: consumer::Oldest::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -110,6 +112,7 @@ impl Broker for RabbitBroker {
             publisher: Arc::clone(&self.publisher),
             link: Arc::clone(&self.consuming),
             feed,
+            oldest: self.oldest.clone(),
             stop: stop.clone(),
         };
         members::start(subscriber, &self.tasks);
@@ -126,7 +129,8 @@ impl Broker for RabbitBroker {
         let waiting = self.patiently(self.publisher.waiting(topic)).await?;
         Ok(Depth {
             waiting,
-            ..Depth::default()
+            in_hand: None,
+            oldest_ms: self.oldest.age(topic),
         })
     }
 

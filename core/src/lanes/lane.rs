@@ -6,14 +6,15 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use tracing::{Instrument, error, info_span, warn};
+use tracing::{Instrument, Span, error, info_span, warn};
 
 use super::{
     ATTEMPTS, Failure, Gather, Item, Message, PARK_AFTER, Pauses, Shared, Worker, attempt_key,
     message_of,
 };
-use crate::message::tail;
+use crate::message::{masked, tail};
 use crate::store::{DeadLetter, Parked, StoreError};
+use crate::trace::{TraceParent, link, step};
 use crate::{causes, ids};
 
 /// Works a lane off and returns when it is empty, no longer ours, or we stop.
@@ -190,11 +191,8 @@ async fn handle<W: Worker>(
         }
     }
     let tasks = batch.iter().map(|item| Arc::clone(&item.task)).collect();
-    let trace = batch
-        .first()
-        .map(|item| item.delivery.trace.trace_id().to_owned())
-        .unwrap_or_default();
-    let outcome = attempt(shared, key, tasks, &trace).await;
+    let step = step_of(shared, key, batch.iter().map(|item| &item.delivery.trace));
+    let outcome = attempt(shared, key, tasks, step).await;
     let Some(outcome) = outcome else {
         return Next::Again(batch, Duration::ZERO);
     };
@@ -324,13 +322,38 @@ pub(super) async fn judge<W: Worker>(
     }
 }
 
+/// The spans of an attempt: one names it in the log, the other one is a step of the messages' trace.
+pub(super) struct Step {
+    logged: Span,
+    exported: Span,
+}
+
+/// The spans of an attempt at messages with these traces: it belongs to the first.
+pub(super) fn step_of<'t, W: Worker>(
+    shared: &Shared<W>,
+    key: &str,
+    traces: impl Iterator<Item = &'t TraceParent> + Clone,
+) -> Step {
+    let worker = shared.worker.name();
+    let first = traces.clone().next();
+    let trace_id = first.map(TraceParent::trace_id).unwrap_or_default();
+    let logged = info_span!("job", worker, lane = tail(key), trace_id);
+    let exported = step(worker, "consumer", first);
+    if !exported.is_disabled() {
+        exported.record("conversation", masked(key));
+        exported.record("messages", traces.clone().count());
+        traces.skip(1).for_each(|other| link(&exported, other));
+    }
+    Step { logged, exported }
+}
+
 /// Lets the worker try, once there is a place. Losing patience and panicking are failures like any
 /// other. Nothing when asked to stop before it began.
 pub(super) async fn attempt<W: Worker>(
     shared: &Arc<Shared<W>>,
     key: &str,
     tasks: Vec<Arc<W::Task>>,
-    trace: &str,
+    step: Step,
 ) -> Option<Result<(), Failure>> {
     let place = tokio::select! {
         biased;
@@ -341,8 +364,9 @@ pub(super) async fn attempt<W: Worker>(
     let worker = Arc::clone(&shared.worker);
     let name = worker.name();
     let lane = key.to_owned();
-    let span = info_span!("job", worker = name, lane = tail(key), trace_id = trace);
-    let work = async move { worker.handle(&lane, &tasks).await }.instrument(span);
+    let work = async move { worker.handle(&lane, &tasks).await }
+        .instrument(step.exported.clone())
+        .instrument(step.logged);
     let task = AbortOnDropHandle::new(tokio::spawn(work));
     let outcome = match tokio::time::timeout(shared.limits.patience, task).await {
         Ok(Ok(outcome)) => outcome,
@@ -358,6 +382,10 @@ pub(super) async fn attempt<W: Worker>(
         Err(Failure::Systemic(_)) => "systemic",
         Err(Failure::Never { .. }) => "never",
     };
+    step.exported.record("outcome", verdict);
+    if matches!(verdict, "later" | "systemic" | "never") {
+        step.exported.record("otel.status_code", "ERROR");
+    }
     metrics::counter!("zapis_jobs_total", "worker" => name, "verdict" => verdict).increment(1);
     metrics::histogram!("zapis_job_seconds", "worker" => name)
         .record(started.elapsed().as_secs_f64());

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::lane::{Next, Verdict, attempt, bury, judge, to_park};
+use super::lane::{Next, Verdict, attempt, bury, judge, step_of, to_park};
 use super::{ATTEMPTS, Failure, Gather, Item, Message, Pauses, Shared, Worker, attempt_key};
 use crate::causes;
 use crate::store::{Parked, StoreError};
@@ -258,7 +258,8 @@ async fn step<W: Worker>(
         return Ok(true);
     }
     let batch = tasks.iter().map(|(task, _)| Arc::clone(task)).collect();
-    let failure = match attempt(shared, lane, batch, head.trace.trace_id()).await {
+    let step = step_of(shared, lane, tasks.iter().map(|(_, message)| &message.trace));
+    let failure = match attempt(shared, lane, batch, step).await {
         None => {
             shared.store.uncount_attempt(topic, &key).await?;
             return Ok(false);

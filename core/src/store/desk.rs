@@ -226,7 +226,7 @@ impl Store {
     }
 }
 
-fn escalation(row: &Row) -> Result<Escalation, sqlx::Error> {
+pub(super) fn escalation(row: &Row) -> Result<Escalation, sqlx::Error> {
     Ok(Escalation {
         id: row.parsed(0)?,
         conversation: row.parsed(1)?,

@@ -15,11 +15,13 @@ use super::db::{CHUNK, Row, Tx, Value, sql};
 use super::group::Work;
 use super::{ClaimRequest, Claimed, LedgerEntry, SendOutcome, Store, StoreError};
 use crate::message::{ConversationId, ProviderError};
+use crate::trace::TraceParent;
 
 /// What the columns of an entry are called, in the order of [`read`].
 macro_rules! columns {
     () => {
-        "id, conversation, state, attempts, claimed_at, provider_id, delivery, error_code, error_text"
+        "id, conversation, state, attempts, claimed_at, provider_id, delivery, error_code, error_text, \
+         trace"
     };
 }
 
@@ -201,6 +203,7 @@ fn read(row: &Row) -> Result<LedgerEntry, sqlx::Error> {
     let delivery: Option<i64> = row.get(6)?;
     let code: Option<String> = row.get(7)?;
     let text: Option<String> = row.get(8)?;
+    let trace: Option<String> = row.get(9)?;
     Ok(LedgerEntry {
         id: row.parsed(0)?,
         conversation: row.parsed(1)?,
@@ -210,6 +213,7 @@ fn read(row: &Row) -> Result<LedgerEntry, sqlx::Error> {
         provider_id: row.get(5)?,
         delivery: delivery.map(delivery::status).transpose()?,
         error: error(code, text),
+        trace: trace.as_deref().and_then(TraceParent::parse),
     })
 }
 

@@ -105,6 +105,7 @@ impl Store {
             return Ok(current.at(change.at));
         }
 
+        let epoch_before = current.epoch;
         let new = current.after(change);
         let statement = sql("INSERT INTO ownership (conversation, staff, until, epoch) \
              VALUES ($1, $2, $3, $4) ON CONFLICT (conversation) DO UPDATE \
@@ -116,6 +117,10 @@ impl Store {
             .bind(new.epoch);
         tx.execute(statement).await?;
         tx.commit().await?;
+        if new.epoch != epoch_before {
+            metrics::counter!("zapis_ownership_changes_total", "to" => change.to.name())
+                .increment(1);
+        }
         Ok(new.at(change.at))
     }
 }

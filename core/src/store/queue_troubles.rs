@@ -246,7 +246,7 @@ impl Store {
     }
 }
 
-fn letter(row: &Row) -> Result<DeadLetter, sqlx::Error> {
+pub(super) fn letter(row: &Row) -> Result<DeadLetter, sqlx::Error> {
     Ok(DeadLetter {
         id: row.parsed(0)?,
         topic: row.get(1)?,

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use zapis_core::message::{ConversationId, DeliveryReport, DeliveryStatus, Fence};
 use zapis_core::store::{ClaimRequest, NewOwner, OwnershipChange, SendOutcome, Store, StoreError};
+use zapis_core::trace::TraceParent;
 
 use crate::support::postgres::Database;
 
@@ -89,6 +90,7 @@ pub(super) fn reply(to: &str, epoch: i64, turn: Uuid, answers: &[&str]) -> Claim
         turn: Some(turn),
         answers: answers.iter().map(|&id| id.to_owned()).collect(),
         fence: Fence::Reply { epoch },
+        trace: TraceParent::start(),
     }
 }
 

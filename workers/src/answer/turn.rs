@@ -185,8 +185,11 @@ impl Turn {
             stage: 0,
             due: None,
         };
-        self.to_desk
-            .extend(desks.card(&escalation, Urgency::First, self.now));
+        let card = desks.card(&escalation, Urgency::First, self.now);
+        self.to_desk.extend(card.map(|card| Outbound {
+            trace: self.trace.child(),
+            ..card
+        }));
         let mut event = self.event(Kind::Handoff, "handoff", 0);
         event.reason = Some(handover.reason.clone());
         event.action = Some("handoff".into());

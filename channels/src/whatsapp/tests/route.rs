@@ -284,6 +284,7 @@ async fn staff_on_the_phone_takes_over_at_once_and_our_own_echo_does_not() {
         turn: None,
         answers: vec![],
         fence: zapis_core::message::Fence::Staff,
+        trace: zapis_core::trace::TraceParent::start(),
     };
     door.store
         .claim(std::slice::from_ref(&claim), now())

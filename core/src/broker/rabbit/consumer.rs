@@ -5,8 +5,8 @@
 //! gets a message. (Cancelling the consumer would not: the old one would keep what it holds while
 //! the next one gets later messages.)
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use super::publisher::{ID, KEY, Publisher, TRACE};
 use super::topology::Topology;
 use crate::broker::{BrokerError, Delivery, Incoming, Topic};
 use crate::causes;
+use crate::clock::Clock;
 use crate::trace::TraceParent;
 
 /// How long to wait after a failure.
@@ -46,7 +47,41 @@ pub(super) struct Subscriber {
     pub(super) publisher: Arc<Publisher>,
     pub(super) link: Arc<Link>,
     pub(super) feed: mpsc::Sender<Incoming>,
+    pub(super) oldest: Oldest,
     pub(super) stop: CancellationToken,
+}
+
+/// When the oldest message in hand of each partition that we hold was published, in seconds: what
+/// waits at RabbitMQ is younger. Shared with whoever asks for the depth of a topic.
+#[derive(Clone, Default)]
+pub(super) struct Oldest(Arc<Mutex<HashMap<(Topic, u16), u64>>>);
+
+impl Oldest {
+    /// The age of the oldest of a topic, in milliseconds.
+    pub(super) fn age(&self, topic: &Topic) -> Option<u64> {
+        let since = self.lock();
+        let ours = since.iter().filter(|((other, _), _)| other == topic);
+        let oldest = ours.map(|(_, since)| *since).min()?;
+        Some(seconds_now().saturating_sub(oldest) * 1_000)
+    }
+
+    fn note(&self, topic: &Topic, partition: u16, since: Option<u64>) {
+        let key = (topic.clone(), partition);
+        match since {
+            Some(since) => self.lock().insert(key, since),
+            None => self.lock().remove(&key),
+        };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Topic, u16), u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As AMQP's timestamps count.
+pub(super) fn seconds_now() -> u64 {
+    let now = Clock::system().now().timestamp();
+    u64::try_from(now).unwrap_or_default()
 }
 
 /// Why a partition is no longer held.
@@ -100,6 +135,7 @@ async fn hold(
         Ok(()) => Lost::Willingly,
         Err(error) => Lost::Broken(error),
     };
+    subscriber.oldest.note(&subscriber.topic, partition, None);
     Ok(hand.empty(lost).await?)
 }
 
@@ -134,8 +170,8 @@ async fn join(subscriber: &Subscriber, partition: u16) -> Result<(Channel, Consu
 struct Hand {
     channel: Channel,
     partition: u16,
-    /// Tags of everything delivered and not acknowledged.
-    held: BTreeSet<u64>,
+    /// Tags of everything delivered and not acknowledged, and when it was published, in seconds.
+    held: BTreeMap<u64, u64>,
     revoked: Arc<AtomicBool>,
     finish: mpsc::UnboundedSender<u64>,
     finished: mpsc::UnboundedReceiver<u64>,
@@ -147,7 +183,7 @@ impl Hand {
         Self {
             channel,
             partition,
-            held: BTreeSet::new(),
+            held: BTreeMap::new(),
             revoked: Arc::new(AtomicBool::new(false)),
             finish,
             finished,
@@ -166,13 +202,19 @@ impl Hand {
                 biased;
                 () = subscriber.stop.cancelled() => return Ok(()),
                 () = subscriber.feed.closed() => return Ok(()),
-                _ = self.finished.recv_many(&mut tags, ACKS) => self.acknowledge(&mut tags).await?,
+                _ = self.finished.recv_many(&mut tags, ACKS) => {
+                    self.acknowledge(&mut tags).await?;
+                    self.note_oldest(subscriber);
+                }
                 Some(()) = give_up.recv() => {
                     return self.release(subscriber, &mut consumer).await;
                 }
                 message = consumer.next() => {
                     let message = message.unwrap_or_else(|| Err(cancelled()))?;
                     let delivery = self.take(message);
+                    if self.held.len() == 1 {
+                        self.note_oldest(subscriber);
+                    }
                     tokio::select! {
                         () = subscriber.stop.cancelled() => return Ok(()),
                         sent = subscriber.feed.send(Incoming::Message(delivery)) => {
@@ -214,7 +256,7 @@ impl Hand {
                 _ = &mut done => return Ok(()),
                 message = consumer.next() => {
                     let message = message.unwrap_or_else(|| Err(cancelled()))?;
-                    self.held.insert(message.delivery_tag);
+                    self.held.insert(message.delivery_tag, published_at(&message));
                 }
             }
         }
@@ -245,8 +287,8 @@ impl Hand {
 
     /// One acknowledgement for everything below the oldest message in hand, one for each beyond.
     async fn acknowledge(&mut self, tags: &mut Vec<u64>) -> lapin::Result<()> {
-        tags.retain(|tag| self.held.remove(tag));
-        let oldest = self.held.first().copied().unwrap_or(u64::MAX);
+        tags.retain(|tag| self.held.remove(tag).is_some());
+        let oldest = self.held.keys().next().copied().unwrap_or(u64::MAX);
         if let Some(last) = tags.iter().copied().filter(|tag| *tag < oldest).max() {
             let multiple = BasicAckOptions { multiple: true };
             self.channel.basic_ack(last, multiple).await?;
@@ -258,9 +300,16 @@ impl Hand {
         Ok(())
     }
 
+    fn note_oldest(&self, subscriber: &Subscriber) {
+        let oldest = self.held.values().next().copied();
+        subscriber
+            .oldest
+            .note(&subscriber.topic, self.partition, oldest);
+    }
+
     fn take(&mut self, message: Message) -> Delivery {
         let tag = message.delivery_tag;
-        self.held.insert(tag);
+        self.held.insert(tag, published_at(&message));
         let headers = message.properties.headers().as_ref();
         let header = |name: &str| match headers?.inner().get(name)? {
             AMQPValue::LongString(text) => Some(text.to_string()),
@@ -287,6 +336,14 @@ impl Hand {
             }),
         }
     }
+}
+
+/// In seconds; now for a message that does not say.
+fn published_at(message: &Message) -> u64 {
+    message
+        .properties
+        .timestamp()
+        .unwrap_or_else(seconds_now)
 }
 
 /// The queue was deleted, or its node is gone.

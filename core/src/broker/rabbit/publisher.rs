@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::PATIENCE;
+use super::consumer::seconds_now;
 use super::link::Link;
 use super::topology::{Making, Topology};
 use crate::broker::{BrokerError, Publish, Topic, partition_of};
@@ -318,6 +319,7 @@ fn properties(message: &Publish) -> BasicProperties {
     header(KEY, &message.key);
     let mut properties = BasicProperties::default()
         .with_delivery_mode(2)
+        .with_timestamp(seconds_now())
         .with_content_type("application/json".into());
     if message.id.len() <= SHORT {
         properties = properties.with_message_id(ShortString::from(message.id.as_str()));

@@ -9,6 +9,7 @@ use super::super::db::{CHUNK, Row, Tx, Value, sql};
 use super::super::{ClaimRequest, Claimed, LedgerEntry, Ownership, ownership};
 use super::{load, save};
 use crate::message::{ConversationId, Fence};
+use crate::trace::TraceParent;
 
 /// One request.
 pub(in crate::store) struct Ask {
@@ -174,6 +175,7 @@ impl Known {
                 provider_id: None,
                 delivery: None,
                 error: None,
+                trace: Some(request.trace.clone()),
             });
         state.clone_into(&mut entry.state);
         entry.attempts = attempts;
@@ -260,12 +262,14 @@ async fn insert(tx: &mut Tx, fresh: &[(Uuid, &LedgerEntry)]) -> Result<bool, sql
                 (&entry.state).into(),
                 entry.attempts.into(),
                 entry.claimed_at.into(),
+                entry.trace.as_ref().map(TraceParent::as_str).into(),
             ]
         });
-        let statement =
-            sql("INSERT INTO ledger (id, conversation, turn, state, attempts, claimed_at) VALUES ")
-                .rows(rows)
-                .then(" ON CONFLICT (id) DO NOTHING");
+        let statement = sql(
+            "INSERT INTO ledger (id, conversation, turn, state, attempts, claimed_at, trace) VALUES ",
+        )
+        .rows(rows)
+        .then(" ON CONFLICT (id) DO NOTHING");
         if tx.execute(statement).await? != chunk.len() as u64 {
             return Ok(false);
         }

@@ -10,7 +10,7 @@ use super::super::db::{CHUNK, Row, Tx, Value, damaged, sql};
 use super::super::open::is_conflict;
 use super::super::{LedgerEntry, SendOutcome, Store, StoreError};
 use super::{account, error, load, save};
-use crate::message::{ConversationId, DeliveryReport, DeliveryStatus, ProviderError};
+use crate::message::{DeliveryReport, DeliveryStatus, ProviderError};
 
 /// How often reports are tried that others ran into.
 const TRIES: usize = 5;
@@ -26,12 +26,12 @@ pub(super) struct Progress {
 
 impl Store {
     /// Applies what providers report; a status never goes back. A report proves that its message
-    /// was sent, whatever we knew. Returns the outbound ids where known; a report of an unknown
-    /// message is kept until [`Store::record`] names it.
+    /// was sent, whatever we knew. Returns the ledger's rows afterwards, where known; a report of an
+    /// unknown message is kept until [`Store::record`] names it.
     pub async fn delivered(
         &self,
         reports: &[DeliveryReport],
-    ) -> Result<Vec<Option<(Uuid, ConversationId)>>, StoreError> {
+    ) -> Result<Vec<Option<LedgerEntry>>, StoreError> {
         let mut tries = 1;
         loop {
             match self.try_delivered(reports).await {
@@ -44,7 +44,7 @@ impl Store {
     async fn try_delivered(
         &self,
         reports: &[DeliveryReport],
-    ) -> Result<Vec<Option<(Uuid, ConversationId)>>, sqlx::Error> {
+    ) -> Result<Vec<Option<LedgerEntry>>, sqlx::Error> {
         if reports.is_empty() {
             return Ok(Vec::new());
         }
@@ -71,7 +71,7 @@ impl Store {
             let entry = id.and_then(|id| entries.get_mut(&id));
             found.push(entry.map(|entry| {
                 prove(entry, report);
-                (entry.id, entry.conversation.clone())
+                entry.clone()
             }));
         }
         save(&mut tx, entries.values()).await?;
