@@ -131,12 +131,14 @@ intents: a file of {id,text,label}; without --train the shipped intents are used
         #[arg(long)]
         out: PathBuf,
     },
-    /// Tell what happened in a conversation, in words.
+    /// Tell what happened in a conversation, in order: what was received, decided, sent and reported,
+    /// what was set aside or waits, and who may speak now.
     #[command(after_help = "Examples:
   zapis trace telegram:main:123456789
+  zapis trace whatsapp:main:79210000000
   zapis trace --json webchat:site:0b3c…")]
     Trace {
-        /// The conversation: channel:account:peer.
+        /// The conversation: channel:account:peer. On WhatsApp any id of the person will do.
         conversation: ConversationId,
         /// At most this many events, the newest ones, printed oldest first.
         #[arg(long, default_value_t = 500)]

@@ -111,8 +111,11 @@ pub fn tail(id: &str) -> String {
     format!("…{end}")
 }
 
-/// A key of the queue as a trace or a list may show it: most are conversation ids.
+/// A key of the queue as a trace or a list may show it: most are conversation ids, some are empty.
 pub fn masked(key: &str) -> String {
+    if key.is_empty() {
+        return String::new();
+    }
     match key.parse::<ConversationId>() {
         Ok(conversation) => format!("{conversation:?}"),
         Err(_) => tail(key),

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde::Serialize;
 use uuid::Uuid;
-use zapis_core::message::ConversationId;
+use zapis_core::message::{masked, tail};
 use zapis_core::store::{DeadLetter, Store};
 
 use super::{Failure, store};
@@ -35,14 +35,19 @@ struct Listed {
 
 impl Listed {
     fn of(letter: &DeadLetter) -> Self {
-        // A conversation id may hold a phone number.
-        let key = letter.key.parse::<ConversationId>();
+        // Keys and ids of messengers may hold a phone number; ours are UUIDs.
+        let ours = letter.message_id.parse::<Uuid>().is_ok();
+        let message_id = if ours {
+            letter.message_id.clone()
+        } else {
+            tail(&letter.message_id)
+        };
         Self {
             id: letter.id,
             at: letter.at.to_rfc3339(),
             topic: letter.topic.clone(),
-            key: key.map_or_else(|_| letter.key.clone(), |key| format!("{key:?}")),
-            message_id: letter.message_id.clone(),
+            key: masked(&letter.key),
+            message_id,
             reason: letter.reason.clone(),
             bytes: letter.body.len(),
         }

@@ -9,7 +9,7 @@ use zapis_core::config::{EnginesConfig, Findings};
 use super::Failure;
 use crate::app::{self, Roles};
 use crate::cli::WorkerName;
-use crate::config::Loaded;
+use crate::config::{Loaded, ObservabilityConfig};
 use crate::lifecycle::Stop;
 use crate::telemetry;
 
@@ -41,9 +41,11 @@ pub(super) async fn demo(loaded: Loaded, listen: SocketAddr) -> Result<(), Failu
 
 /// `zapis sandbox`
 pub(super) async fn sandbox(listen: SocketAddr) -> Result<(), Failure> {
-    telemetry::start(&crate::config::ObservabilityConfig::default(), "sandbox")?;
+    let telemetry = telemetry::start(&ObservabilityConfig::default(), "sandbox")?;
     let stop = Stop::on_signals().context("listening for signals")?;
-    finish(stop.bound(app::sandbox(listen, stop.clone())).await)
+    let result = stop.bound(app::sandbox(listen, stop.clone())).await;
+    telemetry.finish().await;
+    finish(result)
 }
 
 async fn start(loaded: Loaded, roles: Roles) -> Result<(), Failure> {

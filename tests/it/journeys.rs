@@ -2,5 +2,7 @@
 
 mod answers;
 mod desk;
+mod figures;
 mod operator;
 mod privacy;
+mod tracing;

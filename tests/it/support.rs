@@ -5,3 +5,4 @@ pub(crate) mod postgres;
 pub(crate) mod rabbit;
 pub(crate) mod redis;
 pub(crate) mod servers;
+pub(crate) mod sink;

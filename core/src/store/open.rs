@@ -14,7 +14,10 @@ use super::sqlite::{self, Sqlite};
 /// The steps of the schema: number, name, and the statements from a folder of migrations.
 macro_rules! migrations {
     ($folder:literal) => {
-        [migrations!($folder, 1, "first")]
+        [
+            migrations!($folder, 1, "first"),
+            migrations!($folder, 2, "sight"),
+        ]
     };
     ($folder:literal, $version:literal, $name:literal) => {
         (

@@ -1,7 +1,9 @@
 //! What every store promises.
 
 mod ledger;
+mod migrations;
 mod model;
 mod ownership;
 mod rest;
+mod story;
 mod trouble;

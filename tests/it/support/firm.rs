@@ -216,12 +216,23 @@ format = "json"
 
     /// A command of the binary beside the running program; its output.
     pub(crate) fn command(&self, args: &[&str]) -> std::process::Output {
-        Command::new(env!("CARGO_BIN_EXE_zapis"))
+        self.zapis(args).output().unwrap()
+    }
+
+    /// The same, to be changed before it runs.
+    pub(crate) fn zapis(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zapis"));
+        command
             .args(args)
             .arg("--config")
-            .arg(self.config_dir().join("zapis.toml"))
-            .output()
-            .unwrap()
+            .arg(self.config_dir().join("zapis.toml"));
+        command
+    }
+
+    /// What Prometheus reads from the known address.
+    pub(crate) async fn metrics(&self) -> String {
+        let answer = client().get(format!("{}/metrics", self.url)).send().await;
+        answer.unwrap().text().await.unwrap()
     }
 
     /// Starts all processes and waits until messages can be taken.
