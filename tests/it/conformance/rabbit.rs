@@ -359,3 +359,19 @@ async fn workers_that_come_and_go_lose_nothing_and_keep_order() {
     }
     publisher.await.unwrap();
 }
+
+#[tokio::test]
+async fn the_age_of_what_is_in_hand_is_told_until_it_is_finished() {
+    let ground = Ground::classic();
+    let broker = ground.open().await;
+    let mut subscription = broker.subscribe(&Topic::inbound(), 10).await.unwrap();
+    let age = || async { broker.depth(&Topic::inbound()).await.unwrap().oldest_ms };
+    assert_eq!(age().await, None);
+    publish(&broker, "key", 1).await;
+
+    let delivery = next(&mut subscription).await;
+
+    assert!(age().await.is_some());
+    delivery.ack();
+    eventually("nothing is in hand", || async { age().await.is_none().then_some(()) }).await;
+}
