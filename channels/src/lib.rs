@@ -65,7 +65,8 @@ pub struct Sent {
 }
 
 /// Why a message was not handed over. There is a variant for each thing that the sender can do
-/// about it, and no other. Texts hold no token and no address of the customer.
+/// about it, and no other. As text, for the log, it is the provider's code: its words may quote the
+/// message, and belong into the ledger and the journal.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// We are too fast. Nothing is wrong with the message; it was not sent.
@@ -77,16 +78,16 @@ pub enum SendError {
         bucket: String,
     },
     /// The customer cannot be reached on this channel any more.
-    #[error("the customer cannot be reached: {} {}", .0.code, .0.text)]
+    #[error("the customer cannot be reached: {}", .0.code)]
     Unreachable(ProviderError),
     /// This message will be refused every time.
-    #[error("the messenger refused the message: {} {}", .0.code, .0.text)]
+    #[error("the messenger refused the message: {}", .0.code)]
     Refused(ProviderError),
     /// The messaging window is closed and no template is configured: a person must act.
     #[error("the messaging window is closed and no template fits")]
     WindowClosed,
     /// The account cannot send anything: wrong token, locked, unpaid. Keep the queue, call the operator.
-    #[error("the account cannot send: {} {}", .0.code, .0.text)]
+    #[error("the account cannot send: {}", .0.code)]
     Stopped(ProviderError),
     /// It was certainly not sent. Try again.
     #[error("the messenger did not take the message")]

@@ -251,8 +251,7 @@ impl Sender {
                     account = part.conversation.account(),
                     channel = self.channel.name(),
                     code = refusal.code,
-                    reason = refusal.text,
-                    "The account cannot send; an operator must act"
+                    "The account cannot send; an operator must act, `zapis check --connect` may tell more"
                 );
                 // The last bucket is the account's own: nobody tries it again for a while.
                 if let Some((bucket, _)) = self.channel.limits(part).pop() {
@@ -321,7 +320,7 @@ impl Sender {
         outcome: &'static str,
     ) -> Result<Step, Failure> {
         self.count(outcome, &refusal.code);
-        warn!(outbound = %part.id, code = refusal.code, reason = refusal.text, outcome, "A message was not sent");
+        warn!(outbound = %part.id, code = refusal.code, outcome, "A message was not sent");
         // The alarm first: after the record nobody would come back for it.
         if let Some(alarm) = self
             .alarm

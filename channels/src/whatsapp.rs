@@ -184,7 +184,11 @@ impl WhatsApp {
         if age < TYPING_WORTH {
             let body = body::typing(inbound);
             if let Err(error) = account.graph.post(&account.config, &body).await {
-                debug!(?outbound, ?error, "Did not show that somebody types");
+                let error = match error {
+                    CallError::Refused(refusal) => refusal.into_error().code,
+                    CallError::Lost(error) => zapis_core::causes(&error).to_string(),
+                };
+                debug!(?outbound, error, "Did not show that somebody types");
             }
         }
         Sent { provider_id: None }

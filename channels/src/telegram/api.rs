@@ -108,7 +108,7 @@ impl Refusal {
             401 | 404 => SendError::Stopped(error),
             400 | 403 if GONE.iter().any(|words| self.says(words)) => SendError::Unreachable(error),
             // 409 is about fetching updates and passes; from 500 on Telegram did not do it.
-            409 | 500.. => SendError::NotSent(Box::new(self)),
+            409 | 500.. => SendError::NotSent(format!("Telegram answered {}", self.code).into()),
             _ => SendError::Refused(error),
         }
     }

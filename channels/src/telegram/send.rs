@@ -201,7 +201,12 @@ impl Account {
             match answer {
                 Ok(message) => return Ok(message.message_id),
                 Err(CallError::Refused(refusal)) if letter.made_plainer(&refusal) => {
-                    warn!(account = self.config.account, error = %refusal, "A message goes out in a plainer form");
+                    // Telegram quotes what it cannot read.
+                    warn!(
+                        account = self.config.account,
+                        code = refusal.code,
+                        "A message goes out in a plainer form"
+                    );
                 }
                 Err(error) => return Err(error),
             }

@@ -163,8 +163,9 @@ impl Refusal {
     }
 }
 
+/// For the log: the words may quote the message.
 fn said(error: &ProviderError) -> Box<dyn std::error::Error + Send + Sync> {
-    format!("{} {}", error.code, error.text).into()
+    format!("Meta answered {}", error.code).into()
 }
 
 /// The provider's words without what does not belong into logs: numbers that may be phones, and

@@ -74,7 +74,7 @@ async fn nothing_of_a_customer_is_told(on: On, roles: Vec<Vec<&'static str>>) {
     firm.stop().await;
 
     let canaries = canaries(&visitor_token);
-    assert!(metrics.contains("zapis_turns_total"), "{metrics}");
+    assert!(metrics.contains("zapis_inbound_total"), "{metrics}");
     look("metrics", &metrics, &canaries);
     let log = firm.log();
     assert!(log.contains("\"level\":\"DEBUG\""), "the log holds details");
