@@ -91,7 +91,6 @@ impl Breaker {
         });
     }
 
-
     fn lock(&self) -> MutexGuard<'_, HashMap<String, u64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,8 +4,8 @@
 //! under that, and what is published meanwhile hangs on the step. Where nobody exports traces a step
 //! costs next to nothing, and the trace id still ties log, journal and ledger together.
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use serde::{Deserialize, Serialize};
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -151,6 +151,17 @@ mod tests {
         assert_eq!(parent.trace_id(), child.trace_id());
         assert_ne!(parent, child);
         assert_eq!(TraceParent::parse(child.as_str()), Some(child));
+    }
+
+    #[test]
+    fn what_is_not_sampled_stays_so() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+        let child = TraceParent::parse(parent).unwrap().child();
+
+        assert!(child.as_str().ends_with("-00"), "{child:?}");
+        assert!(!child.context().is_sampled());
+        assert!(child.context().is_valid());
     }
 
     #[test]

@@ -9,7 +9,9 @@ use serde::Serialize;
 use zapis_core::Clock;
 use zapis_core::event::{Event, Kind};
 use zapis_core::message::{ConversationId, DeliveryStatus};
-use zapis_core::store::{DeadLetter, Escalation, LedgerEntry, Ownership, Store, StoreError, Waiting};
+use zapis_core::store::{
+    DeadLetter, Escalation, LedgerEntry, Ownership, Store, StoreError, Waiting,
+};
 use zapis_core::trace::TraceParent;
 
 use super::{Failure, store};
@@ -105,7 +107,11 @@ impl Step {
     fn owner(owner: Ownership, conversation: &ConversationId, now: DateTime<Utc>) -> Self {
         let id = zapis_core::ids::derive(&["owner", conversation.as_str()]);
         let mut event = Event::new(id, Kind::System, now).about(conversation);
-        let who = if owner.staff.is_some() { "staff" } else { "bot" };
+        let who = if owner.staff.is_some() {
+            "staff"
+        } else {
+            "bot"
+        };
         event.owner = Some(who.to_owned());
         event.staff_id = owner.staff;
         event.epoch = Some(owner.epoch);
@@ -236,8 +242,12 @@ fn details(step: &Step) -> Vec<String> {
     let latency = event.latency_ms.map(|millis| format!("{millis} ms"));
     let outbound = event.outbound_id.map(|id| id.to_string());
     let attempts = step.attempts.map(|attempts| attempts.to_string());
-    let delivery = step.delivery.map(|delivery| format!("{delivery:?}").to_lowercase());
-    let due = step.due.map(|due| due.format("%Y-%m-%d %H:%M:%S").to_string());
+    let delivery = step
+        .delivery
+        .map(|delivery| format!("{delivery:?}").to_lowercase());
+    let due = step
+        .due
+        .map(|due| due.format("%Y-%m-%d %H:%M:%S").to_string());
     let epoch = event.epoch.filter(|_| step.step == "owner");
     let epoch = epoch.map(|epoch| epoch.to_string());
     let action = event.action.as_ref().filter(|action| *action != "none");

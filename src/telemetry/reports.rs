@@ -96,10 +96,7 @@ struct ReportErrors {
 
 impl ReportErrors {
     fn is_new(&self, line: Identifier) -> bool {
-        let mut reported = self
-            .reported
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let last = reported.get(&line);
         let new = last.is_none_or(|last| now.duration_since(*last) > AGAIN_AFTER);

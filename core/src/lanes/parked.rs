@@ -258,7 +258,11 @@ async fn step<W: Worker>(
         return Ok(true);
     }
     let batch = tasks.iter().map(|(task, _)| Arc::clone(task)).collect();
-    let step = step_of(shared, lane, tasks.iter().map(|(_, message)| &message.trace));
+    let step = step_of(
+        shared,
+        lane,
+        tasks.iter().map(|(_, message)| &message.trace),
+    );
     let failure = match attempt(shared, lane, batch, step).await {
         None => {
             shared.store.uncount_attempt(topic, &key).await?;

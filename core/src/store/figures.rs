@@ -17,7 +17,9 @@ impl Store {
             dead: self.dead_count().await?,
             owned: self.count(owned.bind(now)).await?,
             calls: self
-                .count(sql("SELECT count(*) FROM escalations WHERE closed_at IS NULL"))
+                .count(sql(
+                    "SELECT count(*) FROM escalations WHERE closed_at IS NULL",
+                ))
                 .await?,
             parked: parked.iter().map(by_topic).collect::<Result<_, _>>()?,
         })

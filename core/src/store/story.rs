@@ -29,8 +29,10 @@ impl Store {
         &self,
         conversation: &ConversationId,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        let statement = sql("SELECT id, topic, lane, message_id, reason, body, at FROM dead \
-             WHERE lane = $1 ORDER BY at, position");
+        let statement = sql(
+            "SELECT id, topic, lane, message_id, reason, body, at FROM dead \
+             WHERE lane = $1 ORDER BY at, position",
+        );
         let rows = self.db.fetch(statement.bind(conversation)).await?;
         Ok(rows.iter().map(letter).collect::<Result<_, _>>()?)
     }

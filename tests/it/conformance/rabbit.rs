@@ -373,5 +373,8 @@ async fn the_age_of_what_is_in_hand_is_told_until_it_is_finished() {
 
     assert!(age().await.is_some());
     delivery.ack();
-    eventually("nothing is in hand", || async { age().await.is_none().then_some(()) }).await;
+    eventually("nothing is in hand", || async {
+        age().await.is_none().then_some(())
+    })
+    .await;
 }

@@ -24,6 +24,7 @@ use zapis_core::sessions::{self, Rate};
 use zapis_core::store::Store;
 use zapis_core::trace::TraceParent;
 
+use crate::support::firm::visitor::Visitor;
 use crate::support::firm::{Firm, On};
 
 /// How many values a label may have at most, with "other" among them.
@@ -32,9 +33,11 @@ const SERIES: usize = 110;
 #[tokio::test]
 async fn everything_that_dashboards_and_alerts_rest_on_is_there() {
     let firm = Firm::open(On::Embedded).await;
+    let _visitor = Visitor::open(&firm.url, None, 0).await.unwrap();
     firm.sandbox
         .whatsapp_writes("79210000401", "Позовите, пожалуйста, человека")
         .unwrap();
+    firm.whatsapp_answer("79210000401", 0).await;
     let topic = firm.staff_sees("Позовите").await;
     let called = wait_for(&firm, "zapis_calls_open 1").await;
     firm.sandbox
@@ -64,6 +67,7 @@ async fn everything_that_dashboards_and_alerts_rest_on_is_there() {
         "zapis_queue_oldest_seconds{topic=\"outbound.telegram\"}",
         "zapis_parked_lanes{topic=\"inbound\"} 0",
         "zapis_dead_letters 0",
+        "zapis_webchat_sockets 1",
         "zapis_engine_up{engine=\"broker\"} 1",
         "zapis_engine_up{engine=\"sessions\"} 1",
         "zapis_engine_up{engine=\"store\"} 1",
@@ -183,6 +187,8 @@ async fn odd_codes_accounts_and_channels_make_no_series_without_end() {
     let text = recorder.handle().render();
     let series = values_of_labels(&text);
     assert!(series.contains_key("zapis_sends_total code"), "{text}");
+    let stopped = "zapis_account_stopped{channel=\"moody\",account=\"account0\"} 1";
+    assert!(text.contains(stopped), "{text}");
     for (label, values) in series {
         assert!(values.len() <= SERIES, "{label} has {}", values.len());
         let phone = values.iter().find(|value| value.contains("7921"));

@@ -40,6 +40,7 @@ async fn the_story_of_a_conversation_is_whole_and_in_order_by_any_id_of_the_pers
     firm.sandbox
         .whatsapp_writes(phone, "Позовите, пожалуйста, человека")
         .unwrap();
+    firm.whatsapp_answer(phone, 0).await;
     let topic = firm.staff_sees("Позовите").await;
     firm.sandbox
         .staff_writes(STAFF, topic, "Добрый день, это Мария")
@@ -51,7 +52,12 @@ async fn the_story_of_a_conversation_is_whole_and_in_order_by_any_id_of_the_pers
     let waits = parked();
     let later = Clock::system().now() + TimeDelta::hours(1);
     store
-        .park("outbound.whatsapp", conversation.as_str(), &[waits.clone()], later)
+        .park(
+            "outbound.whatsapp",
+            conversation.as_str(),
+            &[waits.clone()],
+            later,
+        )
         .await
         .unwrap();
     store.bury(&[letter(&conversation)]).await.unwrap();
@@ -60,7 +66,12 @@ async fn the_story_of_a_conversation_is_whole_and_in_order_by_any_id_of_the_pers
 
     let found: Vec<(&str, &str)> = story
         .iter()
-        .map(|step| (step["step"].as_str().unwrap(), step["kind"].as_str().unwrap()))
+        .map(|step| {
+            (
+                step["step"].as_str().unwrap(),
+                step["kind"].as_str().unwrap(),
+            )
+        })
         .collect();
     let mut rest = found.iter();
     for wanted in [
@@ -74,14 +85,21 @@ async fn the_story_of_a_conversation_is_whole_and_in_order_by_any_id_of_the_pers
     ] {
         assert!(rest.any(|step| *step == wanted), "{wanted:?} in {found:?}");
     }
-    for wanted in [("journal", "takeover"), ("journal", "handoff"), ("journal", "delivery")] {
+    for wanted in [
+        ("journal", "takeover"),
+        ("journal", "handoff"),
+        ("journal", "delivery"),
+    ] {
         assert!(found.contains(&wanted), "{wanted:?} in {found:?}");
     }
     let of = |step: &str| story.iter().find(|one| one["step"] == step).unwrap();
     let claim = of("claim");
     assert_eq!(claim["attempts"], 1);
     assert!(claim["provider_id"].as_str().unwrap().starts_with("wamid."));
-    assert!(claim["delivery"].is_string() && claim["trace_id"].is_string(), "{claim}");
+    assert!(
+        claim["delivery"].is_string() && claim["trace_id"].is_string(),
+        "{claim}"
+    );
     assert_eq!(of("parked")["message_id"], "waits");
     assert_eq!(of("parked")["trace_id"], waits.trace.trace_id());
     assert_eq!(of("dead")["reason"], "unreadable");
@@ -91,7 +109,12 @@ async fn the_story_of_a_conversation_is_whole_and_in_order_by_any_id_of_the_pers
 
     let words = firm.command(&["trace", alias]);
     let words = String::from_utf8_lossy(&words.stdout).into_owned();
-    for part in ["Known as whatsapp:main:", "because", "attempts 1", "Now a person has"] {
+    for part in [
+        "Known as whatsapp:main:",
+        "because",
+        "attempts 1",
+        "Now a person has",
+    ] {
         assert!(words.contains(part), "{part} is not in\n{words}");
     }
     let stranger = firm.command(&["trace", "whatsapp:main:79210009999"]);

@@ -10,9 +10,7 @@ use zapis_core::store::DeadLetter;
 use zapis_sandbox::{Fault, FaultKind, Provider, WhatsAppAction, WhatsAppCustomer};
 
 use crate::support::firm::visitor::Visitor;
-use crate::support::firm::{
-    APP_SECRET, Firm, On, STAFF, TELEGRAM_TOKEN, WHATSAPP_TOKEN, client,
-};
+use crate::support::firm::{APP_SECRET, Firm, On, STAFF, TELEGRAM_TOKEN, WHATSAPP_TOKEN, client};
 use crate::support::sink::Sink;
 
 const PHONE: &str = "79219998877";
@@ -59,7 +57,9 @@ fn printed(output: &Output) -> String {
 
 async fn nothing_of_a_customer_is_told(on: On, roles: Vec<Vec<&'static str>>) {
     let (traces, reports) = (Sink::open().await, Sink::open().await);
-    let dsn = reports.url.replace("http://", &format!("http://{REPORTS_KEY}@"));
+    let dsn = reports
+        .url
+        .replace("http://", &format!("http://{REPORTS_KEY}@"));
     let more = format!(
         "log = \"trace\"\notlp_endpoint = \"{}\"\nsentry_dsn = \"{dsn}/1\"",
         traces.url
@@ -82,6 +82,9 @@ async fn nothing_of_a_customer_is_told(on: On, roles: Vec<Vec<&'static str>>) {
     let names: Vec<_> = traces.spans().into_iter().map(|span| span.name).collect();
     assert!(names.iter().any(|name| name == "deliver"), "{names:?}");
     look("traces", &traces.text(), &canaries);
+    let reported = reports.text();
+    assert!(reported.contains("/api/1/envelope/"), "{reported}");
+    assert!(reported.contains("The account cannot send"), "{reported}");
     // The key is in the header that opens the door, and nowhere else.
     look("reports of errors", &reports.text(), &canaries);
     for (what, printed) in &commands {
@@ -112,6 +115,7 @@ async fn converse(firm: &Firm) -> String {
     firm.sandbox
         .telegram_writes(CHAT, "Кенар просит: позовите человека")
         .unwrap();
+    firm.telegram_answer(CHAT, 1).await;
     let topic = firm.staff_sees("Кенар просит").await;
     firm.sandbox
         .staff_writes(STAFF, topic, STAFF_WORDS)
@@ -131,8 +135,11 @@ async fn refuse(firm: &Firm) {
         code: 190,
         message,
     };
-    firm.sandbox
-        .add_fault(Fault::new(Provider::Whatsapp, locked).on("messages").times(2));
+    firm.sandbox.add_fault(
+        Fault::new(Provider::Whatsapp, locked)
+            .on("messages")
+            .times(2),
+    );
     firm.sandbox.whatsapp_writes(PHONE, WORDS).unwrap();
     firm.logged("The account cannot send").await;
 }
@@ -162,7 +169,10 @@ async fn ask(firm: &Firm) -> Vec<(&'static str, String)> {
         .env("ZAPIS__OBSERVABILITY__SENTRY_DSN", PASSWORD)
         .output();
     vec![
-        ("list of dead letters", printed(&firm.command(&["dead", "list"]))),
+        (
+            "list of dead letters",
+            printed(&firm.command(&["dead", "list"])),
+        ),
         (
             "list of dead letters in JSON",
             printed(&firm.command(&["dead", "list", "--json"])),
@@ -197,7 +207,10 @@ fn the_words_of_a_panic_are_not_written_and_its_place_is() {
 
     let printed = printed(&panicked);
     assert!(panicked.status.success(), "{printed}");
-    assert!(printed.contains("A part of the program panicked"), "{printed}");
+    assert!(
+        printed.contains("A part of the program panicked"),
+        "{printed}"
+    );
     assert!(printed.contains("privacy.rs:"), "{printed}");
     assert!(!printed.contains("Кенар"), "{printed}");
 }

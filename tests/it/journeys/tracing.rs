@@ -15,7 +15,11 @@ fn way(to: &Span, spans: &[Span]) -> Vec<Span> {
 }
 
 fn delivered(span: &Span) -> bool {
-    span.name == "report" && span.attributes.get("outcome").is_some_and(|is| is == "delivered")
+    span.name == "report"
+        && span
+            .attributes
+            .get("outcome")
+            .is_some_and(|is| is == "delivered")
 }
 
 #[tokio::test]

@@ -61,9 +61,8 @@ impl Sink {
     /// Everything received, as text where it is text.
     pub(crate) fn text(&self) -> String {
         let posts = self.taken.posts.lock().unwrap();
-        let text = |(path, body): &(String, Bytes)| {
-            format!("{path}\n{}\n", String::from_utf8_lossy(body))
-        };
+        let text =
+            |(path, body): &(String, Bytes)| format!("{path}\n{}\n", String::from_utf8_lossy(body));
         posts.iter().map(text).collect()
     }
 
@@ -111,7 +110,11 @@ fn spans(body: &[u8]) -> Vec<Span> {
         let process = attributes(&resource.resource.unwrap().attributes);
         assert_eq!(process["service.name"], "zapis");
         assert_eq!(process["service.version"], env!("CARGO_PKG_VERSION"));
-        for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+        for span in resource
+            .scope_spans
+            .into_iter()
+            .flat_map(|scope| scope.spans)
+        {
             found.push(Span {
                 trace: hex(&span.trace_id),
                 id: hex(&span.span_id),

@@ -6,8 +6,8 @@
 //! the next one gets later messages.)
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -340,10 +340,7 @@ impl Hand {
 
 /// In seconds; now for a message that does not say.
 fn published_at(message: &Message) -> u64 {
-    message
-        .properties
-        .timestamp()
-        .unwrap_or_else(seconds_now)
+    message.properties.timestamp().unwrap_or_else(seconds_now)
 }
 
 /// The queue was deleted, or its node is gone.

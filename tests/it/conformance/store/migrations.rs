@@ -70,7 +70,10 @@ async fn what_the_first_schema_held_is_there_and_goes_on(ground: Ground) {
     let known = store.delivered(&[read]).await.unwrap();
     assert_eq!(known[0].as_ref().unwrap().id, old.id);
     let ownership = store.ownership(&chat, at(1)).await.unwrap();
-    assert_eq!((ownership.staff.as_deref(), ownership.epoch), (Some("Мария"), 3));
+    assert_eq!(
+        (ownership.staff.as_deref(), ownership.epoch),
+        (Some("Мария"), 3)
+    );
     assert_eq!(store.events_of(&chat, 10).await.unwrap().len(), 1);
     let figures = store.figures(at(1)).await.unwrap();
     let counted = Figures {

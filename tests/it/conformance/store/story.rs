@@ -32,20 +32,32 @@ async fn what_waits_and_what_a_person_owns_is_counted(ground: Ground) {
     let figures = store.figures(at(50)).await.unwrap();
 
     assert_eq!((figures.owned, figures.calls, figures.dead), (1, 1, 0));
-    assert_eq!(figures.parked.into_iter().collect::<Vec<_>>(), [("inbound".to_owned(), 2)]);
+    assert_eq!(
+        figures.parked.into_iter().collect::<Vec<_>>(),
+        [("inbound".to_owned(), 2)]
+    );
 }
 
 async fn what_did_not_get_through_is_told_of_its_own_conversation_only(ground: Ground) {
     let store = ground.open().await;
     let (one, two) = (conversation("1"), conversation("2"));
     store.open_escalation(&call("1")).await.unwrap();
-    store.bury(&[letter(one.as_str()), letter("")]).await.unwrap();
+    store
+        .bury(&[letter(one.as_str()), letter("")])
+        .await
+        .unwrap();
     let waits = [parked("first"), parked("second")];
-    store.park("outbound.whatsapp", one.as_str(), &waits, at(5)).await.unwrap();
+    store
+        .park("outbound.whatsapp", one.as_str(), &waits, at(5))
+        .await
+        .unwrap();
 
     let told = store.parked_of(&one).await.unwrap();
 
-    let ids: Vec<_> = told.iter().map(|one| (one.message_id.as_str(), one.due)).collect();
+    let ids: Vec<_> = told
+        .iter()
+        .map(|one| (one.message_id.as_str(), one.due))
+        .collect();
     assert_eq!(ids, [("first", at(5)), ("second", at(5))]);
     assert_eq!(told[0].trace, waits[0].trace);
     assert_eq!(store.dead_of(&one).await.unwrap().len(), 1);
