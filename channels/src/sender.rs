@@ -490,6 +490,9 @@ impl Sender {
         let step = Span::current();
         step.record("outcome", outcome);
         step.record("code", &*code);
+        if !matches!(outcome, "sent" | "fenced" | "repeated_in_doubt") {
+            step.record("otel.status_code", "ERROR");
+        }
         metrics::counter!("zapis_sends_total", "channel" => self.channel.name(), "outcome" => outcome, "code" => code)
             .increment(1);
     }

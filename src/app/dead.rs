@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zapis_core::broker::{Publish, Topic};
 use zapis_core::lanes::attempt_key;
-use zapis_core::trace::TraceParent;
+use zapis_core::trace::{TraceParent, step};
 
 use super::Engines;
 use crate::control::Wake;
@@ -56,12 +56,13 @@ async fn retry_marked(engines: &Engines) -> anyhow::Result<usize> {
     let count = letters.len();
     for letter in letters {
         let attempts = attempt_key(&letter.key, &letter.message_id);
+        let step = step("retry", "producer", None);
         let message = Publish {
             topic: Topic::named(&letter.topic),
             key: letter.key,
             id: letter.message_id.clone(),
             body: Bytes::from(letter.body),
-            trace: TraceParent::start(),
+            trace: TraceParent::start().begun_by(&step),
         };
         // Five attempts are counted against it: it starts anew.
         engines

@@ -11,7 +11,7 @@ use crate::app::{self, Roles};
 use crate::cli::WorkerName;
 use crate::config::{Loaded, ObservabilityConfig};
 use crate::lifecycle::Stop;
-use crate::telemetry;
+use crate::telemetry::{self, Telemetry};
 
 /// `zapis run`
 pub(super) async fn run(loaded: Loaded) -> Result<(), Failure> {
@@ -35,8 +35,7 @@ pub(super) async fn demo(loaded: Loaded, listen: SocketAddr) -> Result<(), Failu
     let telemetry = telemetry::start(&loaded.config.observability, "demo")?;
     let stop = Stop::on_signals().context("listening for signals")?;
     let result = stop.bound(app::demo(loaded, listen, stop.clone())).await;
-    telemetry.finish().await;
-    finish(result)
+    finish(result, telemetry).await
 }
 
 /// `zapis sandbox`
@@ -44,8 +43,7 @@ pub(super) async fn sandbox(listen: SocketAddr) -> Result<(), Failure> {
     let telemetry = telemetry::start(&ObservabilityConfig::default(), "sandbox")?;
     let stop = Stop::on_signals().context("listening for signals")?;
     let result = stop.bound(app::sandbox(listen, stop.clone())).await;
-    telemetry.finish().await;
-    finish(result)
+    finish(result, telemetry).await
 }
 
 async fn start(loaded: Loaded, roles: Roles) -> Result<(), Failure> {
@@ -57,13 +55,15 @@ async fn start(loaded: Loaded, roles: Roles) -> Result<(), Failure> {
     }
     let stop = Stop::on_signals().context("listening for signals")?;
     let result = stop.bound(app::run(loaded, roles, stop.clone())).await;
-    telemetry.finish().await;
-    finish(result)
+    finish(result, telemetry).await
 }
 
-fn finish(result: Option<anyhow::Result<()>>) -> Result<(), Failure> {
+async fn finish(result: Option<anyhow::Result<()>>, telemetry: Telemetry) -> Result<(), Failure> {
     match result {
-        Some(result) => Ok(result?),
+        Some(result) => {
+            telemetry.finish().await;
+            Ok(result?)
+        }
         None => Err(anyhow::anyhow!(
             "stopped at once; what was in hand stays in the queue and is taken up at the next start"
         )

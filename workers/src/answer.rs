@@ -299,10 +299,10 @@ impl Answer {
             replies = thought.replies.len(),
             "Took a turn"
         );
-        Ok(if thought.handover.is_some() {
-            "handed_over"
-        } else {
-            "answered"
+        Ok(match (&thought.handover, thought.replies.is_empty()) {
+            (Some(_), _) => "handed_over",
+            (None, false) => "answered",
+            (None, true) => "recorded",
         })
     }
 

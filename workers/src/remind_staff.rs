@@ -10,6 +10,7 @@ use zapis_core::broker::Broker;
 use zapis_core::intake::outbound_message;
 use zapis_core::message::Urgency;
 use zapis_core::store::{Escalation, Store};
+use zapis_core::trace::step;
 use zapis_core::{Clock, causes};
 
 use crate::desk::Desks;
@@ -77,7 +78,9 @@ impl RemindStaff {
             1 => (Urgency::Reminder, Some(now + self.owner_after)),
             _ => (Urgency::Owner, None),
         };
-        if let Some(card) = self.desks.card(&call, urgency, now) {
+        if let Some(mut card) = self.desks.card(&call, urgency, now) {
+            let step = step("remind", "producer", None);
+            card.trace = card.trace.begun_by(&step);
             self.broker.publish(vec![outbound_message(&[card])]).await?;
         }
         info!(conversation = ?call.conversation, stage = call.stage, "Nobody has answered; called again");

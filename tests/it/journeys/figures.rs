@@ -80,6 +80,23 @@ async fn everything_that_dashboards_and_alerts_rest_on_is_there() {
     }
 }
 
+#[tokio::test]
+async fn an_engine_that_is_gone_is_shown_as_down_until_it_is_back() {
+    let on = On::servers("classic");
+    let firm = Firm::open(on.clone()).await;
+    let On::Servers(servers) = &on else {
+        unreachable!()
+    };
+    wait_for(&firm, "zapis_engine_up{engine=\"sessions\"} 1").await;
+
+    servers.redis.stop();
+    let metrics = wait_for(&firm, "zapis_engine_up{engine=\"sessions\"} 0").await;
+    servers.redis.start();
+    wait_for(&firm, "zapis_engine_up{engine=\"sessions\"} 1").await;
+
+    assert!(metrics.contains("zapis_engine_up{engine=\"store\"} 1"));
+}
+
 /// Waits for a line: gauges are measured every few seconds.
 async fn wait_for(firm: &Firm, line: &str) -> String {
     for _ in 0..600 {
