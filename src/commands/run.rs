@@ -34,7 +34,9 @@ pub(super) async fn workers(loaded: Loaded, names: Vec<WorkerName>) -> Result<()
 pub(super) async fn demo(loaded: Loaded, listen: SocketAddr) -> Result<(), Failure> {
     let telemetry = telemetry::start(&loaded.config.observability, "demo")?;
     let stop = Stop::on_signals().context("listening for signals")?;
-    let result = stop.bound(app::demo(loaded, listen, stop.clone())).await;
+    let result = stop
+        .bound(Box::pin(app::demo(loaded, listen, stop.clone())))
+        .await;
     finish(result, telemetry).await
 }
 
@@ -54,7 +56,9 @@ async fn start(loaded: Loaded, roles: Roles) -> Result<(), Failure> {
         warn!("{problem}");
     }
     let stop = Stop::on_signals().context("listening for signals")?;
-    let result = stop.bound(app::run(loaded, roles, stop.clone())).await;
+    let result = stop
+        .bound(Box::pin(app::run(loaded, roles, stop.clone())))
+        .await;
     finish(result, telemetry).await
 }
 

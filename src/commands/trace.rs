@@ -26,7 +26,8 @@ const TRACE_SHOWN: usize = 8;
 #[derive(Debug, Serialize)]
 struct Step {
     /// Where it was found: `journal`, `claim`, `dead`, `parked`, `call`, `owner`.
-    step: &'static str,
+    #[serde(rename = "step")]
+    place: &'static str,
     #[serde(flatten)]
     event: Event,
     /// How often a message was claimed.
@@ -42,9 +43,9 @@ struct Step {
 }
 
 impl Step {
-    fn new(step: &'static str, event: Event) -> Self {
+    fn new(place: &'static str, event: Event) -> Self {
         Self {
-            step,
+            place,
             event,
             attempts: None,
             delivery: None,
@@ -136,18 +137,18 @@ pub(super) async fn trace(
     let store = store(loaded).await?;
     let told = tell(&store, asked, limit).await;
     store.close().await;
-    let (conversation, story) = told.context("reading what is known of the conversation")?;
+    let (conversation, steps) = told.context("reading what is known of the conversation")?;
     if json {
-        return Ok(output::json(&story)?);
+        return Ok(output::json(&steps)?);
     }
     if conversation != *asked {
         output::line(format!("Known as {}", plain(conversation.as_str())));
     }
-    if story.is_empty() {
+    if steps.is_empty() {
         output::line("Nothing is known of this conversation.");
     }
     let mut before = None;
-    for step in &story {
+    for step in &steps {
         let at = step.event.timestamp;
         output::line(line(step, before.map(|before| at - before)));
         before = Some(at);
@@ -167,26 +168,26 @@ async fn tell(
     // A story that begins in the middle begins everywhere there.
     let cut = events.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let begins = events.first().filter(|_| cut).map(|event| event.timestamp);
-    let mut story: Vec<Step> = Vec::new();
+    let mut steps: Vec<Step> = Vec::new();
     let claims = store.ledger_of(&conversation).await?;
-    story.extend(claims.into_iter().map(Step::claim));
+    steps.extend(claims.into_iter().map(Step::claim));
     let dead = store.dead_of(&conversation).await?;
-    story.extend(dead.into_iter().map(|one| Step::dead(one, &conversation)));
-    story.retain(|step| begins.is_none_or(|begins| step.event.timestamp >= begins));
-    story.extend(events.into_iter().map(|event| Step::new("journal", event)));
+    steps.extend(dead.into_iter().map(|one| Step::dead(one, &conversation)));
+    steps.retain(|step| begins.is_none_or(|begins| step.event.timestamp >= begins));
+    steps.extend(events.into_iter().map(|event| Step::new("journal", event)));
     // What happened at the same time stays in the order of its causes.
-    story.sort_by_key(|step| step.event.timestamp);
+    steps.sort_by_key(|step| step.event.timestamp);
 
     let parked = store.parked_of(&conversation).await?;
     let parked = parked.into_iter();
-    story.extend(parked.map(|one| Step::parked(one, &conversation, now)));
+    steps.extend(parked.map(|one| Step::parked(one, &conversation, now)));
     let calls = store.open_calls_of(&conversation).await?;
-    story.extend(calls.into_iter().map(|call| Step::call(call, now)));
+    steps.extend(calls.into_iter().map(|call| Step::call(call, now)));
     let owner = store.ownership(&conversation, now).await?;
-    if !story.is_empty() || owner.epoch > 0 {
-        story.push(Step::owner(owner, &conversation, now));
+    if !steps.is_empty() || owner.epoch > 0 {
+        steps.push(Step::owner(owner, &conversation, now));
     }
-    Ok((conversation, story))
+    Ok((conversation, steps))
 }
 
 /// One step as a line: when, how long after the one before, which trace, what.
@@ -203,7 +204,7 @@ fn line(step: &Step, after: Option<TimeDelta>) -> String {
 fn words(step: &Step) -> String {
     let event = &step.event;
     let said = |text: &Option<String>| text.as_deref().map(quoted).unwrap_or_default();
-    let what = match (step.step, event.kind) {
+    let what = match (step.place, event.kind) {
         ("claim", _) => "Claimed for the messenger".to_owned(),
         ("dead", _) => "A message was set aside".to_owned(),
         ("parked", _) => "Waits: a message that could not be handled yet".to_owned(),
@@ -248,10 +249,10 @@ fn details(step: &Step) -> Vec<String> {
     let due = step
         .due
         .map(|due| due.format("%Y-%m-%d %H:%M:%S").to_string());
-    let epoch = event.epoch.filter(|_| step.step == "owner");
+    let epoch = event.epoch.filter(|_| step.place == "owner");
     let epoch = epoch.map(|epoch| epoch.to_string());
     let action = event.action.as_ref().filter(|action| *action != "none");
-    let letter = (step.step == "dead").then(|| event.event_id.to_string());
+    let letter = (step.place == "dead").then(|| event.event_id.to_string());
     let details = [
         ("intent", event.intent.as_ref()),
         ("confidence", confidence.as_ref()),

@@ -28,7 +28,7 @@ pub(super) fn start(
     role: &str,
 ) -> anyhow::Result<(AnyLayer, SdkTracerProvider)> {
     let client = Client {
-        client: http::client("", CALL).context("making the HTTP client")?,
+        http: http::client("", CALL).context("making the HTTP client")?,
         runtime: Handle::current(),
         fails: AtomicBool::new(false),
     };
@@ -70,7 +70,7 @@ pub(super) fn start(
 /// The exporter calls from a thread of its own, where no runtime is.
 #[derive(Debug)]
 struct Client {
-    client: reqwest::Client,
+    http: reqwest::Client,
     runtime: Handle,
     fails: AtomicBool,
 }
@@ -78,9 +78,9 @@ struct Client {
 #[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let client = self.client.clone();
+        let http = self.http.clone();
         let call = self.runtime.spawn(async move {
-            let answer = client.execute(request.try_into()?).await?;
+            let answer = http.execute(request.try_into()?).await?;
             let status = answer.status();
             Ok::<_, reqwest::Error>((status, answer.bytes().await?))
         });

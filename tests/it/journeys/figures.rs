@@ -137,7 +137,7 @@ impl Channel for Moody {
         };
         let text = String::new();
         let refusal = ProviderError { code, text };
-        if outbound.id.as_u128() % 2 == 0 {
+        if outbound.id.as_u128().is_multiple_of(2) {
             return Err(SendError::Stopped(refusal));
         }
         Err(SendError::Refused(refusal))

@@ -217,7 +217,7 @@ fn the_words_of_a_panic_are_not_written_and_its_place_is() {
 
 #[tokio::test]
 #[ignore = "the test above runs it in a process of its own"]
-#[should_panic]
+#[should_panic(expected = "JoinError")]
 async fn somebody_panics_with_a_customers_words() {
     let telemetry = zapis::telemetry::start(&ObservabilityConfig::default(), "test").unwrap();
     let panicking = tokio::spawn(async { panic!("cannot read {WORDS}") });
