@@ -170,6 +170,8 @@ fn scrubbed(text: &str) -> String {
         rest = &rest[start..];
         let written = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | ' ' | '(' | ')');
         let end = rest.find(|c| !written(c)).unwrap_or(rest.len());
+        let last = rest[..end].rfind(|c: char| c.is_ascii_digit());
+        let end = last.map_or(end, |last| last + 1);
         let run = &rest[..end];
         if run.bytes().filter(u8::is_ascii_digit).count() >= PHONE_DIGITS {
             clean.push('…');
