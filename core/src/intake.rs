@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use uuid::Uuid;
 use tracing::Span;
 use tracing::field::debug;
+use uuid::Uuid;
 
 use crate::broker::{Broker, BrokerError, Publish, Topic};
 use crate::clock::Clock;

@@ -94,6 +94,7 @@ fn routes(ground: &Ground, loaded: &Loaded) -> anyhow::Result<Router> {
         broker: Arc::clone(&engines.broker),
         sessions: Arc::clone(&engines.sessions),
         store: engines.store.clone(),
+        clock: engines.clock.clone(),
         metrics: telemetry::start_metrics()?,
     };
     let doors: [Arc<dyn Channel>; 1] = [Arc::new(whatsapp)];

@@ -1,7 +1,8 @@
 //! A store that an older version filled is taken over with everything in it.
 
+use sha2::{Digest, Sha384};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{PgPool, SqlStr, SqlitePool};
+use sqlx::{PgPool, SqlStr};
 use uuid::Uuid;
 use zapis_core::event::{Event, Kind};
 use zapis_core::message::{DeliveryStatus, Fence};
@@ -13,31 +14,44 @@ on_both!(what_the_first_schema_held_is_there_and_goes_on);
 
 const OLD: u128 = 7;
 
-/// What the first schema was, on each database.
-fn first(statements: &'static str) -> Migrator {
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "first".into(),
-        MigrationType::Simple,
-        SqlStr::from_static(statements),
-        false,
-    )])
-}
+/// Where a store notes its schema, as the first version made it in an SQLite file.
+const MIGRATED: &str = "CREATE TABLE _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+);";
 
 async fn make_old(ground: &Ground) {
     match ground {
         Ground::Sqlite(folder) => {
-            std::fs::create_dir_all(folder.path().join("new")).unwrap();
-            let url = format!("{}?mode=rwc", ground.url());
-            let pool = SqlitePool::connect(&url).await.unwrap();
             let schema = include_str!("../../../../core/migrations/sqlite/0001_first.sql");
-            first(schema).run(&pool).await.unwrap();
-            pool.close().await;
+            let folder = folder.path().join("new");
+            std::fs::create_dir_all(&folder).unwrap();
+            let file = rusqlite::Connection::open(folder.join("z.db")).unwrap();
+            file.execute_batch(schema).unwrap();
+            file.execute_batch(MIGRATED).unwrap();
+            let checksum = Sha384::digest(schema);
+            file.execute(
+                "INSERT INTO _sqlx_migrations VALUES (1, 'first', '2026-11-26', TRUE, ?1, 0)",
+                [checksum.as_slice()],
+            )
+            .unwrap();
         }
         Ground::Postgres(_) => {
-            let pool = PgPool::connect(&ground.url()).await.unwrap();
             let schema = include_str!("../../../../core/migrations/postgres/0001_first.sql");
-            first(schema).run(&pool).await.unwrap();
+            let first = Migration::new(
+                1,
+                "first".into(),
+                MigrationType::Simple,
+                SqlStr::from_static(schema),
+                false,
+            );
+            let pool = PgPool::connect(&ground.url()).await.unwrap();
+            let migrator = Migrator::with_migrations(vec![first]);
+            migrator.run(&pool).await.unwrap();
             pool.close().await;
         }
     }
