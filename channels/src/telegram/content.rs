@@ -177,7 +177,8 @@ fn media(message: &Value) -> Option<What> {
 
 /// A file by reference; of a picture's sizes the largest.
 fn attachment(file: &Value, kind: &str) -> Option<Attachment> {
-    let area = |size: &&Value| int(size, "width").unwrap_or(0) * int(size, "height").unwrap_or(0);
+    let side = |size: &Value, key| int(size, key).unwrap_or(0);
+    let area = |size: &&Value| side(size, "width").saturating_mul(side(size, "height"));
     let file = match file.as_array() {
         Some(sizes) => sizes
             .iter()
@@ -277,6 +278,16 @@ mod tests {
         assert_eq!(attachments[0].size, Some(7));
         assert_eq!(caption.as_deref(), Some("Хочу так же"));
         assert_eq!(group.as_deref(), Some("g1"));
+    }
+
+    #[test]
+    fn a_picture_of_an_absurd_size_is_a_picture() {
+        let photo =
+            |width: i64, height: i64| json!({"file_id": "a", "width": width, "height": height});
+        let message =
+            json!({"photo": [photo(i64::MAX, 2), photo(i64::MIN, 59), photo(i64::MIN, i64::MIN)]});
+
+        assert!(matches!(content(&message), Some(What::Media { .. })));
     }
 
     #[test]
