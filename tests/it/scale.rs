@@ -191,10 +191,23 @@ async fn a_chat_is_the_same_at_every_gateway() {
 }
 
 /// How long the messenger takes for a call.
-const SLOW: Duration = Duration::from_secs(6);
+const SLOW: Duration = Duration::from_secs(12);
 
-/// How many customers write at once: some rounds of calls for four workers.
-const CUSTOMERS: usize = 1_500;
+/// How many customers have written: four rounds of calls for one worker, one for four.
+const CUSTOMERS: usize = 1_024;
+
+/// Whether so many messages wait for the workers.
+async fn waiting(url: &str, count: usize) -> bool {
+    let answer = client().get(format!("{url}/metrics")).send().await.unwrap();
+    let metrics = answer.text().await.unwrap();
+    let line = metrics.lines().find(|line| {
+        line.starts_with("zapis_queue_messages")
+            && line.contains("\"inbound\"")
+            && line.contains("waiting")
+    });
+    let waiting = line.and_then(|line| line.rsplit(' ').next()?.parse::<usize>().ok());
+    waiting.is_some_and(|waiting| waiting >= count)
+}
 
 /// Prints how many messages a second 1, 2 and 4 workers get through while the messenger is slow;
 /// `tests/scale` runs it. A worker has 256 calls under way at most.
@@ -208,25 +221,21 @@ async fn throughput_with_a_slow_messenger() {
         let ms = u64::try_from(SLOW.as_millis()).unwrap();
         let slow = FaultKind::Slow { ms };
         firm.sandbox.add_fault(Fault::new(Provider::Whatsapp, slow));
-        let unlimited = [(
-            "ZAPIS__CHANNELS__WHATSAPP__MAIN__MESSAGES_PER_SECOND",
-            "1000",
-        )];
-        let mut processes = Vec::new();
-        for _ in 0..workers {
-            let process = Process::start(&firm, &["worker"], &unlimited);
-            process.ready().await;
-            processes.push(process);
-        }
-        // Partitions find their owners.
-        tokio::time::sleep(Duration::from_secs(5)).await;
-
+        // The backlog of an outage: what is measured is how fast workers get through it.
         for n in 0..CUSTOMERS {
             let customer = (79_210_000_000 + n).to_string();
             firm.sandbox
                 .whatsapp_writes(&customer, "Какой у вас адрес?")
                 .unwrap();
         }
+        eventually("all messages wait", || waiting(&firm.url, CUSTOMERS)).await;
+        let unlimited = [(
+            "ZAPIS__CHANNELS__WHATSAPP__MAIN__MESSAGES_PER_SECOND",
+            "1000",
+        )];
+        let start = |_| Process::start(&firm, &["worker"], &unlimited);
+        let processes: Vec<Process> = (0..workers).map(start).collect();
+
         let messages = CallFilter {
             provider: Some(Provider::Whatsapp),
             method: Some("messages".into()),
@@ -237,6 +246,7 @@ async fn throughput_with_a_slow_messenger() {
             .calls_until(&messages, PATIENCE * 4, |calls| calls.len() >= CUSTOMERS)
             .await;
         assert!(calls.len() >= CUSTOMERS, "{} calls", calls.len());
+        drop(processes);
         let at = |place: usize| calls[place].at_ms;
         let took = Duration::from_millis(u64::try_from(at(CUSTOMERS - 1) - at(0)).unwrap()) + SLOW;
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
