@@ -100,6 +100,10 @@ impl Session {
     /// Notes that the outbox is in the queue; it rides on the next commit.
     pub fn mark_published(&mut self) {
         self.published = self.turn;
+        if self.turn.is_none() {
+            // Of a damaged session: no mark could tell it from one that is not in the queue.
+            self.outbox.clear();
+        }
     }
 
     /// Ends a turn: its inbound ids enter `seen` together and its outbox replaces the last one,
@@ -169,6 +173,19 @@ mod tests {
 
         assert!(session.unpublished().is_empty());
         assert!(session.has_seen("a"));
+    }
+
+    #[test]
+    fn an_outbox_without_its_turn_is_published_once() {
+        let mut damaged = Session {
+            outbox: vec![outgoing("1")],
+            ..Session::default()
+        };
+        assert_eq!(damaged.unpublished().len(), 1);
+
+        damaged.mark_published();
+
+        assert!(damaged.unpublished().is_empty());
     }
 
     #[test]

@@ -15,10 +15,17 @@ use uuid::Uuid;
 /// everything that a trace can show: no text, no name, no phone.
 pub const TARGET: &str = "zapis::trace";
 
-/// A `traceparent` (W3C Trace Context, version 00): `00-<trace id>-<span id>-<flags>`.
+/// A `traceparent` (W3C Trace Context, version 00): `00-<trace id>-<span id>-<flags>`. What is read
+/// from a queue and has another form is a new trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "String")]
 pub struct TraceParent(String);
+
+impl From<String> for TraceParent {
+    fn from(text: String) -> Self {
+        Self::parse(&text).unwrap_or_else(Self::start)
+    }
+}
 
 impl TraceParent {
     /// Starts a trace.
@@ -172,6 +179,8 @@ mod tests {
             "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         ] {
             assert_eq!(TraceParent::parse(text), None, "{text}");
+            let read: TraceParent = serde_json::from_value(text.into()).unwrap();
+            assert!(TraceParent::parse(read.child().as_str()).is_some());
         }
     }
 }

@@ -12,5 +12,8 @@ mod browser;
 mod cli;
 mod conformance;
 mod faults;
+mod fence;
+mod fuzz;
 mod journeys;
+mod scale;
 mod support;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use teloxide::types::{Contact, Location, Venue};
 use zapis_core::message::{Attachment, What};
 
-use super::fields::{int, part, text};
+use super::fields::{clean, int, part, text};
 
 /// Files by the field they come in, and what we call them.
 const FILES: [(&str, &str); 8] = [
@@ -177,7 +177,8 @@ fn media(message: &Value) -> Option<What> {
 
 /// A file by reference; of a picture's sizes the largest.
 fn attachment(file: &Value, kind: &str) -> Option<Attachment> {
-    let area = |size: &&Value| int(size, "width").unwrap_or(0) * int(size, "height").unwrap_or(0);
+    let side = |size: &Value, key| int(size, key).unwrap_or(0);
+    let area = |size: &&Value| side(size, "width").saturating_mul(side(size, "height"));
     let file = match file.as_array() {
         Some(sizes) => sizes
             .iter()
@@ -215,7 +216,7 @@ fn contact(message: &Value) -> What {
         .collect();
     What::Contact {
         phone: Some(phone).filter(|phone| phone.bytes().any(|b| b.is_ascii_digit())),
-        name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
+        name: Some(clean(name.trim())).filter(|name| !name.is_empty()),
         own: card.is_some() && card == sender,
     }
 }
@@ -228,7 +229,9 @@ fn location(message: &Value) -> Option<What> {
     Some(What::Location {
         latitude: location.latitude,
         longitude: location.longitude,
-        name: name.filter(|name| !name.is_empty()),
+        name: name
+            .map(|name| clean(&name))
+            .filter(|name| !name.is_empty()),
     })
 }
 
@@ -277,6 +280,29 @@ mod tests {
         assert_eq!(attachments[0].size, Some(7));
         assert_eq!(caption.as_deref(), Some("Хочу так же"));
         assert_eq!(group.as_deref(), Some("g1"));
+    }
+
+    #[test]
+    fn null_characters_are_dropped_from_cards_and_places() {
+        let card = json!({"contact": {"phone_number": "7900", "first_name": "Ан\0на"}});
+        let place = json!({"location": {"latitude": 1.0, "longitude": 2.0}, "title": "Д\0ом", "address": "x"});
+
+        assert!(
+            matches!(content(&card), Some(What::Contact { name: Some(name), .. }) if name == "Анна")
+        );
+        assert!(
+            matches!(content(&json!({"venue": place})), Some(What::Location { name: Some(name), .. }) if name == "Дом")
+        );
+    }
+
+    #[test]
+    fn a_picture_of_an_absurd_size_is_a_picture() {
+        let photo =
+            |width: i64, height: i64| json!({"file_id": "a", "width": width, "height": height});
+        let message =
+            json!({"photo": [photo(i64::MAX, 2), photo(i64::MIN, 59), photo(i64::MIN, i64::MIN)]});
+
+        assert!(matches!(content(&message), Some(What::Media { .. })));
     }
 
     #[test]

@@ -12,13 +12,13 @@ pub(super) fn int(object: &Value, key: &str) -> Option<i64> {
 
 /// A text that is not empty, without the null characters that databases refuse.
 pub(super) fn text(object: &Value, key: &str) -> Option<String> {
-    let text = object.get(key)?.as_str()?;
-    let text = if text.contains('\0') {
-        text.replace('\0', "")
-    } else {
-        text.to_owned()
-    };
+    let text = clean(object.get(key)?.as_str()?);
     Some(text).filter(|text| !text.is_empty())
+}
+
+/// A text without null characters.
+pub(super) fn clean(text: &str) -> String {
+    text.replace('\0', "")
 }
 
 /// A flag; one that is missing is not set.

@@ -12,13 +12,16 @@ use zapis_core::message::{Profile, What};
 
 use super::address::Address;
 use super::content::content;
-use super::fields::{flag, int, object, parse, part, text};
+use super::fields::{clean, flag, int, object, parse, part, text};
 
 /// Who speaks for a group's anonymous administrators.
 const ANONYMOUS_ADMIN: i64 = 1_087_968_824;
 
 /// Telegram's own account: service notices and posts of linked channels.
 const TELEGRAM: i64 = 777_000;
+
+/// Telegram's ids of presses have some twenty digits; what is longer fits into no index.
+const LONGEST_ID: usize = 300;
 
 /// Telegram keeps updates for a day; a time older than this is no time of a message.
 const OLDEST: TimeDelta = TimeDelta::days(7);
@@ -332,8 +335,8 @@ impl Reader {
     }
 
     fn press(&self, query: &Value) -> News {
-        let Some(id) = text(query, "id") else {
-            return News::Dead("a callback query without an id".to_owned());
+        let Some(id) = text(query, "id").filter(|id| id.len() <= LONGEST_ID) else {
+            return News::Dead("a callback query without a usable id".to_owned());
         };
         let Some(payload) = text(query, "data") else {
             return News::Ignored("game");
@@ -406,8 +409,12 @@ impl Reader {
             return News::Dead("a reaction without its message".to_owned());
         };
         let address = Address::chat(chat);
-        let emoji = part::<Vec<ReactionType>>(reaction, "new_reaction")
-            .and_then(|reactions| reactions.first().and_then(ReactionType::emoji).cloned());
+        let emoji = part::<Vec<ReactionType>>(reaction, "new_reaction").and_then(|reactions| {
+            reactions
+                .first()
+                .and_then(ReactionType::emoji)
+                .map(|emoji| clean(emoji))
+        });
         let what = What::Reaction {
             target: format!("m{address}:{number}"),
             emoji,

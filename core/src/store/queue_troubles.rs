@@ -1,5 +1,7 @@
 //! What the queue's consumers could not finish: counted attempts, dead letters, parked lanes.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -61,10 +63,15 @@ impl Store {
         if letters.is_empty() {
             return Ok(());
         }
+        // A statement may touch a row once: of the same trouble told twice the last counts.
+        let mut told = HashSet::new();
+        let letters = letters.iter().rev().filter(|letter| told.insert(letter.id));
+        let mut letters: Vec<_> = letters.collect();
+        letters.reverse();
         let mut tx = self.db.begin().await?;
         // Each may carry a whole message: few per statement.
         for chunk in letters.chunks(50) {
-            let rows = chunk.iter().map(|letter| {
+            let rows = chunk.iter().map(|&letter| {
                 [
                     letter.id.into(),
                     (&letter.topic).into(),

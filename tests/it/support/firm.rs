@@ -201,6 +201,11 @@ format = "json"
         fs::write(self.config_dir().join("zapis.toml"), text).unwrap();
     }
 
+    /// The configuration file, for programs that a test starts by itself.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.config_dir().join("zapis.toml")
+    }
+
     fn config_dir(&self) -> PathBuf {
         self.folder.path().join("config")
     }

@@ -268,6 +268,7 @@ fn what_cannot_be_read_says_why() {
         json!({"update_id": 1, "new_kind": {}}),
         json!({"update_id": 1}),
         json!({"update_id": 1, "callback_query": {"data": "x"}}),
+        json!({"update_id": 1, "callback_query": {"id": "9".repeat(301), "from": {"id": 1}, "data": "x"}}),
     ] {
         assert!(
             matches!(news(&update), News::Dead(reason) if !reason.is_empty()),

@@ -81,7 +81,7 @@ async fn a_dead_letter_is_there_once_with_its_newest_reason_and_any_bytes(ground
 
     store.bury(std::slice::from_ref(&first)).await.unwrap();
     store
-        .bury(&[repeat.clone(), letter("inbound", "other", 1)])
+        .bury(&[first.clone(), letter("inbound", "other", 1), repeat.clone()])
         .await
         .unwrap();
     store.bury(&[]).await.unwrap();
