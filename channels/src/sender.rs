@@ -19,7 +19,7 @@ use zapis_core::lanes::{Failure, Message, Worker, unreadable};
 use zapis_core::message::{Content, Fence, Outbound, Profile, ProviderError};
 use zapis_core::sessions::Sessions;
 use zapis_core::store::{ClaimRequest, Claimed, Draft, SendOutcome, Store};
-use zapis_core::{Clock, causes, ids};
+use zapis_core::{Clock, causes, crash, ids};
 
 use crate::{Channel, SendError, Sent};
 
@@ -106,6 +106,7 @@ impl Sender {
 
     async fn deliver_part(&self, part: &Outbound) -> Result<Step, Failure> {
         self.find_place(part).await?;
+        crash::point("send.placed");
         let request = ClaimRequest {
             id: part.id,
             conversation: part.conversation.clone(),
@@ -151,8 +152,10 @@ impl Sender {
     }
 
     async fn call(&self, part: &Outbound) -> Result<Step, Failure> {
+        crash::point("send.claimed");
         let started = tokio::time::Instant::now();
         let result = self.channel.send(part).await;
+        crash::point("send.called");
         let took = started.elapsed();
         metrics::histogram!("zapis_send_seconds", "channel" => self.channel.name())
             .record(took.as_secs_f64());
@@ -165,6 +168,7 @@ impl Sender {
                     },
                 )
                 .await?;
+                crash::point("send.recorded");
                 self.count("sent");
                 let mut event = self.event(part, "sent");
                 event.provider_id = provider_id;
@@ -275,6 +279,7 @@ impl Sender {
                 .publish(vec![outbound_message(&[alarm])])
                 .await
                 .map_err(Failure::systemic)?;
+            crash::point("send.alarmed");
         }
         let mut event = self.event(part, "failed");
         event.error_code = Some(refusal.code.clone());
@@ -299,6 +304,7 @@ impl Sender {
                 .put_draft(&draft)
                 .await
                 .map_err(Failure::systemic)?;
+            crash::point("send.drafted");
         }
         let mut event = self.event(part, "fenced");
         event.action = Some("draft".into());
@@ -413,7 +419,9 @@ impl Sender {
         }
         let id = event.event_id.to_string();
         self.publish_item(part, id, JournalItem::Event(Box::new(event)))
-            .await
+            .await?;
+        crash::point("send.journalled");
+        Ok(())
     }
 
     async fn publish_item(

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::broker::{Broker, BrokerError, Publish, Topic};
 use crate::clock::Clock;
+use crate::crash;
 use crate::event::JournalItem;
 use crate::ids;
 use crate::message::{ConversationId, DeliveryReport, Inbound, Outbound};
@@ -187,6 +188,7 @@ impl Intake {
                         self.store
                             .change_ownership(&inbound.conversation, &change)
                             .await?;
+                        crash::point("intake.owned");
                     }
                     metrics::counter!("zapis_inbound_total", "channel" => inbound.conversation.channel().to_owned(), "kind" => inbound.what.name()).increment(1);
                     messages.push(inbound_message(&inbound));
@@ -204,9 +206,11 @@ impl Intake {
             metrics::counter!("zapis_dead_total", "stage" => "gateway")
                 .increment(dead.len() as u64);
             self.store.bury(&dead).await?;
+            crash::point("intake.buried");
         }
         if !messages.is_empty() {
             self.broker.publish(messages).await?;
+            crash::point("intake.published");
         }
         self.taken().note(taken);
         Ok(())

@@ -27,7 +27,7 @@ use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, Wha
 use zapis_core::session::Session;
 use zapis_core::sessions::{Sessions, SessionsError};
 use zapis_core::store::{Ownership, Store};
-use zapis_core::{Clock, causes, ids};
+use zapis_core::{Clock, causes, crash, ids};
 
 use crate::desk::Desks;
 
@@ -188,6 +188,7 @@ impl Answer {
             Some(saved) => (read_session(&saved.body)?, saved.version),
             None => (Session::default(), 0),
         };
+        crash::point("turn.loaded");
         self.publish_outbox(conversation, &mut session).await?;
 
         let fresh = unseen(&session, tasks);
@@ -232,6 +233,7 @@ impl Answer {
             Err(SessionsError::Conflict) => return Ok(false),
             Err(error) => return Err(Failure::systemic(error)),
         }
+        crash::point("turn.committed");
         metrics::counter!("zapis_turns_total", "channel" => conversation.channel().to_owned())
             .increment(1);
         self.publish_outbox(conversation, &mut session).await?;
@@ -276,6 +278,7 @@ impl Answer {
                 .open_escalation(&call)
                 .await
                 .map_err(Failure::systemic)?;
+            crash::point("turn.escalated");
         }
         info!(
             conversation = ?turn.conversation,
@@ -306,6 +309,7 @@ impl Answer {
                 .publish(messages)
                 .await
                 .map_err(Failure::systemic)?;
+            crash::point("turn.published");
         }
         session.mark_published();
         if let Some(turn) = session.turn {

@@ -18,7 +18,7 @@ use zapis_core::message::{
 };
 use zapis_core::store::{DeadLetter, Store, StoreError};
 use zapis_core::trace::TraceParent;
-use zapis_core::{Clock, causes, ids};
+use zapis_core::{Clock, causes, crash, ids};
 
 use crate::desk::Desks;
 
@@ -73,6 +73,7 @@ impl JournalWorker {
                 return Ok(());
             }
             batch.into_iter().for_each(Delivery::ack);
+            crash::point("journal.acked");
             for finished in released {
                 finished.send(()).ok();
             }
@@ -141,6 +142,7 @@ impl JournalWorker {
         }
         if !reports.is_empty() {
             let known = self.store.delivered(&reports).await?;
+            crash::point("journal.reported");
             for (report, ours) in reports.iter().zip(known) {
                 self.alarm(report, ours.as_ref()).await?;
                 events.push(delivery_event(report, ours));
@@ -148,6 +150,7 @@ impl JournalWorker {
         }
         if !events.is_empty() {
             self.store.append_events(&events).await?;
+            crash::point("journal.written");
         }
         Ok(())
     }
@@ -184,6 +187,7 @@ impl JournalWorker {
             self.broker
                 .publish(vec![outbound_message(&[message])])
                 .await?;
+            crash::point("journal.alarmed");
         }
         Ok(())
     }

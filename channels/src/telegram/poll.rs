@@ -11,7 +11,7 @@ use teloxide::types::AllowedUpdate;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use uuid::Uuid;
-use zapis_core::causes;
+use zapis_core::{causes, crash};
 use zapis_core::intake::IntakeError;
 use zapis_core::store::StoreError;
 
@@ -156,6 +156,7 @@ impl Poller {
             .store()
             .set_value(&self.offset_name(), &value)
             .await?;
+        crash::point("polling.kept");
         Ok(Duration::ZERO)
     }
 

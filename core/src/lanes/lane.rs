@@ -14,7 +14,7 @@ use super::{
 };
 use crate::message::tail;
 use crate::store::{DeadLetter, Parked, StoreError};
-use crate::{causes, ids};
+use crate::{causes, crash, ids};
 
 /// Works a lane off and returns when it is empty, no longer ours, or we stop.
 pub(super) async fn work_off<W: Worker>(shared: Arc<Shared<W>>, key: String, arrived: Arc<Notify>) {
@@ -177,6 +177,7 @@ async fn handle<W: Worker>(
             Ok(attempts) => {
                 head.attempts = attempts;
                 head.counted = true;
+                crash::point("lane.counted");
             }
             Err(error) => return trouble(&error, batch),
         }
@@ -207,9 +208,11 @@ async fn settle<W: Worker>(
     outcome: Result<(), Failure>,
 ) -> Next<W::Task> {
     let Err(failure) = outcome else {
+        crash::point("lane.handled");
         let counted: Vec<String> = batch
             .iter()
-            .filter(|item| item.attempts > 0)
+            // Also in a life before this one, which may have counted it as the first of another batch.
+            .filter(|item| item.attempts > 0 || item.delivery.redelivered)
             .map(item_key)
             .collect();
         if !counted.is_empty() {
@@ -218,10 +221,12 @@ async fn settle<W: Worker>(
                 .forget_attempts(shared.topic.as_str(), &counted)
                 .await
                 .ok();
+            crash::point("lane.forgotten");
         }
         for item in batch {
             item.delivery.ack();
         }
+        crash::point("lane.acked");
         return Next::Done;
     };
     let Some(head) = batch.first_mut() else {
@@ -398,6 +403,7 @@ pub(super) async fn bury<W: Worker>(shared: &Shared<W>, message: &Message, reaso
     };
     let outcome = match shared.store.bury(&[letter]).await {
         Ok(()) => {
+            crash::point("lane.buried");
             shared
                 .store
                 .forget_attempts(topic, &[attempt_key(&message.key, &message.id)])

@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::lane::{Next, Verdict, attempt, bury, judge, to_park};
 use super::{ATTEMPTS, Failure, Gather, Item, Message, Pauses, Shared, Worker, attempt_key};
-use crate::causes;
 use crate::store::{Parked, StoreError};
+use crate::{causes, crash};
 
 /// How often due lanes are looked for while some are parked.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -99,9 +99,11 @@ impl ParkedLanes {
         drop(turn);
         match parked {
             Ok(()) => {
+                crash::point("lane.parked");
                 for item in batch {
                     item.delivery.ack();
                 }
+                crash::point("lane.settled");
                 self.changed.notify_one();
                 Next::Done
             }
@@ -124,6 +126,7 @@ impl ParkedLanes {
             .store
             .unpark(shared.topic.as_str(), lane, ids)
             .await?;
+        crash::point("lane.unparked");
         if empty {
             self.known().remove(lane);
         }
@@ -266,7 +269,9 @@ async fn step<W: Worker>(
         Some(Ok(())) => {
             *alone = false;
             let ids: Vec<String> = tasks.into_iter().map(|(_, message)| message.id).collect();
-            shared.store.forget_attempts(topic, &[key]).await?;
+            let counted: Vec<String> = ids.iter().map(|id| attempt_key(lane, id)).collect();
+            shared.store.forget_attempts(topic, &counted).await?;
+            crash::point("lane.finished");
             return shared
                 .parked
                 .unpark(shared, lane, &ids)

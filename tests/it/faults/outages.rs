@@ -1,5 +1,7 @@
 //! Servers and providers that go away and come back.
 
+use std::sync::Arc;
+
 use zapis_sandbox::{CallFilter, Fault, FaultKind, Provider};
 
 use super::checker::judge;
@@ -9,7 +11,7 @@ use crate::support::rabbit::Rabbit;
 
 #[tokio::test]
 async fn a_restarted_rabbitmq_loses_and_doubles_nothing() {
-    let rabbit = Rabbit::private();
+    let rabbit = Arc::new(Rabbit::private());
     let on = On::with_rabbit("quorum", &rabbit);
     let firm = Firm::with(on, "", vec![vec!["run"]]).await;
     let mut crowd = Crowd::new(1);
@@ -19,7 +21,7 @@ async fn a_restarted_rabbitmq_loses_and_doubles_nothing() {
     crowd.write(&firm, 10);
     crowd.chat(&firm).await;
 
-    let verdict = judge(&firm, &crowd.written).await;
+    let verdict = judge(&firm, &crowd).await;
     assert!(verdict.messages >= 20, "{verdict:?}");
 }
 
@@ -29,7 +31,7 @@ async fn an_outage_of_redis_delays_answers_and_loses_none() {
     let On::Servers(servers) = &on else {
         unreachable!()
     };
-    let servers = std::sync::Arc::clone(servers);
+    let servers = Arc::clone(servers);
     let firm = Firm::with(on, "", vec![vec!["run"]]).await;
     let mut crowd = Crowd::new(2);
 
@@ -41,7 +43,7 @@ async fn an_outage_of_redis_delays_answers_and_loses_none() {
     servers.redis.start();
     crowd.write(&firm, 5);
 
-    let verdict = judge(&firm, &crowd.written).await;
+    let verdict = judge(&firm, &crowd).await;
     assert!(verdict.messages >= 15, "{verdict:?}");
 }
 

@@ -16,6 +16,7 @@ use super::PATIENCE;
 use super::link::Link;
 use super::topology::{Making, Topology};
 use crate::broker::{BrokerError, Publish, Topic, partition_of};
+use crate::crash;
 use crate::trace::TraceParent;
 
 /// How many channels share the work.
@@ -139,6 +140,7 @@ impl Publisher {
                 topic: &message.topic,
                 _place: place,
             });
+            crash::point("queue.published_some");
         }
         for pending in pending {
             wires.confirmed(pending).await?;
