@@ -18,7 +18,7 @@ use zapis_core::intake::{journal_message, outbound_message};
 use zapis_core::lanes::{Failure, Message, Worker, unreadable};
 use zapis_core::message::{Content, Fence, Outbound, Profile, ProviderError};
 use zapis_core::sessions::Sessions;
-use zapis_core::store::{ClaimRequest, Claimed, Draft, SendOutcome, Store};
+use zapis_core::store::{ClaimRequest, Claimed, Draft, SendOutcome, Store, StoreError};
 use zapis_core::{Clock, causes, crash, ids};
 
 use crate::{Channel, SendError, Sent};
@@ -34,6 +34,13 @@ const GIVE_UP: TimeDelta = TimeDelta::hours(24);
 
 /// "typing…" is worth sending for so long.
 const TYPING: TimeDelta = TimeDelta::seconds(6);
+
+/// How long the outcome of a call is kept in memory when the store does not take it: less than a
+/// lane's patience with one message …
+const REMEMBERED: Duration = Duration::from_secs(90);
+
+/// … and how often it is tried.
+const RECORD_AGAIN: Duration = Duration::from_millis(250);
 
 /// How often an ambiguous reply is claimed in all.
 const CLAIMS: u32 = 2;
@@ -384,12 +391,20 @@ impl Sender {
         })
     }
 
+    /// Writes down how a call ended. While the store is away only we know: forgetting it would make
+    /// the message doubtful, and a doubtful reply is sent again.
     async fn record(&self, part: &Outbound, outcome: SendOutcome) -> Result<(), Failure> {
         let outcomes = [(part.id, outcome)];
-        self.store
-            .record(&outcomes, self.clock.now())
-            .await
-            .map_err(Failure::systemic)
+        let begun = tokio::time::Instant::now();
+        loop {
+            match self.store.record(&outcomes, self.clock.now()).await {
+                Err(StoreError::Unavailable(source)) if begun.elapsed() < REMEMBERED => {
+                    debug!(error = %causes(source.as_ref()), "The store is away; a sent message waits to be recorded");
+                    tokio::time::sleep(RECORD_AGAIN).await;
+                }
+                outcome => return outcome.map_err(Failure::systemic),
+            }
+        }
     }
 
     fn event(&self, part: &Outbound, outcome: &str) -> Event {

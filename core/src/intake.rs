@@ -107,6 +107,7 @@ impl Taken {
             self.older = std::mem::take(&mut self.newer);
         }
     }
+    holder: Arc<str>,
 }
 
 impl Intake {
@@ -118,7 +119,21 @@ impl Intake {
             clock,
             peers: Arc::default(),
             taken: Arc::default(),
+            holder: Uuid::new_v4().to_string().into(),
         }
+    }
+
+    /// For an installation that can have one process only: after a crash it takes its own leases
+    /// back at once, and does not wait until they run out.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.holder = "the only process".into();
+        self
+    }
+
+    /// Names this process as the holder of leases.
+    pub fn holder(&self) -> &str {
+        &self.holder
     }
 
     /// The store, for what a channel keeps of its own.

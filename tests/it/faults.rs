@@ -5,10 +5,12 @@
 
 mod checker;
 mod crowd;
+mod host;
 mod kill;
 mod outages;
 mod places;
 mod race;
+mod roles;
 
 /// The seeds of a test. One that fails is told with the command that runs it again.
 #[derive(Debug)]

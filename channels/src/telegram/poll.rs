@@ -10,7 +10,6 @@ use serde_json::value::RawValue;
 use teloxide::types::AllowedUpdate;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use uuid::Uuid;
 use zapis_core::{causes, crash};
 use zapis_core::intake::IntakeError;
 use zapis_core::store::StoreError;
@@ -77,7 +76,7 @@ struct Poller {
 pub(super) async fn poll(account: Arc<Account>, stop: CancellationToken) {
     let mut poller = Poller {
         lease: format!("telegram.{}.poller", account.config.account),
-        holder: Uuid::new_v4().to_string(),
+        holder: account.intake.holder().to_owned(),
         account,
         leads: false,
         offset: None,

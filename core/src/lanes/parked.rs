@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -28,6 +28,10 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// How long the attendant's lease holds when it dies.
 const LEASE: Duration = Duration::from_secs(15);
+
+/// The longest that a lane waits before it is tried. What is due later was parked before the clock
+/// was put back, and is due now.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
 /// How many messages of a lane are read at once.
 const READ_AT_ONCE: u32 = 50;
@@ -71,10 +75,11 @@ impl ParkedLanes {
         let _turn = self.turn.lock().await;
         let lanes = shared.store.parked_lanes(shared.topic.as_str()).await?;
         let now = shared.clock.now();
+        let latest = due_in(shared, LONGEST_PAUSE);
         *self.known() = lanes.iter().map(|(lane, _)| lane.clone()).collect();
         Ok(lanes
             .into_iter()
-            .filter(|(_, due)| *due <= now)
+            .filter(|(_, due)| *due <= now || *due > latest)
             .map(|(lane, _)| lane)
             .collect())
     }
@@ -87,7 +92,7 @@ impl ParkedLanes {
         batch: Vec<Item<W::Task>>,
         pause: Duration,
     ) -> Next<W::Task> {
-        let due = shared.clock.now() + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
+        let due = due_in(shared, pause);
         let turn = self.turn.lock().await;
         let parked = shared
             .store
@@ -304,7 +309,7 @@ async fn conclude<W: Worker>(
             if attempts.is_none() {
                 shared.store.uncount_attempt(topic, &key).await?;
             }
-            let due = shared.clock.now() + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
+            let due = due_in(shared, pause);
             shared.store.postpone(topic, lane, due).await?;
             Ok(false)
         }
@@ -330,6 +335,10 @@ async fn set_aside<W: Worker>(
         .unpark(shared, lane, std::slice::from_ref(&message.id))
         .await
         .map(|empty| !empty)
+}
+
+fn due_in<W: Worker>(shared: &Shared<W>, pause: Duration) -> DateTime<Utc> {
+    shared.clock.now() + pause.min(LONGEST_PAUSE)
 }
 
 fn to_message(lane: &str, parked: Parked) -> Message {

@@ -13,7 +13,7 @@ use zapis_core::Clock;
 use zapis_core::broker::{self, Broker, Publish, Topic};
 use zapis_core::config::EnginesConfig;
 use zapis_core::lanes::{self, Failure, Limits, Message, Worker};
-use zapis_core::store::Store;
+use zapis_core::store::{Parked, Store};
 use zapis_core::trace::TraceParent;
 
 /// What a message asks for is in its body.
@@ -253,6 +253,24 @@ async fn a_thousand_stalled_lanes_hold_nobody_up_and_go_on_in_order() {
     .await;
     ground.publish(&[("stalled-7", "4", "")]).await;
     assert_eq!(ground.until("stalled-7", 4).await, ["1", "2", "3", "4"]);
+}
+
+#[tokio::test]
+async fn a_lane_that_was_parked_before_the_clock_was_put_back_goes_on_at_once() {
+    let ground = Ground::new().await;
+    let in_an_hour = ground.clock.now() + chrono::TimeDelta::hours(1);
+    let parked = Parked {
+        seq: 0,
+        id: "1".into(),
+        body: Bytes::new(),
+        trace: TraceParent::start(),
+    };
+    let lane = ground
+        .store
+        .park("inbound", "a", std::slice::from_ref(&parked), in_an_hour);
+    lane.await.unwrap();
+
+    assert_eq!(ground.until("a", 1).await, ["1"]);
 }
 
 #[tokio::test]

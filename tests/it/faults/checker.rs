@@ -179,7 +179,7 @@ impl Story<'_> {
             for id in &post.messages {
                 let first = begun.entry(id).or_insert(post.begun);
                 *first = post.begun.min(*first);
-                if post.taken {
+                if post.status == Some(200) {
                     let first = acknowledged.entry(id).or_insert(post.ended);
                     *first = post.ended.min(*first);
                 }

@@ -26,9 +26,6 @@ pub(crate) const CALL: &str = "Позовите администратора";
 /// How many customers there are on each channel.
 const EACH: usize = 3;
 
-/// Who is only written to by [`Crowd::take_over_by_phone`].
-const BY_PHONE: usize = 90;
-
 /// The first of the customers that [`Crowd::stranger`] names.
 const STRANGERS: usize = 100;
 
@@ -77,6 +74,11 @@ impl Crowd {
             sessions_lost: false,
             visitors: vec![SiteVisitor::default(); each],
         }
+    }
+
+    /// Goes on with the chances of another seed.
+    pub(crate) fn seed(&mut self, seed: u64) {
+        self.chance = SmallRng::seed_from_u64(seed);
     }
 
     /// Picks a number below `below`.
@@ -224,11 +226,6 @@ impl Crowd {
             text: "Это Ольга, с телефона".into(),
         };
         firm.sandbox.whatsapp(echoes).unwrap();
-    }
-
-    /// Somebody whom nothing else depends on is taken over from the phone.
-    pub(crate) fn disturb(firm: &Firm) {
-        Self::take_over_by_phone(firm, BY_PHONE);
     }
 
     /// WhatsApp tells of something without a head or tail.

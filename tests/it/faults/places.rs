@@ -63,6 +63,24 @@ pub(super) fn embedded() -> Vec<Place> {
     .collect()
 }
 
+/// The places that one role passes, in an installation of several processes.
+pub(super) fn of_role(role: &[&str]) -> Vec<Place> {
+    let steps: &[&str] = match role {
+        ["gateway"] => &["intake.", "polling.", "webchat."],
+        [_, "answer"] => &["turn.", "queue.", "lane.acked", "lane.buried", "lane.counted"],
+        [_, "send", ..] => &["send.", "remind.", "lane.parked", "lane.settled", "lane.unparked"],
+        _ => &["journal."],
+    };
+    let here = crash::POINTS
+        .iter()
+        .filter(|name| steps.iter().any(|step| name.starts_with(step)));
+    here.map(|name| Place {
+        name,
+        scene: scene(name),
+    })
+    .collect()
+}
+
 /// The one that needs RabbitMQ: embedded, a publish is one transaction.
 const ONLY_RABBIT: &str = "queue.published_some";
 
@@ -160,9 +178,10 @@ impl Place {
             }
             Scene::Overtaken => {
                 let phone = whatsapp(who);
-                let busy = FaultKind::Status {
-                    status: 503,
-                    html: true,
+                let busy = FaultKind::Refuse {
+                    status: 500,
+                    code: 131_016,
+                    message: "Service unavailable".into(),
                 };
                 firm.sandbox
                     .add_fault(Fault::new(Provider::Whatsapp, busy).to(&phone));
@@ -223,7 +242,13 @@ async fn nothing_is_lost_or_sent_twice_when_the_process_dies_between_two_steps()
     let seeds = Seeds::one("faults::places::nothing");
     let mut firm = Firm::with(On::Embedded, BRISK, vec![vec!["run"]]).await;
     let mut crowd = Crowd::new(seeds.first());
-    for place in embedded() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a setting of the test, not of the program"
+    )]
+    let only = std::env::var("ZAPIS_PLACE").ok();
+    let all = embedded().into_iter();
+    for place in all.filter(|place| only.as_ref().is_none_or(|only| only == place.name)) {
         let begun = Instant::now();
         place.crash(&mut firm, &mut crowd, 0).await;
         println!("{}: {:?}", place.name, begun.elapsed());

@@ -88,12 +88,21 @@ impl On {
 
     /// Servers for one test on this RabbitMQ.
     pub(crate) fn with_rabbit(queue_type: &'static str, rabbit: &Arc<Rabbit>) -> Self {
+        Self::with_database(queue_type, rabbit, Database::new())
+    }
+
+    /// Servers for one test, with a PostgreSQL that it can stop.
+    pub(crate) fn with_own_database() -> Self {
+        Self::with_database("classic", Rabbit::shared(), Database::private())
+    }
+
+    fn with_database(queue_type: &'static str, rabbit: &Arc<Rabbit>, database: Database) -> Self {
         Self::Servers(Arc::new(Servers {
             queue_type,
             vhost: rabbit.vhost(),
             rabbit: Arc::clone(rabbit),
             redis: Redis::private(&["--appendonly", "yes"]),
-            database: Database::new(),
+            database,
         }))
     }
 
@@ -283,7 +292,7 @@ format = "json"
     /// Where its data is, as seen from here.
     pub(crate) fn data_dir(&self) -> PathBuf {
         let data = self.folder.path().join("data");
-        if self.wrapper.iter().any(|word| word.contains("mount")) && !self.processes.is_empty() {
+        if !self.wrapper.is_empty() && !self.processes.is_empty() {
             return self.seen_by(0, &data);
         }
         data
@@ -457,10 +466,11 @@ format = "json"
 
     /// `kill -9` for one process, and a new one in its place.
     pub(crate) async fn restart_one(&mut self, n: usize) {
-        self.processes.remove(n);
-        let roles = self.roles.remove(n);
-        self.start_one(&roles);
-        self.roles.push(roles);
+        drop(self.processes.remove(n));
+        let role = self.roles[n].clone();
+        self.start_one(&role);
+        let started = self.processes.pop().unwrap();
+        self.processes.insert(n, started);
         self.ready().await;
     }
 

@@ -67,8 +67,8 @@ pub struct Post {
     pub begun: Instant,
     /// When it was answered, or given up.
     pub ended: Instant,
-    /// Whether it was answered with 200.
-    pub taken: bool,
+    /// What it was answered with.
+    pub status: Option<u16>,
 }
 
 /// A body on its way.
@@ -140,11 +140,11 @@ async fn post(world: &World, parcel: &Parcel) -> bool {
         request = request.header(name, value);
     }
     let begun = Instant::now();
-    let taken = match request.body(parcel.body.clone()).send().await {
-        Ok(response) => response.status() == 200,
+    let status = match request.body(parcel.body.clone()).send().await {
+        Ok(response) => Some(response.status().as_u16()),
         Err(error) => {
             tracing::debug!(error = %error.without_url(), "A webhook did not arrive");
-            false
+            None
         }
     };
     let posts = &mut world.state().whatsapp.posts;
@@ -155,9 +155,9 @@ async fn post(world: &World, parcel: &Parcel) -> bool {
         messages: parcel.messages.clone(),
         begun,
         ended: Instant::now(),
-        taken,
+        status,
     });
-    taken
+    status == Some(200)
 }
 
 fn take(world: &Arc<World>, number: usize) -> Option<(Parcel, Mode)> {
