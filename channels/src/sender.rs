@@ -23,8 +23,9 @@ use zapis_core::{Clock, causes, crash, ids};
 
 use crate::{Channel, SendError, Sent};
 
-/// A wait for a limit up to this long happens in place; a longer one lets the lane wait elsewhere.
-const WAIT_IN_PLACE: Duration = Duration::from_secs(2);
+/// A wait for a limit up to this long happens in place; a longer one lets the lane wait elsewhere. Who
+/// waits in place counts as being handled, and is suspected if the process dies meanwhile.
+const WAIT_IN_PLACE: Duration = Duration::from_millis(100);
 
 /// How long a stopped account rests before it is tried again.
 const STOPPED: Duration = Duration::from_mins(1);

@@ -10,9 +10,9 @@ use serde_json::value::RawValue;
 use teloxide::types::AllowedUpdate;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use zapis_core::{causes, crash};
 use zapis_core::intake::IntakeError;
 use zapis_core::store::StoreError;
+use zapis_core::{causes, crash};
 
 use super::account::Account;
 use super::api::CallError;

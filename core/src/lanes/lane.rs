@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{Instrument, error, info_span, warn};
@@ -168,7 +168,20 @@ async fn handle<W: Worker>(
         return Next::Done;
     };
     // It may have brought the process down: count before, or it would do so for ever.
+    let mut suspect = None;
     if head.delivery.redelivered && !head.counted {
+        match shared
+            .store
+            .attempts(shared.topic.as_str(), &item_key(head))
+            .await
+        {
+            Ok(0) => {}
+            Ok(_) => match alone_among_suspects(shared).await {
+                Some(place) => suspect = Some(place),
+                None => return Next::Again(batch, Duration::ZERO),
+            },
+            Err(error) => return trouble(&error, batch),
+        }
         match shared
             .store
             .count_attempt(shared.topic.as_str(), &item_key(head))
@@ -199,7 +212,25 @@ async fn handle<W: Worker>(
     let Some(outcome) = outcome else {
         return Next::Again(batch, Duration::ZERO);
     };
-    settle(shared, batch, outcome).await
+    let next = settle(shared, batch, outcome).await;
+    drop(suspect);
+    next
+}
+
+/// What was counted in an earlier life was being handled when the process died, perhaps only beside the
+/// culprit. Such messages are handled one at a time, whatever their topic: a crash then counts against
+/// one of them, and the others are not set aside with it.
+static SUSPECTS: Semaphore = Semaphore::const_new(1);
+
+/// Its turn among the suspects; nothing when asked to stop before.
+pub(super) async fn alone_among_suspects<W: Worker>(
+    shared: &Shared<W>,
+) -> Option<SemaphorePermit<'static>> {
+    tokio::select! {
+        biased;
+        () = shared.stop.cancelled() => None,
+        place = SUSPECTS.acquire() => place.ok(),
+    }
 }
 
 async fn settle<W: Worker>(

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::lane::{Next, Verdict, attempt, bury, judge, to_park};
+use super::lane::{Next, Verdict, alone_among_suspects, attempt, bury, judge, to_park};
 use super::{ATTEMPTS, Failure, Gather, Item, Message, Pauses, Shared, Worker, attempt_key};
 use crate::store::{Parked, StoreError};
 use crate::{causes, crash};
@@ -255,6 +255,14 @@ async fn step<W: Worker>(
     // It may bring the process down: count before, or it would do so for ever.
     let topic = shared.topic.as_str();
     let key = attempt_key(lane, &head.id);
+    let _suspect = if shared.store.attempts(topic, &key).await? > 0 {
+        let Some(place) = alone_among_suspects(shared).await else {
+            return Ok(false);
+        };
+        Some(place)
+    } else {
+        None
+    };
     let attempts = shared.store.count_attempt(topic, &key).await?;
     if attempts > ATTEMPTS {
         let reason = format!("gave up after {ATTEMPTS} attempts, the last ended with the process");

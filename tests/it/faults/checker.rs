@@ -204,7 +204,11 @@ impl Story<'_> {
     async fn received(&self, store: &Store, order: &[Uuid]) -> Verdict {
         let arrived = self.arrived(store).await;
         let count = |state: &str| self.ledger.iter().filter(|e| e.state == state).count();
-        let repeated = self.ledger.iter().filter(|entry| entry.attempts > 1).count();
+        let repeated = self
+            .ledger
+            .iter()
+            .filter(|entry| entry.attempts > 1)
+            .count();
         let allowed: usize = self.ledger.iter().map(|e| e.attempts as usize).sum();
         let sent = count("sent");
         assert!(
@@ -327,7 +331,8 @@ async fn nothing_is_left(firm: &Firm, crowd: &Crowd) {
     assert_eq!(
         firm.count("SELECT count(*) FROM dead"),
         crowd.unusable,
-        "what was set aside\n{}",
+        "what was set aside: {}\n{}",
+        String::from_utf8_lossy(&firm.command(&["dead", "list"]).stdout),
         firm.log()
     );
     if let Some(servers) = firm.servers() {
@@ -341,8 +346,14 @@ async fn nothing_is_left(firm: &Firm, crowd: &Crowd) {
         for key in servers.redis.cli(&["--scan"]).lines() {
             let left = servers.redis.cli(&["ttl", key]);
             // −2: it went meanwhile.
-            let ends = left.trim().parse::<i64>().is_ok_and(|ttl| ttl >= 0 || ttl == -2);
-            assert!(key.starts_with("zapis:") && ends, "{key} stays for {left} s");
+            let ends = left
+                .trim()
+                .parse::<i64>()
+                .is_ok_and(|ttl| ttl >= 0 || ttl == -2);
+            assert!(
+                key.starts_with("zapis:") && ends,
+                "{key} stays for {left} s"
+            );
         }
     }
 }

@@ -23,7 +23,9 @@ async fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
     let seeds = Seeds::one("faults::host::a_full_disk");
     let root = fs::metadata("/proc/self").unwrap().uid() == 0;
     let unshare = if root { "-m" } else { "-rm" };
-    let wrapper = ["unshare", unshare, "sh", "-c", SMALL_DISK, "mount", "{data}"];
+    let wrapper = [
+        "unshare", unshare, "sh", "-c", SMALL_DISK, "mount", "{data}",
+    ];
     let firm = Firm::wrapped(BRISK, &wrapper).await;
     let mut crowd = Crowd::new(seeds.first());
     crowd.write(&firm, 5);
@@ -34,7 +36,11 @@ async fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
     let deadline = Instant::now() + PATIENCE;
     // Files that have grown before have some room left inside.
     while !refused(&firm) {
-        assert!(Instant::now() < deadline, "nothing was refused\n{}", firm.log());
+        assert!(
+            Instant::now() < deadline,
+            "nothing was refused\n{}",
+            firm.log()
+        );
         crowd.write(&firm, 5);
         fill(&filler);
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -58,7 +64,11 @@ fn refused(firm: &Firm) -> bool {
 
 /// Takes all the room that is left, to the last byte.
 fn fill(path: &Path) -> u64 {
-    let mut file = File::options().create(true).append(true).open(path).unwrap();
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
     let mut size = 1 << 20;
     while size > 0 {
         if file.write_all(&vec![0; size]).is_err() {

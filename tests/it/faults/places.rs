@@ -67,8 +67,20 @@ pub(super) fn embedded() -> Vec<Place> {
 pub(super) fn of_role(role: &[&str]) -> Vec<Place> {
     let steps: &[&str] = match role {
         ["gateway"] => &["intake.", "polling.", "webchat."],
-        [_, "answer"] => &["turn.", "queue.", "lane.acked", "lane.buried", "lane.counted"],
-        [_, "send", ..] => &["send.", "remind.", "lane.parked", "lane.settled", "lane.unparked"],
+        [_, "answer"] => &[
+            "turn.",
+            "queue.",
+            "lane.acked",
+            "lane.buried",
+            "lane.counted",
+        ],
+        [_, "send", ..] => &[
+            "send.",
+            "remind.",
+            "lane.parked",
+            "lane.settled",
+            "lane.unparked",
+        ],
         _ => &["journal."],
     };
     let here = crash::POINTS

@@ -41,7 +41,11 @@ async fn killing_any_role_with_its_hands_full_loses_nothing() {
     let verdict = judge(&firm, &crowd).await;
     println!("{verdict:?}");
     assert!(verdict.messages > 4 * IN_HAND, "{verdict:?}");
-    assert_eq!(exclusive_queues(&firm), exclusive, "a queue was left behind");
+    assert_eq!(
+        exclusive_queues(&firm),
+        exclusive,
+        "a queue was left behind"
+    );
 }
 
 /// The long form: each role dies at random moments with its hands full, and at its named places.
@@ -64,7 +68,10 @@ async fn server_seeds() {
                 crowd.write(&firm, 10);
                 Crowd::calm(&firm);
                 let verdict = judge(&firm, &crowd).await;
-                println!("{queue_type} {name:?} seed {seed}, {}: {verdict:?}", place.name);
+                println!(
+                    "{queue_type} {name:?} seed {seed}, {}: {verdict:?}",
+                    place.name
+                );
                 if seeds.left == 0 {
                     total += verdict;
                 }

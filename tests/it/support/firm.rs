@@ -348,7 +348,11 @@ format = "json"
     /// Its engines, for a look or a message from outside.
     pub(crate) fn engines(&self) -> EnginesConfig {
         let data = self.data_dir();
-        let text = format!("{}data_dir = \"{}\"\n", self.on.lines(&data), data.display());
+        let text = format!(
+            "{}data_dir = \"{}\"\n",
+            self.on.lines(&data),
+            data.display()
+        );
         toml::from_str(&text).unwrap()
     }
 

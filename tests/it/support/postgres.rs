@@ -8,8 +8,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use super::servers::path_from;
 use super::servers;
@@ -72,7 +72,11 @@ impl Database {
     pub(crate) fn new() -> Self {
         let n = DATABASES.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{n}");
-        psql(server().port, "postgres", &format!("CREATE DATABASE {name}"));
+        psql(
+            server().port,
+            "postgres",
+            &format!("CREATE DATABASE {name}"),
+        );
         Self { name, own: None }
     }
 
@@ -99,7 +103,12 @@ impl Database {
         let own = self.own.as_ref().expect("a server of its own");
         let mut command = as_nobody(&own.data, "postgres");
         command.args(["-D", "db", "-c", "listen_addresses=127.0.0.1"]);
-        command.args(["-c", "unix_socket_directories=", "-p", &own.port.to_string()]);
+        command.args([
+            "-c",
+            "unix_socket_directories=",
+            "-p",
+            &own.port.to_string(),
+        ]);
         let log = own.data.join("output");
         *own.running.lock().unwrap() = Some(servers::Server::start(&command, "KILL", &log));
         servers::wait_until(&log, "PostgreSQL", || {
@@ -117,7 +126,9 @@ impl Database {
     }
 
     fn port(&self) -> u16 {
-        self.own.as_ref().map_or_else(|| server().port, |own| own.port)
+        self.own
+            .as_ref()
+            .map_or_else(|| server().port, |own| own.port)
     }
 
     /// Its address.
