@@ -26,12 +26,12 @@ async fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
     let wrapper = [
         "unshare", unshare, "sh", "-c", SMALL_DISK, "mount", "{data}",
     ];
-    let firm = Firm::wrapped(BRISK, &wrapper).await;
+    let mut firm = Firm::wrapped(BRISK, &wrapper).await;
     let mut crowd = Crowd::new(seeds.first());
     crowd.write(&firm, 5);
     crowd.chat(&firm).await;
 
-    let filler = firm.data_dir().join("filler");
+    let filler = firm.own_data().join("filler");
     let filled = fill(&filler);
     let deadline = Instant::now() + PATIENCE;
     // Files that have grown before have some room left inside.
@@ -51,6 +51,15 @@ async fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
     crowd.chat(&firm).await;
     crowd.write(&firm, 5);
 
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        firm.look();
+        if firm.queued() + firm.count("SELECT count(*) FROM parked") == 0 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it stands still\n{}", firm.log());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
     let verdict = judge(&firm, &crowd).await;
     println!("{filled} bytes filled: {verdict:?}");
     assert!(verdict.messages >= 15, "{verdict:?}");

@@ -14,7 +14,7 @@ use zapis_sandbox::{Fault, FaultKind, Provider, WhatsAppAction};
 use super::Seeds;
 use super::checker::judge;
 use super::crowd::{CALL, Crowd, telegram, whatsapp};
-use super::kill::BRISK;
+use super::kill::{BRISK, unsuspected};
 use crate::support::firm::{Firm, On, PATIENCE};
 
 /// What makes the program pass a place.
@@ -145,6 +145,7 @@ impl Place {
         firm.kill();
         firm.sandbox.clear_faults();
         firm.start().await;
+        unsuspected(firm).await;
     }
 
     async fn set_the_scene(&self, firm: &mut Firm, crowd: &mut Crowd, process: usize) {

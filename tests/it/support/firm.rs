@@ -157,6 +157,8 @@ pub(crate) struct Firm {
     pub(crate) environment: Vec<(&'static str, String)>,
     /// What starts the processes, e.g. `unshare`; `{data}` in it is the data folder.
     wrapper: Vec<String>,
+    /// A copy of its data to look at.
+    copy: Option<PathBuf>,
 }
 
 struct Running {
@@ -234,6 +236,7 @@ impl Firm {
             roles,
             environment: Vec::new(),
             wrapper: Vec::new(),
+            copy: None,
         };
         firm.write_config(port, more);
         firm
@@ -289,13 +292,28 @@ format = "json"
         self.folder.path().join("config")
     }
 
-    /// Where its data is, as seen from here.
+    /// Where its data is, or a copy of it.
     pub(crate) fn data_dir(&self) -> PathBuf {
-        let data = self.folder.path().join("data");
-        if !self.wrapper.is_empty() && !self.processes.is_empty() {
-            return self.seen_by(0, &data);
+        self.copy
+            .clone()
+            .unwrap_or_else(|| self.folder.path().join("data"))
+    }
+
+    /// Looks at its data as they are now, where only the process itself sees the folder. SQLite would
+    /// find the folder below it: it follows `/proc/…/root` by name.
+    pub(crate) fn look(&mut self) {
+        let data = self.own_data();
+        let copy = self.folder.path().join("copy");
+        fs::remove_dir_all(&copy).ok();
+        fs::create_dir(&copy).unwrap();
+        self.signal(0, "-STOP");
+        for name in ["zapis.db", "queue.db"] {
+            for part in [name.to_owned(), format!("{name}-wal")] {
+                fs::copy(data.join(&part), copy.join(&part)).unwrap();
+            }
         }
-        data
+        self.signal(0, "-CONT");
+        self.copy = Some(copy);
     }
 
     /// Changes the store from outside.
@@ -438,8 +456,13 @@ format = "json"
         assert!(sent.unwrap().success());
     }
 
+    /// The data folder as the process sees it.
+    pub(crate) fn own_data(&self) -> PathBuf {
+        self.seen_by(0, &self.folder.path().join("data"))
+    }
+
     /// How the files of a process look to itself, also where it has a mount of its own.
-    pub(crate) fn seen_by(&self, n: usize, path: &Path) -> PathBuf {
+    fn seen_by(&self, n: usize, path: &Path) -> PathBuf {
         let root = format!("/proc/{}/root", self.processes[n].child.id());
         Path::new(&root).join(path.strip_prefix("/").unwrap())
     }
