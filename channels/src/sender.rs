@@ -7,11 +7,13 @@
 //! What is *ambiguous* (a crash or a lost answer inside the provider call) waits for news of the
 //! provider and is then tried once more if it is a reply; a reminder never is.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{debug, error, info, warn};
+use uuid::Uuid;
 use zapis_core::broker::Broker;
 use zapis_core::event::{Event, JournalItem, Kind, Seen};
 use zapis_core::intake::{journal_message, outbound_message};
@@ -67,9 +69,13 @@ pub struct Sender {
     broker: Arc<dyn Broker>,
     alarm: Arc<dyn Alarm>,
     clock: Clock,
+    /// Parts that are over of messages that are not: when the rest comes again after a wait, they
+    /// must not take the places that the rest waits for.
+    over: Mutex<HashMap<Uuid, Step>>,
 }
 
 /// Whether to go on with the next part.
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Next,
     Stop,
@@ -92,10 +98,16 @@ impl Sender {
             broker,
             alarm,
             clock,
+            over: Mutex::default(),
         }
     }
 
-    async fn deliver(&self, outbound: Outbound) -> Result<(), Failure> {
+    fn over(&self) -> MutexGuard<'_, HashMap<Uuid, Step>> {
+        self.over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Delivers the parts of a message; adds those that are over to `done`.
+    async fn deliver(&self, outbound: Outbound, done: &mut Vec<Uuid>) -> Result<(), Failure> {
         if let Content::Typing { .. } = outbound.content {
             if self.clock.now() - outbound.at < TYPING
                 && let Err(error) = self.channel.send(&outbound).await
@@ -105,7 +117,14 @@ impl Sender {
             return Ok(());
         }
         for part in self.channel.split(outbound) {
-            if matches!(self.deliver_part(&part).await?, Step::Stop) {
+            let before = self.over().get(&part.id).copied();
+            let step = match before {
+                Some(step) => step,
+                None => self.deliver_part(&part).await?,
+            };
+            self.over().insert(part.id, step);
+            done.push(part.id);
+            if matches!(step, Step::Stop) {
                 break;
             }
         }
@@ -471,8 +490,13 @@ impl Worker for Sender {
     }
 
     async fn handle(&self, _lane: &str, tasks: &[Arc<Self::Task>]) -> Result<(), Failure> {
+        let mut done = Vec::new();
         for outbound in tasks.iter().flat_map(|batch| batch.iter()) {
-            self.deliver(outbound.clone()).await?;
+            self.deliver(outbound.clone(), &mut done).await?;
+        }
+        let mut over = self.over();
+        for part in done {
+            over.remove(&part);
         }
         Ok(())
     }

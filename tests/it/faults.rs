@@ -7,6 +7,7 @@ mod checker;
 mod crowd;
 mod host;
 mod kill;
+mod limits;
 mod outages;
 mod places;
 mod race;
@@ -15,28 +16,29 @@ mod roles;
 /// The seeds of a test. One that fails is told with the command that runs it again.
 #[derive(Debug)]
 struct Seeds {
-    test: &'static str,
+    /// The command that runs it again.
+    again: String,
     next: u64,
     left: u64,
 }
 
 impl Seeds {
     /// One seed: a given one, or another in each run.
-    fn one(test: &'static str) -> Self {
+    fn one(test: &str) -> Self {
         let first = setting("ZAPIS_SEED").unwrap_or_else(|| std::process::id().into());
         Self {
-            test,
+            again: format!("cargo test --workspace --test it {test}"),
             next: first,
             left: 0,
         }
     }
 
-    /// As many as wanted, or only the given one.
-    fn many(test: &'static str, wanted: u64) -> Self {
+    /// As many as wanted of the long form, or only the given one.
+    fn many(again: &str, wanted: u64) -> Self {
         let given = setting("ZAPIS_SEED");
         let left = setting("ZAPIS_SEEDS").unwrap_or(wanted);
         Self {
-            test,
+            again: again.to_owned(),
             next: given.unwrap_or(1).wrapping_sub(1),
             left: if given.is_some() { 1 } else { left },
         }
@@ -56,10 +58,7 @@ impl Seeds {
 impl Drop for Seeds {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!(
-                "Once more: ZAPIS_SEED={} cargo test --workspace --test it {} -- --include-ignored --nocapture",
-                self.next, self.test
-            );
+            println!("Once more: ZAPIS_SEED={} {}", self.next, self.again);
         }
     }
 }

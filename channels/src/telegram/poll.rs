@@ -1,6 +1,7 @@
 //! Long polling. One gateway polls a bot, by a lease; the others stand by. The offset moves only
 //! after everything fetched is durable, so nothing is confirmed to Telegram before.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,10 +26,13 @@ const HOLD: u64 = 20;
 const REQUEST: Duration = Duration::from_secs(HOLD + 10);
 
 /// How long a lease holds without being prolonged.
-const LEASE: Duration = Duration::from_secs(45);
+const LEASE: Duration = Duration::from_secs(15);
+
+/// How often it is prolonged while a request waits for updates.
+const PROLONG: Duration = Duration::from_secs(5);
 
 /// How often another gateway's lease is looked at.
-const STAND_BY: Duration = Duration::from_secs(10);
+const STAND_BY: Duration = Duration::from_secs(3);
 
 /// The longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -109,7 +113,7 @@ pub(super) async fn poll(account: Arc<Account>, stop: CancellationToken) {
 impl Poller {
     /// Fetches once; returns how long to wait before the next round.
     async fn round(&mut self, stop: &CancellationToken) -> Result<Duration, Trouble> {
-        let store = self.account.intake.store();
+        let store = self.account.intake.store().clone();
         let now = self.account.intake.clock().now();
         if !store.lease(&self.lease, &self.holder, LEASE, now).await? {
             if self.leads {
@@ -137,9 +141,18 @@ impl Poller {
             "allowed_updates": ALLOWED,
         });
         let api = &self.account.api;
-        let updates: Vec<Box<RawValue>> = tokio::select! {
-            () = stop.cancelled() => return Ok(Duration::ZERO),
-            updates = api.call_within(REQUEST, "getUpdates", &parameters) => updates?,
+        let mut call = pin!(api.call_within(REQUEST, "getUpdates", &parameters));
+        let updates: Vec<Box<RawValue>> = loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(Duration::ZERO),
+                updates = &mut call => break updates?,
+                () = tokio::time::sleep(PROLONG) => {
+                    let now = self.account.intake.clock().now();
+                    if !store.lease(&self.lease, &self.holder, LEASE, now).await? {
+                        return Ok(Duration::ZERO);
+                    }
+                }
+            }
         };
         if updates.is_empty() {
             return Ok(Duration::ZERO);

@@ -332,7 +332,12 @@ async fn nothing_is_left(firm: &Firm, crowd: &Crowd) {
             fewest = sum;
             deadline = Instant::now() + PATIENCE;
         }
-        assert!(Instant::now() < deadline, "{left:?}\n{}", firm.log());
+        assert!(
+            Instant::now() < deadline,
+            "{left:?} {:?}\n{}",
+            firm.queued_where(),
+            firm.log()
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Customers on all three channels who write, press, repeat and wait as their apps would, and the staff
 //! who take conversations over and give them back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -109,6 +109,22 @@ impl Crowd {
         firm.sandbox
             .whatsapp_webhooks(WebhookMode::default())
             .unwrap();
+    }
+
+    /// Whether the messengers were told that everything is taken.
+    pub(crate) fn is_taken(&self, firm: &Firm) -> bool {
+        let posts = firm.sandbox.whatsapp_posts();
+        let taken: BTreeSet<&String> = posts
+            .iter()
+            .filter(|post| post.status == Some(200))
+            .flat_map(|post| &post.messages)
+            .collect();
+        let whatsapp = self
+            .written
+            .iter()
+            .filter(|(conversation, _)| conversation.starts_with("whatsapp:"));
+        let mut ids = whatsapp.flat_map(|(_, ids)| ids);
+        firm.sandbox.telegram_pending(None) == 0 && ids.all(|id| taken.contains(id))
     }
 
     /// Some messages on the messengers. Their providers keep them until they are taken.

@@ -52,6 +52,14 @@ async fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
     crowd.write(&firm, 5);
 
     let deadline = Instant::now() + PATIENCE;
+    while !crowd.is_taken(&firm) {
+        assert!(
+            Instant::now() < deadline,
+            "it takes nothing\n{}",
+            firm.log()
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     loop {
         firm.look();
         if firm.queued() + firm.count("SELECT count(*) FROM parked") == 0 {

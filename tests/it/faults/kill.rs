@@ -42,7 +42,7 @@ async fn nothing_is_lost_or_sent_twice_when_the_process_is_killed() {
 #[tokio::test]
 #[ignore = "the long form: tests/faults"]
 async fn embedded_seeds() {
-    let mut seeds = Seeds::many("faults::kill::embedded_seeds", 200);
+    let mut seeds = Seeds::many("tests/faults", 200);
     let all = places::embedded();
     let mut total = Verdict::default();
     let begun = Instant::now();

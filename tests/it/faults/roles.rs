@@ -34,7 +34,7 @@ async fn killing_any_role_with_its_hands_full_loses_nothing() {
     let mut firm = installation("quorum").await;
     let exclusive = exclusive_queues(&firm);
     let mut crowd = Crowd::of(80, seeds.first());
-    for role in 0..ROLES.len() {
+    for role in (0..ROLES.len()).rev() {
         kill_with_full_hands(&mut firm, &mut crowd, role).await;
     }
 
@@ -55,7 +55,7 @@ async fn server_seeds() {
     let mut total = Verdict::default();
     for queue_type in ["classic", "quorum"] {
         for (role, (name, _)) in ROLES.iter().enumerate() {
-            let mut seeds = Seeds::many("faults::roles::server_seeds", 30);
+            let mut seeds = Seeds::many("tests/faults --servers", 30);
             let begun = Instant::now();
             let all = places::of_role(name);
             let mut firm = installation(queue_type).await;

@@ -355,6 +355,27 @@ format = "json"
         }
     }
 
+    /// Where messages are in the queue: keys, or queues of RabbitMQ.
+    pub(crate) fn queued_where(&self) -> Vec<String> {
+        match &self.on {
+            On::Embedded => {
+                let file = rusqlite::Connection::open(self.data_dir().join("queue.db")).unwrap();
+                let mut rows = file.prepare("SELECT key FROM messages").unwrap();
+                let keys = rows.query_map([], |row| row.get(0)).unwrap();
+                keys.flatten().collect()
+            }
+            On::Servers(servers) => {
+                let queues = servers
+                    .queues()
+                    .into_iter()
+                    .filter(|queue| queue.messages > 0);
+                queues
+                    .map(|queue| format!("{} {}", queue.name, queue.unacknowledged))
+                    .collect()
+            }
+        }
+    }
+
     /// Its servers, if it has any.
     pub(crate) fn servers(&self) -> Option<&Servers> {
         match &self.on {
