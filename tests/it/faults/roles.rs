@@ -12,6 +12,9 @@ use crate::support::firm::{Firm, On, PATIENCE};
 /// How many unacknowledged messages a role has in its hands when it dies.
 const IN_HAND: usize = 256;
 
+/// On each channel: so many that few messages meet in a turn.
+const CUSTOMERS: usize = 200;
+
 /// No bursts: every message is a turn and a reply.
 const NO_BURSTS: &str = "\n[dialogue]\ncoalesce_ms = 0\ncoalesce_max_ms = 0\n";
 
@@ -33,7 +36,7 @@ async fn killing_any_role_with_its_hands_full_loses_nothing() {
     let seeds = Seeds::one("faults::roles::killing");
     let mut firm = installation("quorum").await;
     let exclusive = exclusive_queues(&firm);
-    let mut crowd = Crowd::of(80, seeds.first());
+    let mut crowd = Crowd::of(CUSTOMERS, seeds.first());
     for role in (0..ROLES.len()).rev() {
         kill_with_full_hands(&mut firm, &mut crowd, role).await;
     }
@@ -59,7 +62,7 @@ async fn server_seeds() {
             let begun = Instant::now();
             let all = places::of_role(name);
             let mut firm = installation(queue_type).await;
-            let mut crowd = Crowd::of(80, 0);
+            let mut crowd = Crowd::of(CUSTOMERS, 0);
             while let Some(seed) = seeds.next() {
                 crowd.seed(seed);
                 kill_with_full_hands(&mut firm, &mut crowd, role).await;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::message::BasicReturnMessage;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::options::{
+    BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
@@ -210,6 +212,10 @@ impl Publisher {
             )
             .await?;
         taken(&confirm.await?)?;
+        // It would stay as long as the connection: it never had a consumer whose going ends it.
+        channel
+            .queue_delete(queue.name().clone(), QueueDeleteOptions::default())
+            .await?;
         Ok(channel.close(200, "done".into()).await?)
     }
 
