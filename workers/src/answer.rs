@@ -186,7 +186,7 @@ impl Answer {
             .map_err(Failure::systemic)?;
         let (mut session, version) = match saved {
             Some(saved) => (read_session(&saved.body)?, saved.version),
-            None => (Session::default(), 0),
+            None => (self.begin_session(conversation, tasks).await?, 0),
         };
         crash::point("turn.loaded");
         self.publish_outbox(conversation, &mut session).await?;
@@ -238,6 +238,23 @@ impl Answer {
             .increment(1);
         self.publish_outbox(conversation, &mut session).await?;
         Ok(true)
+    }
+
+    /// A first session, or one after all sessions were lost. A repeat of what was answered then must
+    /// not begin a turn: it would have the id of the old one, and what follows in it no answer.
+    async fn begin_session(
+        &self,
+        conversation: &ConversationId,
+        tasks: &[Arc<Inbound>],
+    ) -> Result<Session, Failure> {
+        let ids: Vec<String> = tasks.iter().map(|inbound| inbound.id.clone()).collect();
+        let answered = self.store.answered(conversation, &ids).await;
+        let now = self.clock.now();
+        let answered = answered.map_err(Failure::systemic)?.into_iter();
+        Ok(Session {
+            seen: answered.map(|id| (id, now)).collect(),
+            ..Session::default()
+        })
     }
 
     /// Thinks and acts, if the bot may speak and somebody expects it to.

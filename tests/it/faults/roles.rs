@@ -7,7 +7,7 @@ use super::Seeds;
 use super::checker::{Verdict, judge};
 use super::crowd::Crowd;
 use super::places;
-use crate::support::firm::{Firm, On, PATIENCE};
+use crate::support::firm::{Firm, On, PATIENCE, QueueSeen};
 
 /// How many unacknowledged messages a role has in its hands when it dies.
 const IN_HAND: usize = 256;
@@ -89,11 +89,15 @@ async fn server_seeds() {
 async fn kill_with_full_hands(firm: &mut Firm, crowd: &mut Crowd, role: usize) {
     let (_, topic) = ROLES[role];
     crowd.unsettle(firm);
+    until(firm, topic, "consumed", |queues| {
+        queues.iter().all(|queue| queue.consumers > 0)
+    })
+    .await;
     firm.signal(role, "-STOP");
     crowd.write(firm, IN_HAND + 40);
     if !topic.is_empty() {
         crowd.chat(firm).await;
-        until_full(firm, topic).await;
+        until(firm, topic, "full", is_full).await;
     }
     firm.signal(role, "-CONT");
     // Not a synchronisation: the moment of the kill is the thing that varies.
@@ -101,22 +105,31 @@ async fn kill_with_full_hands(firm: &mut Firm, crowd: &mut Crowd, role: usize) {
     firm.restart_one(role).await;
 }
 
-async fn until_full(firm: &Firm, topic: &str) {
+/// Waits until the queues of a topic are as wanted.
+async fn until(firm: &Firm, topic: &str, what: &str, wanted: impl Fn(&[QueueSeen]) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let queues = firm.servers().unwrap().queues();
-        let ours = queues.iter().filter(|queue| queue.name.starts_with(topic));
-        let in_hand: i64 = ours.map(|queue| queue.unacknowledged).sum();
-        if usize::try_from(in_hand).unwrap() >= IN_HAND {
+        let mut queues = firm.servers().unwrap().queues();
+        queues.retain(|queue| {
+            !topic.is_empty()
+                && queue.name.starts_with(topic)
+                && !queue.name.ends_with(".partitions")
+        });
+        if wanted(&queues) {
             return;
         }
         assert!(
             Instant::now() < deadline,
-            "{in_hand} of {topic} in hand\n{}",
+            "{topic} is not {what}\n{}",
             firm.log()
         );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+fn is_full(queues: &[QueueSeen]) -> bool {
+    let in_hand: i64 = queues.iter().map(|queue| queue.unacknowledged).sum();
+    usize::try_from(in_hand).unwrap() >= IN_HAND
 }
 
 fn exclusive_queues(firm: &Firm) -> usize {

@@ -55,6 +55,7 @@ pub(crate) struct QueueSeen {
     pub(crate) name: String,
     pub(crate) messages: i64,
     pub(crate) unacknowledged: i64,
+    pub(crate) consumers: i64,
     pub(crate) exclusive: bool,
 }
 
@@ -62,7 +63,13 @@ impl Servers {
     /// The queues of this firm.
     pub(crate) fn queues(&self) -> Vec<QueueSeen> {
         let (_, vhost) = self.vhost.rsplit_once('/').unwrap();
-        let columns = ["name", "messages", "messages_unacknowledged", "exclusive"];
+        let columns = [
+            "name",
+            "messages",
+            "messages_unacknowledged",
+            "consumers",
+            "exclusive",
+        ];
         let mut arguments = vec!["-q", "list_queues", "--no-table-headers", "-p", vhost];
         arguments.extend(columns);
         let lines = self.rabbit.ctl(&arguments);
@@ -73,6 +80,7 @@ impl Servers {
                 name: word(),
                 messages: word().parse().unwrap_or_default(),
                 unacknowledged: word().parse().unwrap_or_default(),
+                consumers: word().parse().unwrap_or_default(),
                 exclusive: word() == "true",
             }
         };
