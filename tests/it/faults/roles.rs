@@ -94,7 +94,7 @@ async fn kill_with_full_hands(firm: &mut Firm, crowd: &mut Crowd, role: usize) {
     })
     .await;
     firm.signal(role, "-STOP");
-    crowd.write(firm, IN_HAND + 40);
+    crowd.write(firm, IN_HAND * 2);
     if !topic.is_empty() {
         crowd.chat(firm).await;
         until(firm, topic, "full", is_full).await;
