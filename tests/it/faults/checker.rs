@@ -49,17 +49,17 @@ pub(crate) async fn judge(firm: &Firm, crowd: &Crowd) -> Verdict {
     for (name, ids) in &crowd.written {
         let address: ConversationId = name.parse().unwrap();
         let conversation = firm.conversation(&store, &address).await;
-        let story = Story {
+        let told = Story {
             firm,
             address,
             conversation,
             events: Vec::new(),
             ledger: Vec::new(),
         };
-        let story = story.settled(&store, ids).await;
-        let order = story.turns_in_order(ids, crowd.sessions_lost);
+        let told = told.settled(&store, ids).await;
+        let order = told.turns_in_order(ids, crowd.sessions_lost);
         verdict.messages += ids.len();
-        verdict += story.received(&store, &order).await;
+        verdict += told.received(&store, &order).await;
     }
     store.close().await;
     staff_was_heard(firm, crowd);

@@ -32,7 +32,7 @@ async fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
     crowd.chat(&firm).await;
 
     let filler = firm.own_data().join("filler");
-    let filled = fill(&filler);
+    let bytes = fill(&filler);
     let deadline = Instant::now() + PATIENCE;
     // Files that have grown before have some room left inside.
     while !refused(&firm) {
@@ -69,7 +69,7 @@ async fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let verdict = judge(&firm, &crowd).await;
-    println!("{filled} bytes filled: {verdict:?}");
+    println!("{bytes} bytes filled: {verdict:?}");
     assert!(verdict.messages >= 15, "{verdict:?}");
     assert_eq!(verdict.repeated_in_doubt, 0, "{}", firm.log());
 }
