@@ -86,6 +86,7 @@ pub struct Intake {
     clock: Clock,
     peers: Arc<Mutex<HashMap<String, String>>>,
     taken: Arc<Mutex<Taken>>,
+    holder: Arc<str>,
 }
 
 /// What this process has in the queue for certain, or had: a provider that repeats it need not wait
@@ -107,7 +108,6 @@ impl Taken {
             self.older = std::mem::take(&mut self.newer);
         }
     }
-    holder: Arc<str>,
 }
 
 impl Intake {

@@ -11,8 +11,8 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use super::servers::path_from;
 use super::servers;
+use super::servers::path_from;
 
 /// `$1` folder of the programs, `$2` port, `$3` folder of the data.
 const WATCH: &str = r#"
@@ -138,11 +138,10 @@ impl Database {
 
     /// Leads PostgreSQL's own programs to it.
     pub(crate) fn environment(&self, command: &mut Command) {
-        let Server { bin, port, .. } = server();
         command
-            .env("PATH", path_from(bin))
+            .env("PATH", path_from(&programs()))
             .env("PGHOST", "127.0.0.1")
-            .env("PGPORT", port.to_string())
+            .env("PGPORT", self.port().to_string())
             .env("PGUSER", "zapis")
             .env("PGDATABASE", &self.name);
     }
