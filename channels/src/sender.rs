@@ -14,6 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::field::{debug, display};
 use tracing::{Instrument, Span, debug, error, info, warn};
+use uuid::Uuid;
 use zapis_core::broker::Broker;
 use zapis_core::event::{Event, JournalItem, Kind, Seen};
 use zapis_core::intake::{journal_message, outbound_message};
@@ -21,14 +22,15 @@ use zapis_core::lanes::{Failure, Message, Worker, unreadable};
 use zapis_core::measure::{ACCOUNTS, CODES, Stage};
 use zapis_core::message::{Content, Fence, Outbound, Profile, ProviderError};
 use zapis_core::sessions::Sessions;
-use zapis_core::store::{ClaimRequest, Claimed, Draft, SendOutcome, Store};
+use zapis_core::store::{ClaimRequest, Claimed, Draft, SendOutcome, Store, StoreError};
 use zapis_core::trace::step;
-use zapis_core::{Clock, causes, ids};
+use zapis_core::{Clock, causes, crash, ids};
 
 use crate::{Channel, SendError, Sent};
 
-/// A wait for a limit up to this long happens in place; a longer one lets the lane wait elsewhere.
-const WAIT_IN_PLACE: Duration = Duration::from_secs(2);
+/// A wait for a limit up to this long happens in place; a longer one lets the lane wait elsewhere. Who
+/// waits in place counts as being handled, and is suspected if the process dies meanwhile.
+const WAIT_IN_PLACE: Duration = Duration::from_millis(100);
 
 /// How long a stopped account rests before it is tried again.
 const STOPPED: Duration = Duration::from_mins(1);
@@ -38,6 +40,13 @@ const GIVE_UP: TimeDelta = TimeDelta::hours(24);
 
 /// "typing…" is worth sending for so long.
 const TYPING: TimeDelta = TimeDelta::seconds(6);
+
+/// How long the outcome of a call is kept in memory when the store does not take it: less than a
+/// lane's patience with one message …
+const REMEMBERED: Duration = Duration::from_secs(90);
+
+/// … and how often it is tried.
+const RECORD_AGAIN: Duration = Duration::from_millis(250);
 
 /// How often an ambiguous reply is claimed in all.
 const CLAIMS: u32 = 2;
@@ -64,6 +73,9 @@ pub struct Sender {
     alarm: Arc<dyn Alarm>,
     clock: Clock,
     breaker: Breaker,
+    /// Parts that are over of messages that are not: when the rest comes again after a wait, they
+    /// must not take the places that the rest waits for.
+    over: Mutex<HashMap<Uuid, Step>>,
 }
 
 /// How often each account was found to be unable to send: it rests then, and `/metrics` shows it.
@@ -103,6 +115,7 @@ fn show_stopped(channel: &'static str, part: &Outbound, stopped: bool) {
 }
 
 /// Whether to go on with the next part.
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Next,
     Stop,
@@ -126,10 +139,16 @@ impl Sender {
             alarm,
             clock,
             breaker: Breaker::default(),
+            over: Mutex::default(),
         }
     }
 
-    async fn deliver(&self, outbound: Outbound) -> Result<(), Failure> {
+    fn over(&self) -> MutexGuard<'_, HashMap<Uuid, Step>> {
+        self.over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Delivers the parts of a message; adds those that are over to `done`.
+    async fn deliver(&self, outbound: Outbound, done: &mut Vec<Uuid>) -> Result<(), Failure> {
         if let Content::Typing { .. } = outbound.content {
             if self.clock.now() - outbound.at < TYPING
                 && let Err(error) = self.channel.send(&outbound).await
@@ -139,7 +158,14 @@ impl Sender {
             return Ok(());
         }
         for part in self.channel.split(outbound) {
-            if matches!(self.deliver_part(&part).await?, Step::Stop) {
+            let before = self.over().get(&part.id).copied();
+            let step = match before {
+                Some(step) => step,
+                None => self.deliver_part(&part).await?,
+            };
+            self.over().insert(part.id, step);
+            done.push(part.id);
+            if matches!(step, Step::Stop) {
                 break;
             }
         }
@@ -148,6 +174,7 @@ impl Sender {
 
     async fn deliver_part(&self, part: &Outbound) -> Result<Step, Failure> {
         self.find_place(part).await?;
+        crash::point("send.placed");
         let step = step("deliver", "client", None);
         step.record("channel", self.channel.name());
         step.record("conversation", debug(&part.conversation));
@@ -204,8 +231,10 @@ impl Sender {
     }
 
     async fn call(&self, part: &Outbound) -> Result<Step, Failure> {
+        crash::point("send.claimed");
         let started = tokio::time::Instant::now();
         let result = self.channel.send(part).await;
+        crash::point("send.called");
         let took = started.elapsed();
         metrics::histogram!("zapis_send_seconds", "channel" => self.channel.name())
             .record(took.as_secs_f64());
@@ -218,6 +247,7 @@ impl Sender {
                     },
                 )
                 .await?;
+                crash::point("send.recorded");
                 self.count("sent", "");
                 show_stopped(self.channel.name(), part, false);
                 let mut event = self.event(part, "sent");
@@ -329,6 +359,7 @@ impl Sender {
                 .publish(vec![outbound_message(&[alarm])])
                 .await
                 .map_err(Failure::systemic)?;
+            crash::point("send.alarmed");
         }
         let mut event = self.event(part, "failed");
         event.error_code = Some(refusal.code.clone());
@@ -353,6 +384,7 @@ impl Sender {
                 .put_draft(&draft)
                 .await
                 .map_err(Failure::systemic)?;
+            crash::point("send.drafted");
         }
         let mut event = self.event(part, "fenced");
         event.action = Some("draft".into());
@@ -432,13 +464,21 @@ impl Sender {
         })
     }
 
+    /// Writes down how a call ended. While the store is away only we know: forgetting it would make
+    /// the message doubtful, and a doubtful reply is sent again.
     async fn record(&self, part: &Outbound, outcome: SendOutcome) -> Result<(), Failure> {
         let _stage = Stage::begin("record");
         let outcomes = [(part.id, outcome)];
-        self.store
-            .record(&outcomes, self.clock.now())
-            .await
-            .map_err(Failure::systemic)
+        let begun = tokio::time::Instant::now();
+        loop {
+            match self.store.record(&outcomes, self.clock.now()).await {
+                Err(StoreError::Unavailable(source)) if begun.elapsed() < REMEMBERED => {
+                    debug!(error = %causes(source.as_ref()), "The store is away; a sent message waits to be recorded");
+                    tokio::time::sleep(RECORD_AGAIN).await;
+                }
+                outcome => return outcome.map_err(Failure::systemic),
+            }
+        }
     }
 
     fn event(&self, part: &Outbound, outcome: &str) -> Event {
@@ -468,7 +508,9 @@ impl Sender {
         }
         let id = event.event_id.to_string();
         self.publish_item(part, id, JournalItem::Event(Box::new(event)))
-            .await
+            .await?;
+        crash::point("send.journalled");
+        Ok(())
     }
 
     async fn publish_item(
@@ -510,8 +552,13 @@ impl Worker for Sender {
     }
 
     async fn handle(&self, _lane: &str, tasks: &[Arc<Self::Task>]) -> Result<(), Failure> {
+        let mut done = Vec::new();
         for outbound in tasks.iter().flat_map(|batch| batch.iter()) {
-            self.deliver(outbound.clone()).await?;
+            self.deliver(outbound.clone(), &mut done).await?;
+        }
+        let mut over = self.over();
+        for part in done {
+            over.remove(&part);
         }
         Ok(())
     }

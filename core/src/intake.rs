@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::broker::{Broker, BrokerError, Publish, Topic};
 use crate::clock::Clock;
+use crate::crash;
 use crate::event::JournalItem;
 use crate::ids;
 use crate::measure::{CHANNELS, Stage};
@@ -88,6 +89,7 @@ pub struct Intake {
     clock: Clock,
     peers: Arc<Mutex<HashMap<String, String>>>,
     taken: Arc<Mutex<Taken>>,
+    holder: Arc<str>,
 }
 
 /// What this process has in the queue for certain, or had: a provider that repeats it need not wait
@@ -120,7 +122,21 @@ impl Intake {
             clock,
             peers: Arc::default(),
             taken: Arc::default(),
+            holder: Uuid::new_v4().to_string().into(),
         }
+    }
+
+    /// For an installation that can have one process only: after a crash it takes its own leases
+    /// back at once, and does not wait until they run out.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.holder = "the only process".into();
+        self
+    }
+
+    /// Names this process as the holder of leases.
+    pub fn holder(&self) -> &str {
+        &self.holder
     }
 
     /// The store, for what a channel keeps of its own.
@@ -199,6 +215,7 @@ impl Intake {
                         self.store
                             .change_ownership(&inbound.conversation, &change)
                             .await?;
+                        crash::point("intake.owned");
                     }
                     let channel = CHANNELS.of(inbound.conversation.channel());
                     metrics::counter!("zapis_inbound_total", "channel" => channel, "kind" => inbound.what.name()).increment(1);
@@ -222,9 +239,11 @@ impl Intake {
             metrics::counter!("zapis_dead_total", "stage" => "gateway")
                 .increment(dead.len() as u64);
             self.store.bury(&dead).await?;
+            crash::point("intake.buried");
         }
         if !messages.is_empty() {
             self.broker.publish(messages).await?;
+            crash::point("intake.published");
         }
         self.taken().note(taken);
         Ok(())

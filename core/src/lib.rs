@@ -4,6 +4,7 @@ pub mod broker;
 pub mod causes;
 pub mod clock;
 pub mod config;
+pub mod crash;
 mod data_dir;
 pub mod event;
 pub mod ids;

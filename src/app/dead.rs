@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zapis_core::broker::{Publish, Topic};
+use zapis_core::crash;
 use zapis_core::lanes::attempt_key;
 use zapis_core::trace::{TraceParent, step};
 
@@ -75,6 +76,7 @@ async fn retry_marked(engines: &Engines) -> anyhow::Result<usize> {
             .publish(vec![message])
             .await
             .context("publishing")?;
+        crash::point("dead.republished");
         // Only if it is still marked: it may have failed again already.
         engines
             .store

@@ -31,11 +31,14 @@ use crate::config::Config;
 
 /// The doors. A new one is one more line here.
 pub fn channels(config: &Config, engines: &Engines) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
-    let intake = Intake::new(
+    let mut intake = Intake::new(
         Arc::clone(&engines.broker),
         engines.store.clone(),
         engines.clock.clone(),
     );
+    if config.engines.embedded_broker() {
+        intake = intake.alone();
+    }
     let doors = &config.channels;
     let takeover = minutes(config.staff.takeover_minutes);
     let telegram = Telegram::new(

@@ -198,7 +198,7 @@ fn a_damaged_copy_is_not_put_back_and_old_copies_go() {
 
 #[tokio::test]
 async fn servers_are_saved_while_the_program_runs_and_put_back() {
-    let rabbit = Rabbit::private();
+    let rabbit = Arc::new(Rabbit::private());
     let on = On::with_rabbit("classic", &rabbit);
     let On::Servers(servers) = &on else {
         unreachable!()

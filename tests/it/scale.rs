@@ -131,7 +131,7 @@ async fn workers_come_and_go_under_load_and_order_holds() {
     let fourth = Process::start(&firm, &["worker"], &[]);
     takes_part(&firm, &mut crowd, &fourth).await;
 
-    let verdict = judge(&firm, &crowd.written).await;
+    let verdict = judge(&firm, &crowd).await;
     println!("{verdict:?}");
     assert!(verdict.messages > 70, "{verdict:?}");
 }

@@ -28,7 +28,7 @@ use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, Wha
 use zapis_core::session::Session;
 use zapis_core::sessions::{Sessions, SessionsError};
 use zapis_core::store::{Ownership, Store};
-use zapis_core::{Clock, causes, ids};
+use zapis_core::{Clock, causes, crash, ids};
 
 use crate::desk::Desks;
 
@@ -189,8 +189,9 @@ impl Answer {
         drop(stage);
         let (mut session, version) = match saved {
             Some(saved) => (read_session(&saved.body)?, saved.version),
-            None => (Session::default(), 0),
+            None => (self.begin_session(conversation, tasks).await?, 0),
         };
+        crash::point("turn.loaded");
         self.publish_outbox(conversation, &mut session).await?;
 
         let fresh = unseen(&session, tasks);
@@ -242,12 +243,30 @@ impl Answer {
             }
             Err(error) => return Err(Failure::systemic(error)),
         }
+        crash::point("turn.committed");
         drop(stage);
         let channel = CHANNELS.of(conversation.channel());
         metrics::counter!("zapis_turns_total", "channel" => channel, "outcome" => outcome)
             .increment(1);
         self.publish_outbox(conversation, &mut session).await?;
         Ok(true)
+    }
+
+    /// A first session, or one after all sessions were lost. A repeat of what was answered then must
+    /// not begin a turn: it would have the id of the old one, and what follows in it no answer.
+    async fn begin_session(
+        &self,
+        conversation: &ConversationId,
+        tasks: &[Arc<Inbound>],
+    ) -> Result<Session, Failure> {
+        let ids: Vec<String> = tasks.iter().map(|inbound| inbound.id.clone()).collect();
+        let answered = self.store.answered(conversation, &ids).await;
+        let now = self.clock.now();
+        let answered = answered.map_err(Failure::systemic)?.into_iter();
+        Ok(Session {
+            seen: answered.map(|id| (id, now)).collect(),
+            ..Session::default()
+        })
     }
 
     /// Thinks and acts, if the bot may speak and somebody expects it to. Returns how the turn ended, for
@@ -291,6 +310,7 @@ impl Answer {
                 .open_escalation(&call)
                 .await
                 .map_err(Failure::systemic)?;
+            crash::point("turn.escalated");
         }
         info!(
             conversation = ?turn.conversation,
@@ -326,6 +346,7 @@ impl Answer {
                 .publish(messages)
                 .await
                 .map_err(Failure::systemic)?;
+            crash::point("turn.published");
         }
         session.mark_published();
         if let Some(turn) = session.turn {

@@ -20,7 +20,7 @@ use zapis_core::message::{
 };
 use zapis_core::store::{DeadLetter, LedgerEntry, Store, StoreError};
 use zapis_core::trace::{TraceParent, step};
-use zapis_core::{Clock, causes, ids};
+use zapis_core::{Clock, causes, crash, ids};
 
 use crate::desk::Desks;
 
@@ -75,6 +75,7 @@ impl JournalWorker {
                 return Ok(());
             }
             batch.into_iter().for_each(Delivery::ack);
+            crash::point("journal.acked");
             for finished in released {
                 finished.send(()).ok();
             }
@@ -145,6 +146,7 @@ impl JournalWorker {
         let mut steps = Vec::new();
         if !reports.is_empty() {
             let known = self.store.delivered(&reports).await?;
+            crash::point("journal.reported");
             for (report, ours) in reports.iter().zip(known) {
                 let step = step_of(report, ours.as_ref());
                 self.alarm(report, ours.as_ref())
@@ -156,6 +158,7 @@ impl JournalWorker {
         }
         if !events.is_empty() {
             self.store.append_events(&events).await?;
+            crash::point("journal.written");
         }
         Ok(())
     }
@@ -191,6 +194,7 @@ impl JournalWorker {
             self.broker
                 .publish(vec![outbound_message(&[message])])
                 .await?;
+            crash::point("journal.alarmed");
         }
         Ok(())
     }

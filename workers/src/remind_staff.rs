@@ -11,7 +11,7 @@ use zapis_core::intake::outbound_message;
 use zapis_core::message::Urgency;
 use zapis_core::store::{Escalation, Store};
 use zapis_core::trace::step;
-use zapis_core::{Clock, causes};
+use zapis_core::{Clock, causes, crash};
 
 use crate::desk::Desks;
 
@@ -82,12 +82,14 @@ impl RemindStaff {
             let step = step("remind", "producer", None);
             card.trace = card.trace.begun_by(&step);
             self.broker.publish(vec![outbound_message(&[card])]).await?;
+            crash::point("remind.published");
         }
         info!(conversation = ?call.conversation, stage = call.stage, "Nobody has answered; called again");
         metrics::counter!("zapis_escalations_unanswered_total").increment(1);
         self.store
             .advance_escalation(call.id, call.stage, due)
             .await?;
+        crash::point("remind.advanced");
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Long polling. One gateway polls a bot, by a lease; the others stand by. The offset moves only
 //! after everything fetched is durable, so nothing is confirmed to Telegram before.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,9 @@ use serde_json::value::RawValue;
 use teloxide::types::AllowedUpdate;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use uuid::Uuid;
-use zapis_core::causes;
 use zapis_core::intake::IntakeError;
 use zapis_core::store::StoreError;
+use zapis_core::{causes, crash};
 
 use super::account::Account;
 use super::api::CallError;
@@ -26,10 +26,13 @@ const HOLD: u64 = 20;
 const REQUEST: Duration = Duration::from_secs(HOLD + 10);
 
 /// How long a lease holds without being prolonged.
-const LEASE: Duration = Duration::from_secs(45);
+const LEASE: Duration = Duration::from_secs(15);
+
+/// How often it is prolonged while a request waits for updates.
+const PROLONG: Duration = Duration::from_secs(5);
 
 /// How often another gateway's lease is looked at.
-const STAND_BY: Duration = Duration::from_secs(10);
+const STAND_BY: Duration = Duration::from_secs(3);
 
 /// The longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -77,7 +80,7 @@ struct Poller {
 pub(super) async fn poll(account: Arc<Account>, stop: CancellationToken) {
     let mut poller = Poller {
         lease: format!("telegram.{}.poller", account.config.account),
-        holder: Uuid::new_v4().to_string(),
+        holder: account.intake.holder().to_owned(),
         account,
         leads: false,
         offset: None,
@@ -110,7 +113,7 @@ pub(super) async fn poll(account: Arc<Account>, stop: CancellationToken) {
 impl Poller {
     /// Fetches once; returns how long to wait before the next round.
     async fn round(&mut self, stop: &CancellationToken) -> Result<Duration, Trouble> {
-        let store = self.account.intake.store();
+        let store = self.account.intake.store().clone();
         let now = self.account.intake.clock().now();
         if !store.lease(&self.lease, &self.holder, LEASE, now).await? {
             if self.leads {
@@ -138,9 +141,18 @@ impl Poller {
             "allowed_updates": ALLOWED,
         });
         let api = &self.account.api;
-        let updates: Vec<Box<RawValue>> = tokio::select! {
-            () = stop.cancelled() => return Ok(Duration::ZERO),
-            updates = api.call_within(REQUEST, "getUpdates", &parameters) => updates?,
+        let mut call = pin!(api.call_within(REQUEST, "getUpdates", &parameters));
+        let updates: Vec<Box<RawValue>> = loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(Duration::ZERO),
+                updates = &mut call => break updates?,
+                () = tokio::time::sleep(PROLONG) => {
+                    let now = self.account.intake.clock().now();
+                    if !store.lease(&self.lease, &self.holder, LEASE, now).await? {
+                        return Ok(Duration::ZERO);
+                    }
+                }
+            }
         };
         if updates.is_empty() {
             return Ok(Duration::ZERO);
@@ -156,6 +168,7 @@ impl Poller {
             .store()
             .set_value(&self.offset_name(), &value)
             .await?;
+        crash::point("polling.kept");
         Ok(Duration::ZERO)
     }
 

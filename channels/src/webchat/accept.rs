@@ -7,7 +7,7 @@ use zapis_core::intake::{Arrival, Intake, IntakeError};
 use zapis_core::message::{ConversationId, Inbound, Profile, What};
 use zapis_core::store::{ChatEntry, Store, StoreError};
 use zapis_core::trace::TraceParent;
-use zapis_core::{Clock, causes};
+use zapis_core::{Clock, causes, crash};
 
 use crate::Probe;
 
@@ -174,6 +174,7 @@ impl Site {
             .store()
             .chat_append(conversation, &entry, false)
             .await?;
+        crash::point("webchat.appended");
         if !appended.published {
             let inbound = Inbound {
                 id: id.to_owned(),
@@ -194,7 +195,9 @@ impl Site {
                 ownership: None,
             };
             self.intake.accept(vec![arrival]).await?;
+            crash::point("webchat.published");
             self.store().chat_published(conversation, id).await?;
+            crash::point("webchat.marked");
         }
         if from == CONSENT {
             self.remember_consent(conversation, &entry.text);

@@ -39,7 +39,7 @@ impl Limiter {
 impl Counts {
     /// Forgets keys that nothing happens to.
     fn sweep(&mut self, now: DateTime<Utc>) {
-        if now - self.swept_at < WINDOW {
+        if !is_past(self.swept_at, now) {
             return;
         }
         self.swept_at = now;
@@ -51,9 +51,14 @@ impl Counts {
 }
 
 fn forget_old(events: &mut VecDeque<(DateTime<Utc>, String)>, now: DateTime<Utc>) {
-    while events.front().is_some_and(|(at, _)| now - *at >= WINDOW) {
+    while events.front().is_some_and(|(at, _)| is_past(*at, now)) {
         events.pop_front();
     }
+}
+
+/// Whether that was longer ago than a window, or the clock was put back since.
+fn is_past(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    (now - at).abs() >= WINDOW
 }
 
 #[cfg(test)]
@@ -62,6 +67,15 @@ mod tests {
 
     fn second(n: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_000 + n, 0).unwrap()
+    }
+
+    #[test]
+    fn what_was_counted_before_the_clock_was_put_back_does_not_count_for_an_hour() {
+        let limiter = Limiter::default();
+        assert!(limiter.admit("a", "1", 1, second(3_600)));
+        assert!(!limiter.admit("a", "2", 1, second(3_601)));
+
+        assert!(limiter.admit("a", "2", 1, second(0)));
     }
 
     #[test]

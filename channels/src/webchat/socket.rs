@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
-use zapis_core::causes;
+use zapis_core::{causes, crash};
 
 use super::accept::Site;
 use super::feed::{Feed, News};
@@ -114,7 +114,9 @@ impl Connection {
             id: done.id,
             seq: done.seq,
         })
-        .await
+        .await?;
+        crash::point("webchat.acked");
+        Ok(())
     }
 
     async fn show(&mut self, news: News) -> Result<(), End> {

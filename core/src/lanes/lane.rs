@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{Instrument, Span, error, info_span, warn};
@@ -15,7 +15,7 @@ use super::{
 use crate::message::{masked, tail};
 use crate::store::{DeadLetter, Parked, StoreError};
 use crate::trace::{TraceParent, link, step};
-use crate::{causes, ids};
+use crate::{causes, crash, ids};
 
 /// Works a lane off and returns when it is empty, no longer ours, or we stop.
 pub(super) async fn work_off<W: Worker>(shared: Arc<Shared<W>>, key: String, arrived: Arc<Notify>) {
@@ -169,7 +169,20 @@ async fn handle<W: Worker>(
         return Next::Done;
     };
     // It may have brought the process down: count before, or it would do so for ever.
+    let mut suspect = None;
     if head.delivery.redelivered && !head.counted {
+        match shared
+            .store
+            .attempts(shared.topic.as_str(), &item_key(head))
+            .await
+        {
+            Ok(0) => {}
+            Ok(_) => match alone_among_suspects(shared).await {
+                Some(place) => suspect = Some(place),
+                None => return Next::Again(batch, Duration::ZERO),
+            },
+            Err(error) => return trouble(&error, batch),
+        }
         match shared
             .store
             .count_attempt(shared.topic.as_str(), &item_key(head))
@@ -178,6 +191,7 @@ async fn handle<W: Worker>(
             Ok(attempts) => {
                 head.attempts = attempts;
                 head.counted = true;
+                crash::point("lane.counted");
             }
             Err(error) => return trouble(&error, batch),
         }
@@ -196,7 +210,25 @@ async fn handle<W: Worker>(
     let Some(outcome) = outcome else {
         return Next::Again(batch, Duration::ZERO);
     };
-    settle(shared, batch, outcome).await
+    let next = settle(shared, batch, outcome).await;
+    drop(suspect);
+    next
+}
+
+/// What was counted in an earlier life was being handled when the process died, perhaps only beside the
+/// culprit. Such messages are handled one at a time, whatever their topic: a crash then counts against
+/// one of them, and the others are not set aside with it.
+static SUSPECTS: Semaphore = Semaphore::const_new(1);
+
+/// Its turn among the suspects; nothing when asked to stop before.
+pub(super) async fn alone_among_suspects<W: Worker>(
+    shared: &Shared<W>,
+) -> Option<SemaphorePermit<'static>> {
+    tokio::select! {
+        biased;
+        () = shared.stop.cancelled() => None,
+        place = SUSPECTS.acquire() => place.ok(),
+    }
 }
 
 async fn settle<W: Worker>(
@@ -205,9 +237,11 @@ async fn settle<W: Worker>(
     outcome: Result<(), Failure>,
 ) -> Next<W::Task> {
     let Err(failure) = outcome else {
+        crash::point("lane.handled");
         let counted: Vec<String> = batch
             .iter()
-            .filter(|item| item.attempts > 0)
+            // Also in a life before this one, which may have counted it as the first of another batch.
+            .filter(|item| item.attempts > 0 || item.delivery.redelivered)
             .map(item_key)
             .collect();
         if !counted.is_empty() {
@@ -216,10 +250,12 @@ async fn settle<W: Worker>(
                 .forget_attempts(shared.topic.as_str(), &counted)
                 .await
                 .ok();
+            crash::point("lane.forgotten");
         }
         for item in batch {
             item.delivery.ack();
         }
+        crash::point("lane.acked");
         return Next::Done;
     };
     let Some(head) = batch.first_mut() else {
@@ -426,6 +462,7 @@ pub(super) async fn bury<W: Worker>(shared: &Shared<W>, message: &Message, reaso
     };
     let outcome = match shared.store.bury(&[letter]).await {
         Ok(()) => {
+            crash::point("lane.buried");
             shared
                 .store
                 .forget_attempts(topic, &[attempt_key(&message.key, &message.id)])

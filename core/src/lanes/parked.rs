@@ -9,16 +9,16 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::lane::{Next, Verdict, attempt, bury, judge, step_of, to_park};
+use super::lane::{Next, Verdict, alone_among_suspects, attempt, bury, judge, step_of, to_park};
 use super::{ATTEMPTS, Failure, Gather, Item, Message, Pauses, Shared, Worker, attempt_key};
-use crate::causes;
 use crate::store::{Parked, StoreError};
+use crate::{causes, crash};
 
 /// How often due lanes are looked for while some are parked.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -28,6 +28,10 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// How long the attendant's lease holds when it dies.
 const LEASE: Duration = Duration::from_secs(15);
+
+/// The longest that a lane waits before it is tried. What is due later was parked before the clock
+/// was put back, and is due now.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
 /// How many messages of a lane are read at once.
 const READ_AT_ONCE: u32 = 50;
@@ -71,10 +75,11 @@ impl ParkedLanes {
         let _turn = self.turn.lock().await;
         let lanes = shared.store.parked_lanes(shared.topic.as_str()).await?;
         let now = shared.clock.now();
+        let latest = due_in(shared, LONGEST_PAUSE);
         *self.known() = lanes.iter().map(|(lane, _)| lane.clone()).collect();
         Ok(lanes
             .into_iter()
-            .filter(|(_, due)| *due <= now)
+            .filter(|(_, due)| *due <= now || *due > latest)
             .map(|(lane, _)| lane)
             .collect())
     }
@@ -87,7 +92,7 @@ impl ParkedLanes {
         batch: Vec<Item<W::Task>>,
         pause: Duration,
     ) -> Next<W::Task> {
-        let due = shared.clock.now() + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
+        let due = due_in(shared, pause);
         let turn = self.turn.lock().await;
         let parked = shared
             .store
@@ -99,9 +104,11 @@ impl ParkedLanes {
         drop(turn);
         match parked {
             Ok(()) => {
+                crash::point("lane.parked");
                 for item in batch {
                     item.delivery.ack();
                 }
+                crash::point("lane.settled");
                 self.changed.notify_one();
                 Next::Done
             }
@@ -124,6 +131,7 @@ impl ParkedLanes {
             .store
             .unpark(shared.topic.as_str(), lane, ids)
             .await?;
+        crash::point("lane.unparked");
         if empty {
             self.known().remove(lane);
         }
@@ -247,6 +255,14 @@ async fn step<W: Worker>(
     // It may bring the process down: count before, or it would do so for ever.
     let topic = shared.topic.as_str();
     let key = attempt_key(lane, &head.id);
+    let _suspect = if shared.store.attempts(topic, &key).await? > 0 {
+        let Some(place) = alone_among_suspects(shared).await else {
+            return Ok(false);
+        };
+        Some(place)
+    } else {
+        None
+    };
     let attempts = shared.store.count_attempt(topic, &key).await?;
     if attempts > ATTEMPTS {
         let reason = format!("gave up after {ATTEMPTS} attempts, the last ended with the process");
@@ -270,13 +286,8 @@ async fn step<W: Worker>(
         }
         Some(Ok(())) => {
             *alone = false;
-            let ids: Vec<String> = tasks.into_iter().map(|(_, message)| message.id).collect();
-            shared.store.forget_attempts(topic, &[key]).await?;
-            return shared
-                .parked
-                .unpark(shared, lane, &ids)
-                .await
-                .map(|empty| !empty);
+            let ids = tasks.into_iter().map(|(_, message)| message.id);
+            return finish(shared, lane, ids.collect()).await;
         }
         Some(Err(failure)) => failure,
     };
@@ -287,6 +298,20 @@ async fn step<W: Worker>(
         return Ok(true);
     }
     conclude(shared, lane, &head, attempts, failure).await
+}
+
+/// These are done; `true` to go on.
+async fn finish<W: Worker>(
+    shared: &Arc<Shared<W>>,
+    lane: &str,
+    ids: Vec<String>,
+) -> Result<bool, StoreError> {
+    let counted: Vec<String> = ids.iter().map(|id| attempt_key(lane, id)).collect();
+    let topic = shared.topic.as_str();
+    shared.store.forget_attempts(topic, &counted).await?;
+    crash::point("lane.finished");
+    let empty = shared.parked.unpark(shared, lane, &ids).await?;
+    Ok(!empty)
 }
 
 /// What a failure of the first message of a lane leads to; `true` to go on.
@@ -304,7 +329,7 @@ async fn conclude<W: Worker>(
             if attempts.is_none() {
                 shared.store.uncount_attempt(topic, &key).await?;
             }
-            let due = shared.clock.now() + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
+            let due = due_in(shared, pause);
             shared.store.postpone(topic, lane, due).await?;
             Ok(false)
         }
@@ -330,6 +355,10 @@ async fn set_aside<W: Worker>(
         .unpark(shared, lane, std::slice::from_ref(&message.id))
         .await
         .map(|empty| !empty)
+}
+
+fn due_in<W: Worker>(shared: &Shared<W>, pause: Duration) -> DateTime<Utc> {
+    shared.clock.now() + pause.min(LONGEST_PAUSE)
 }
 
 fn to_message(lane: &str, parked: Parked) -> Message {

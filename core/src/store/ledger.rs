@@ -91,6 +91,25 @@ impl Store {
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
+    /// Which of these inbound messages the bot has answered already.
+    pub async fn answered(
+        &self,
+        conversation: &ConversationId,
+        inbound: &[String],
+    ) -> Result<Vec<String>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in inbound.chunks(CHUNK) {
+            let statement =
+                sql("SELECT inbound_id FROM answered WHERE conversation = $1 AND inbound_id IN ")
+                    .bind(conversation)
+                    .list(chunk.iter().map(Value::from));
+            for row in self.db.fetch(statement).await? {
+                found.push(row.get(0)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// How many rows are in each state, for metrics and tests.
     pub async fn ledger_counts(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         let statement = sql("SELECT state, count(*) FROM ledger GROUP BY state");

@@ -33,6 +33,16 @@ impl Store {
         Ok(rows.first().map_or(Ok(1), |row| row.count(0))?)
     }
 
+    /// How many attempts at a message are counted.
+    pub async fn attempts(&self, topic: &str, message_id: &str) -> Result<u32, StoreError> {
+        let statement = sql("SELECT count FROM attempts WHERE topic = $1 AND message_id = $2");
+        let row = self
+            .db
+            .fetch_one(statement.bind(topic).bind(message_id))
+            .await?;
+        Ok(row.map_or(Ok(0), |row| row.count(0))?)
+    }
+
     /// Takes a counted attempt back that was none: the engines were gone, or it was too early.
     pub async fn uncount_attempt(&self, topic: &str, message_id: &str) -> Result<(), StoreError> {
         let statement = sql("UPDATE attempts SET count = count - 1 \

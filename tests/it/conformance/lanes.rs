@@ -13,7 +13,7 @@ use zapis_core::Clock;
 use zapis_core::broker::{self, Broker, Publish, Topic};
 use zapis_core::config::EnginesConfig;
 use zapis_core::lanes::{self, Failure, Limits, Message, Worker};
-use zapis_core::store::Store;
+use zapis_core::store::{Parked, Store};
 use zapis_core::trace::TraceParent;
 
 /// What a message asks for is in its body.
@@ -64,6 +64,11 @@ impl Worker for Obedient {
                         after: Duration::from_mins(1),
                     });
                 }
+                "hold" => {
+                    while !self.released.load(Ordering::SeqCst) {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                }
                 _ => {}
             }
             self.done
@@ -94,6 +99,11 @@ impl Ground {
 
     /// Messages that an earlier process left behind: they come again.
     async fn found(messages: &[(&str, &str, &str)]) -> Self {
+        Self::found_counted(messages, &[]).await
+    }
+
+    /// Messages that an earlier process left behind, and which of them it was handling when it died.
+    async fn found_counted(messages: &[(&str, &str, &str)], counted: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
         if !messages.is_empty() {
             let config = EnginesConfig {
@@ -117,6 +127,10 @@ impl Ground {
             stop: CancellationToken::new(),
             _folder: folder,
         };
+        for (lane, id) in counted {
+            let key = lanes::attempt_key(lane, id);
+            ground.store.count_attempt("inbound", &key).await.unwrap();
+        }
         tokio::spawn(lanes::run(
             Arc::clone(&ground.worker),
             Topic::inbound(),
@@ -253,6 +267,49 @@ async fn a_thousand_stalled_lanes_hold_nobody_up_and_go_on_in_order() {
     .await;
     ground.publish(&[("stalled-7", "4", "")]).await;
     assert_eq!(ground.until("stalled-7", 4).await, ["1", "2", "3", "4"]);
+}
+
+#[tokio::test]
+async fn a_lane_that_was_parked_before_the_clock_was_put_back_goes_on_at_once() {
+    let ground = Ground::new().await;
+    let in_an_hour = ground.clock.now() + chrono::TimeDelta::hours(1);
+    let parked = Parked {
+        seq: 0,
+        id: "1".into(),
+        body: Bytes::new(),
+        trace: TraceParent::start(),
+    };
+    let lane = ground
+        .store
+        .park("inbound", "a", std::slice::from_ref(&parked), in_an_hour);
+    lane.await.unwrap();
+
+    assert_eq!(ground.until("a", 1).await, ["1"]);
+}
+
+#[tokio::test]
+async fn those_that_were_handled_when_the_process_died_are_tried_one_at_a_time() {
+    let messages = [("a", "1", "hold"), ("b", "1", "hold"), ("c", "1", "")];
+    let ground = Ground::found_counted(&messages, &[("a", "1"), ("b", "1")]).await;
+    let counted = async || {
+        let mut sum = 0;
+        for lane in ["a", "b"] {
+            let key = lanes::attempt_key(lane, "1");
+            sum += ground.store.attempts("inbound", &key).await.unwrap();
+        }
+        sum
+    };
+
+    ground.until("c", 1).await;
+    wait_for(|| async { counted().await == 3 && ground.worker.tries.load(Ordering::SeqCst) == 2 })
+        .await;
+    ground.publish(&[("d", "1", "")]).await;
+    ground.until("d", 1).await;
+    assert_eq!(counted().await, 3, "a crash now would count against both");
+
+    ground.worker.released.store(true, Ordering::SeqCst);
+    ground.until("a", 1).await;
+    ground.until("b", 1).await;
 }
 
 #[tokio::test]

@@ -1,82 +1,91 @@
-//! `kill -9` at random moments under load.
+//! `kill -9` at random moments under load, of the one process and of each role of an installation.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::checker::judge;
+use super::checker::{Verdict, judge};
 use super::crowd::Crowd;
-use crate::support::firm::{Firm, On};
+use super::{Seeds, places};
+use crate::support::firm::{Firm, On, PATIENCE};
 
-/// How often the process is killed.
-const KILLS: usize = 50;
+/// A short burst, so that many turns fit into a run.
+pub(super) const BRISK: &str = "\n[dialogue]\ncoalesce_ms = 30\ncoalesce_max_ms = 60\n";
 
-/// A seed to run again: `ZAPIS_SEED=7 cargo test --workspace --test it faults::kill`.
-fn seed() -> u64 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a setting of the test, not of the program"
-    )]
-    let given = std::env::var("ZAPIS_SEED");
-    given
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| std::process::id().into())
-}
+/// How often the process is killed in the short form.
+const KILLS: usize = 30;
+
+/// How often it is killed in one run of the long form, besides once at a named place.
+const KILLS_PER_SEED: usize = 3;
 
 #[tokio::test]
 async fn nothing_is_lost_or_sent_twice_when_the_process_is_killed() {
-    let seed = seed();
-    println!("ZAPIS_SEED={seed}");
-    let more = "\n[dialogue]\ncoalesce_ms = 30\ncoalesce_max_ms = 60\n";
-    let mut firm = Firm::with(On::Embedded, more, vec![vec!["run"]]).await;
-    let mut crowd = Crowd::new(seed);
-    firm.sandbox.whatsapp_webhooks(repeating()).unwrap();
+    let seeds = Seeds::one("faults::kill::nothing");
+    let mut firm = Firm::with(On::Embedded, BRISK, vec![vec!["run"]]).await;
+    let mut crowd = Crowd::new(seeds.first());
 
     for _ in 0..KILLS {
-        let count = 1 + crowd.chance(6);
-        crowd.write(&firm, count);
-        crowd.chat(&firm).await;
-        let count = 1 + crowd.chance(6);
-        crowd.write(&firm, count);
-        // Not a synchronisation: the moment of the kill is the thing that varies.
-        tokio::time::sleep(Duration::from_millis(crowd.chance(250) as u64)).await;
+        bustle(&mut crowd, &firm).await;
         firm.kill();
         firm.start().await;
+        unsuspected(&firm).await;
     }
 
-    let verdict = judge(&firm, &crowd.written).await;
+    Crowd::calm(&firm);
+    let verdict = judge(&firm, &crowd).await;
     println!("{KILLS} kills: {verdict:?}");
     assert!(
-        verdict.messages > 200,
+        verdict.messages > 100,
         "the load was too small to prove anything: {verdict:?}"
     );
 }
 
+/// The long form: a firm of its own per seed, killed at random moments and at a named place.
 #[tokio::test]
-async fn killing_any_process_of_an_installation_loses_nothing() {
-    let seed = seed();
-    println!("ZAPIS_SEED={seed}");
-    let more = "\n[dialogue]\ncoalesce_ms = 30\ncoalesce_max_ms = 60\n";
-    let roles = vec![vec!["gateway"], vec!["worker"], vec!["worker"]];
-    let mut firm = Firm::with(On::servers("quorum"), more, roles).await;
-    let mut crowd = Crowd::new(seed);
-
-    for _ in 0..9 {
-        crowd.write(&firm, 4);
-        crowd.chat(&firm).await;
-        let victim = crowd.chance(3);
-        firm.restart_one(victim).await;
-        crowd.write(&firm, 4);
+#[ignore = "the long form: tests/faults"]
+async fn embedded_seeds() {
+    let mut seeds = Seeds::many("tests/faults", 200);
+    let all = places::embedded();
+    let mut total = Verdict::default();
+    let begun = Instant::now();
+    while let Some(seed) = seeds.next() {
+        let mut firm = Firm::with(On::Embedded, BRISK, vec![vec!["run"]]).await;
+        let mut crowd = Crowd::new(seed);
+        for _ in 0..KILLS_PER_SEED {
+            bustle(&mut crowd, &firm).await;
+            firm.kill();
+            firm.start().await;
+            unsuspected(&firm).await;
+        }
+        let place = &all[usize::try_from(seed).unwrap() % all.len()];
+        place.crash(&mut firm, &mut crowd, 0).await;
+        bustle(&mut crowd, &firm).await;
+        Crowd::calm(&firm);
+        total += judge(&firm, &crowd).await;
+        println!("seed {seed}, {}: good; {total:?}", place.name);
     }
-
-    let verdict = judge(&firm, &crowd.written).await;
-    println!("{verdict:?}");
-    assert!(verdict.messages > 60, "{verdict:?}");
+    println!("{seeds:?} in {:?}: {total:?}", begun.elapsed());
 }
 
-/// Each webhook comes twice.
-fn repeating() -> zapis_sandbox::WebhookMode {
-    zapis_sandbox::WebhookMode {
-        repeat: 2,
-        ..zapis_sandbox::WebhookMode::default()
+/// Customers and staff at work until some random moment.
+async fn bustle(crowd: &mut Crowd, firm: &Firm) {
+    crowd.unsettle(firm);
+    let count = 1 + crowd.chance(6);
+    crowd.write(firm, count);
+    if crowd.chance(8) == 0 {
+        crowd.staff(firm);
+    }
+    crowd.chat(firm).await;
+    let count = 1 + crowd.chance(6);
+    crowd.write(firm, count);
+    // Not a synchronisation: the moment of the kill is the thing that varies.
+    tokio::time::sleep(Duration::from_millis(crowd.chance(250) as u64)).await;
+}
+
+/// Lives long enough to clear what was in hand at several kills: after five in a row a message counts as
+/// their cause, and is set aside.
+pub(super) async fn unsuspected(firm: &Firm) {
+    let deadline = Instant::now() + PATIENCE;
+    while firm.count("SELECT coalesce(max(count), 0) FROM attempts") > 3 {
+        assert!(Instant::now() < deadline, "{}", firm.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

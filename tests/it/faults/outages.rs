@@ -1,15 +1,19 @@
 //! Servers and providers that go away and come back.
 
-use zapis_sandbox::{CallFilter, Fault, FaultKind, Provider};
+use std::sync::Arc;
+use std::time::Duration;
+
+use zapis_sandbox::{Call, CallFilter, Fault, FaultKind, Provider};
 
 use super::checker::judge;
 use super::crowd::Crowd;
+use super::kill::BRISK;
 use crate::support::firm::{Firm, On, PATIENCE, STAFF};
 use crate::support::rabbit::Rabbit;
 
 #[tokio::test]
 async fn a_restarted_rabbitmq_loses_and_doubles_nothing() {
-    let rabbit = Rabbit::private();
+    let rabbit = Arc::new(Rabbit::private());
     let on = On::with_rabbit("quorum", &rabbit);
     let firm = Firm::with(on, "", vec![vec!["run"]]).await;
     let mut crowd = Crowd::new(1);
@@ -19,7 +23,7 @@ async fn a_restarted_rabbitmq_loses_and_doubles_nothing() {
     crowd.write(&firm, 10);
     crowd.chat(&firm).await;
 
-    let verdict = judge(&firm, &crowd.written).await;
+    let verdict = judge(&firm, &crowd).await;
     assert!(verdict.messages >= 20, "{verdict:?}");
 }
 
@@ -29,7 +33,7 @@ async fn an_outage_of_redis_delays_answers_and_loses_none() {
     let On::Servers(servers) = &on else {
         unreachable!()
     };
-    let servers = std::sync::Arc::clone(servers);
+    let servers = Arc::clone(servers);
     let firm = Firm::with(on, "", vec![vec!["run"]]).await;
     let mut crowd = Crowd::new(2);
 
@@ -41,8 +45,106 @@ async fn an_outage_of_redis_delays_answers_and_loses_none() {
     servers.redis.start();
     crowd.write(&firm, 5);
 
-    let verdict = judge(&firm, &crowd.written).await;
+    let verdict = judge(&firm, &crowd).await;
     assert!(verdict.messages >= 15, "{verdict:?}");
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_empty_costs_no_message_and_no_second_reply() {
+    let on = On::servers("classic");
+    let On::Servers(servers) = &on else {
+        unreachable!()
+    };
+    let servers = Arc::clone(servers);
+    let firm = Firm::with(on, BRISK, vec![vec!["run"]]).await;
+    let mut crowd = Crowd::new(3);
+    crowd.sessions_lost = true;
+    crowd.unsettle(&firm);
+
+    crowd.write(&firm, 10);
+    crowd.chat(&firm).await;
+    let answered = |calls: &[Call]| calls.iter().any(|call| call.accepted);
+    let sent = CallFilter {
+        method: Some("sendMessage".into()),
+        ..CallFilter::default()
+    };
+    firm.sandbox.calls_until(&sent, PATIENCE, answered).await;
+    crowd.write(&firm, 10);
+    servers.redis.stop();
+    servers.redis.forget();
+    crowd.write(&firm, 5);
+    firm.logged("The engines are not available").await;
+    servers.redis.start();
+    crowd.write(&firm, 5);
+
+    Crowd::calm(&firm);
+    let verdict = judge(&firm, &crowd).await;
+    assert!(verdict.messages >= 25, "{verdict:?}");
+}
+
+#[tokio::test]
+async fn a_postgresql_that_is_gone_for_ten_seconds_costs_a_delay_only() {
+    let on = On::with_own_database();
+    let On::Servers(servers) = &on else {
+        unreachable!()
+    };
+    let servers = Arc::clone(servers);
+    let firm = Firm::with(on, BRISK, vec![vec!["run"]]).await;
+    let mut crowd = Crowd::new(4);
+    let slow = Fault::new(Provider::Telegram, FaultKind::Slow { ms: 300 }).on("sendMessage");
+    firm.sandbox.add_fault(slow);
+
+    crowd.write(&firm, 10);
+    firm.sandbox
+        .calls_until(&CallFilter::default(), PATIENCE, |calls| {
+            calls.iter().any(|call| call.method == "sendMessage")
+        })
+        .await;
+    // With calls under way, whose outcome cannot be recorded for a while.
+    servers.database.stop();
+    crowd.write(&firm, 5);
+    gone().await;
+    servers.database.start();
+    firm.sandbox.clear_faults();
+    crowd.chat(&firm).await;
+    crowd.write(&firm, 5);
+
+    let verdict = judge(&firm, &crowd).await;
+    assert!(verdict.messages >= 15, "{verdict:?}");
+    assert_eq!(verdict.repeated_in_doubt, 0, "{}", firm.log());
+}
+
+#[tokio::test]
+async fn a_locked_sqlite_file_costs_a_delay_only() {
+    let firm = Firm::with(On::Embedded, BRISK, vec![vec!["run"]]).await;
+    let mut crowd = Crowd::new(5);
+    let slow = Fault::new(Provider::Telegram, FaultKind::Slow { ms: 300 }).on("sendMessage");
+    firm.sandbox.add_fault(slow);
+
+    crowd.write(&firm, 10);
+    firm.sandbox
+        .calls_until(&CallFilter::default(), PATIENCE, |calls| {
+            calls.iter().any(|call| call.method == "sendMessage")
+        })
+        .await;
+    let file = rusqlite::Connection::open(firm.data_dir().join("zapis.db")).unwrap();
+    file.busy_timeout(PATIENCE).unwrap();
+    file.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    crowd.write(&firm, 5);
+    gone().await;
+    file.execute_batch("ROLLBACK").unwrap();
+    firm.sandbox.clear_faults();
+    crowd.chat(&firm).await;
+    crowd.write(&firm, 5);
+
+    let verdict = judge(&firm, &crowd).await;
+    assert!(verdict.messages >= 15, "{verdict:?}");
+    assert_eq!(verdict.repeated_in_doubt, 0, "{}", firm.log());
+}
+
+/// How long the store is away. Not a synchronisation: the time is what is tested.
+async fn gone() {
+    tokio::time::sleep(Duration::from_secs(10)).await;
 }
 
 #[tokio::test]
@@ -127,7 +229,7 @@ async fn a_reply_whose_answer_was_lost_is_sent_once_more_at_most() {
         if entry.as_ref().is_some_and(|entry| entry.state == "failed") {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let entry = entry.unwrap();
     assert_eq!(

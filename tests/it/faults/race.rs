@@ -7,14 +7,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tempfile::TempDir;
-use zapis_core::Clock;
 use zapis_core::broker::{self, Broker, Incoming, Topic};
 use zapis_core::config::{EnginesConfig, Secret};
 use zapis_core::lanes::Worker;
-use zapis_core::message::{Inbound, Outbound, Profile, What};
+use zapis_core::message::{Fence, Inbound, Outbound, Profile, What};
 use zapis_core::sessions::{self, Sessions};
-use zapis_core::store::Store;
+use zapis_core::store::{ClaimRequest, Store};
 use zapis_core::trace::TraceParent;
+use zapis_core::{Clock, ids};
 use zapis_workers::answer::{Answer, Heard, Mind, PublishedTurns, Reply, Thought, TurnRules};
 use zapis_workers::desk::Desks;
 
@@ -150,4 +150,49 @@ async fn two_workers_with_the_same_messages_answer_each_of_them_once() {
     }
     let wanted: Vec<String> = (0..40).map(|n: usize| n.to_string()).collect();
     assert_eq!(order, wanted);
+}
+
+#[tokio::test]
+async fn a_repeat_after_the_sessions_were_lost_does_not_cost_what_follows_its_answer() {
+    let ground = Ground::new().await;
+    let first = wrote(1);
+    let lane = first.conversation.as_str();
+    ground
+        .worker()
+        .handle(lane, std::slice::from_ref(&first))
+        .await
+        .unwrap();
+    let turn = ids::turn(&first.conversation, &first.id);
+    let sent = ClaimRequest {
+        id: ids::of(turn, "reply", 0),
+        conversation: first.conversation.clone(),
+        turn: Some(turn),
+        answers: vec![first.id.clone()],
+        fence: Fence::Reply { epoch: 0 },
+        trace: TraceParent::start(),
+    };
+    ground.store.claim(&[sent], now()).await.unwrap();
+
+    let elsewhere = TempDir::new().unwrap();
+    let empty = EnginesConfig {
+        data_dir: elsewhere.path().to_owned(),
+        ..EnginesConfig::default()
+    };
+    let after = Answer {
+        sessions: sessions::open(&empty, &ground.clock, "a test").unwrap(),
+        ..ground.worker()
+    };
+    after.handle(lane, &[wrote(1), wrote(2)]).await.unwrap();
+
+    let topic = Topic::outbound("telegram");
+    let mut subscription = ground.broker.subscribe(&topic, 1_000).await.unwrap();
+    let mut answers = Vec::new();
+    while answers.len() < 2 {
+        let Some(Incoming::Message(delivery)) = subscription.incoming.recv().await else {
+            panic!("the queue ended")
+        };
+        let replies: Vec<Outbound> = serde_json::from_slice(&delivery.body).unwrap();
+        answers.extend(replies.into_iter().map(|reply| reply.answers));
+    }
+    assert_eq!(answers, [["1"], ["2"]]);
 }

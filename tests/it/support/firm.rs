@@ -1,6 +1,7 @@
 //! A whole firm for tests: the real binary on engines of choice, its providers emulated around it.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -10,9 +11,12 @@ use super::postgres::Database;
 use super::rabbit::Rabbit;
 use super::redis::Redis;
 use tempfile::TempDir;
+use zapis_core::config::EnginesConfig;
 use zapis_core::message::ConversationId;
 use zapis_core::store::Store;
-use zapis_sandbox::{Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber};
+use zapis_sandbox::{
+    Call, CallFilter, Provider, Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber,
+};
 
 /// The staff group of every firm.
 pub(crate) const STAFF: i64 = -1_001_234_567_890;
@@ -24,6 +28,9 @@ pub(crate) const APP_SECRET: &str = "canaryappsecret0123456789";
 
 /// How long anything may take before a test fails. Not a measure of speed.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The variable that names a place to crash at.
+const CRASH: &str = "ZAPIS_CRASH_AT";
 
 /// Which engines the program runs on.
 #[derive(Clone)]
@@ -38,8 +45,47 @@ pub(crate) enum On {
 pub(crate) struct Servers {
     queue_type: &'static str,
     vhost: String,
+    rabbit: Arc<Rabbit>,
     pub(crate) redis: Redis,
     pub(crate) database: Database,
+}
+
+/// A queue of RabbitMQ.
+pub(crate) struct QueueSeen {
+    pub(crate) name: String,
+    pub(crate) messages: i64,
+    pub(crate) unacknowledged: i64,
+    pub(crate) consumers: i64,
+    pub(crate) exclusive: bool,
+}
+
+impl Servers {
+    /// The queues of this firm.
+    pub(crate) fn queues(&self) -> Vec<QueueSeen> {
+        let (_, vhost) = self.vhost.rsplit_once('/').unwrap();
+        let columns = [
+            "name",
+            "messages",
+            "messages_unacknowledged",
+            "consumers",
+            "exclusive",
+        ];
+        let mut arguments = vec!["-q", "list_queues", "--no-table-headers", "-p", vhost];
+        arguments.extend(columns);
+        let lines = self.rabbit.ctl(&arguments);
+        let queue = |line: &str| {
+            let mut words = line.split('\t');
+            let mut word = || words.next().unwrap_or_default().to_owned();
+            QueueSeen {
+                name: word(),
+                messages: word().parse().unwrap_or_default(),
+                unacknowledged: word().parse().unwrap_or_default(),
+                consumers: word().parse().unwrap_or_default(),
+                exclusive: word() == "true",
+            }
+        };
+        lines.lines().map(queue).collect()
+    }
 }
 
 impl On {
@@ -49,12 +95,22 @@ impl On {
     }
 
     /// Servers for one test on this RabbitMQ.
-    pub(crate) fn with_rabbit(queue_type: &'static str, rabbit: &Rabbit) -> Self {
+    pub(crate) fn with_rabbit(queue_type: &'static str, rabbit: &Arc<Rabbit>) -> Self {
+        Self::with_database(queue_type, rabbit, Database::new())
+    }
+
+    /// Servers for one test, with a PostgreSQL that it can stop.
+    pub(crate) fn with_own_database() -> Self {
+        Self::with_database("classic", Rabbit::shared(), Database::private())
+    }
+
+    fn with_database(queue_type: &'static str, rabbit: &Arc<Rabbit>, database: Database) -> Self {
         Self::Servers(Arc::new(Servers {
             queue_type,
             vhost: rabbit.vhost(),
+            rabbit: Arc::clone(rabbit),
             redis: Redis::private(&["--appendonly", "yes"]),
-            database: Database::new(),
+            database,
         }))
     }
 
@@ -80,6 +136,20 @@ impl On {
             Self::Servers(servers) => servers.database.url(),
         }
     }
+
+    /// The one number that a query on the store gives.
+    fn count(&self, data: &Path, query: &str) -> i64 {
+        match self {
+            Self::Embedded => count_in(&data.join("zapis.db"), query),
+            Self::Servers(servers) => servers.database.sql(query).parse().unwrap(),
+        }
+    }
+}
+
+fn count_in(file: &Path, query: &str) -> i64 {
+    let file = rusqlite::Connection::open(file).unwrap();
+    file.busy_timeout(PATIENCE).unwrap();
+    file.query_row(query, [], |row| row.get(0)).unwrap()
 }
 
 /// The firm.
@@ -91,6 +161,12 @@ pub(crate) struct Firm {
     processes: Vec<Running>,
     /// The roles of each process, e.g. `["run"]`.
     roles: Vec<Vec<&'static str>>,
+    /// What every process is started with besides.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    /// What starts the processes, e.g. `unshare`; `{data}` in it is the data folder.
+    wrapper: Vec<String>,
+    /// A copy of its data to look at.
+    copy: Option<PathBuf>,
 }
 
 struct Running {
@@ -112,6 +188,24 @@ impl Firm {
 
     /// Opens one with lines of configuration of its own, as several processes.
     pub(crate) async fn with(on: On, more: &str, roles: Vec<Vec<&'static str>>) -> Self {
+        let mut firm = Self::closed(on, more, roles).await;
+        firm.start().await;
+        firm
+    }
+
+    /// Opens one whose processes are started by another program.
+    pub(crate) async fn wrapped(more: &str, wrapper: &[&str]) -> Self {
+        let mut firm = Self::closed(On::Embedded, more, vec![vec!["run"]]).await;
+        let data = firm.folder.path().join("data");
+        let data = data.to_str().unwrap();
+        let words = wrapper.iter().map(|word| word.replace("{data}", data));
+        firm.wrapper = words.collect();
+        firm.start().await;
+        firm
+    }
+
+    /// One that is not started yet.
+    pub(crate) async fn closed(on: On, more: &str, roles: Vec<Vec<&'static str>>) -> Self {
         let folder = TempDir::new().unwrap();
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
@@ -148,10 +242,11 @@ impl Firm {
             folder,
             processes: Vec::new(),
             roles,
+            environment: Vec::new(),
+            wrapper: Vec::new(),
+            copy: None,
         };
         firm.write_config(port, more);
-        let mut firm = firm;
-        firm.start().await;
         firm
     }
 
@@ -210,8 +305,107 @@ format = "json"
         self.folder.path().join("config")
     }
 
+    /// Where its data is, or a copy of it.
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.copy
+            .clone()
+            .unwrap_or_else(|| self.folder.path().join("data"))
+    }
+
+    /// Looks at its data as they are now, where only the process itself sees the folder. SQLite would
+    /// find the folder below it: it follows `/proc/…/root` by name.
+    pub(crate) fn look(&mut self) {
+        let data = self.own_data();
+        let copy = self.folder.path().join("copy");
+        fs::remove_dir_all(&copy).ok();
+        fs::create_dir(&copy).unwrap();
+        self.signal(0, "-STOP");
+        for name in ["zapis.db", "queue.db"] {
+            for part in [name.to_owned(), format!("{name}-wal")] {
+                fs::copy(data.join(&part), copy.join(&part)).unwrap();
+            }
+        }
+        self.signal(0, "-CONT");
+        self.copy = Some(copy);
+    }
+
+    /// Changes the store from outside.
+    pub(crate) fn sql(&self, statement: &str) {
+        match &self.on {
+            On::Embedded => {
+                let file = rusqlite::Connection::open(self.data_dir().join("zapis.db")).unwrap();
+                file.busy_timeout(PATIENCE).unwrap();
+                file.execute(statement, []).unwrap();
+            }
+            On::Servers(servers) => drop(servers.database.sql(statement)),
+        }
+    }
+
+    /// Waits until a provider was called for somebody, whatever it answered.
+    pub(crate) async fn called(&self, provider: Provider, recipient: &str) {
+        let filter = CallFilter {
+            provider: Some(provider),
+            recipient: Some(recipient.to_owned()),
+            ..CallFilter::default()
+        };
+        let called = |calls: &[Call]| calls.iter().any(|call| call.status.is_some());
+        self.sandbox.calls_until(&filter, PATIENCE, called).await;
+    }
+
+    /// The one number that a query on the store gives.
+    pub(crate) fn count(&self, query: &str) -> i64 {
+        self.on.count(&self.data_dir(), query)
+    }
+
+    /// How many messages are in the queue, handed out or not.
+    pub(crate) fn queued(&self) -> i64 {
+        match &self.on {
+            On::Embedded => count_in(
+                &self.data_dir().join("queue.db"),
+                "SELECT count(*) FROM messages",
+            ),
+            On::Servers(servers) => servers.queues().iter().map(|queue| queue.messages).sum(),
+        }
+    }
+
+    /// Where messages are in the queue: keys, or queues of RabbitMQ.
+    pub(crate) fn queued_where(&self) -> Vec<String> {
+        match &self.on {
+            On::Embedded => {
+                let file = rusqlite::Connection::open(self.data_dir().join("queue.db")).unwrap();
+                let mut rows = file.prepare("SELECT key FROM messages").unwrap();
+                let keys = rows.query_map([], |row| row.get(0)).unwrap();
+                keys.flatten().collect()
+            }
+            On::Servers(servers) => {
+                let queues = servers
+                    .queues()
+                    .into_iter()
+                    .filter(|queue| queue.messages > 0);
+                queues
+                    .map(|queue| format!("{} {}", queue.name, queue.unacknowledged))
+                    .collect()
+            }
+        }
+    }
+
+    /// Its servers, if it has any.
+    pub(crate) fn servers(&self) -> Option<&Servers> {
+        match &self.on {
+            On::Embedded => None,
+            On::Servers(servers) => Some(servers),
+        }
+    }
+
+    /// Its engines, for a look or a message from outside.
+    pub(crate) fn engines(&self) -> EnginesConfig {
+        let data = self.data_dir();
+        let text = format!(
+            "{}data_dir = \"{}\"\n",
+            self.on.lines(&data),
+            data.display()
+        );
+        toml::from_str(&text).unwrap()
     }
 
     /// What the program logged so far, all lives together.
@@ -255,7 +449,15 @@ format = "json"
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zapis"));
+        let mut command = match self.wrapper.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(env!("CARGO_BIN_EXE_zapis"));
+                command
+            }
+            None => Command::new(env!("CARGO_BIN_EXE_zapis")),
+        };
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if role.first() == Some(&"worker") {
             // Only the gateway keeps the known address.
             command.env("ZAPIS__SERVER__LISTEN", "127.0.0.1:0");
@@ -271,7 +473,46 @@ format = "json"
         self.processes.push(Running { child });
     }
 
-    async fn ready(&mut self) {
+    /// Starts all processes, one of which ends itself at this place; see `zapis_core::crash`.
+    pub(crate) fn start_to_crash(&mut self, n: usize, at: &str) {
+        for (place, role) in self.roles.clone().iter().enumerate() {
+            self.environment.retain(|(name, _)| *name != CRASH);
+            if place == n {
+                self.environment.push((CRASH, at.to_owned()));
+            }
+            self.start_one(role);
+        }
+        self.environment.retain(|(name, _)| *name != CRASH);
+    }
+
+    /// Whether a process has ended by itself; then it was by `abort`.
+    pub(crate) fn has_crashed(&mut self, n: usize) -> bool {
+        let ended = self.processes[n].child.try_wait().unwrap();
+        if let Some(status) = ended {
+            assert_eq!(status.signal(), Some(6), "{status}\n{}", self.log());
+        }
+        ended.is_some()
+    }
+
+    /// Sends a signal to a process.
+    pub(crate) fn signal(&self, n: usize, signal: &str) {
+        let pid = self.processes[n].child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// The data folder as the process sees it.
+    pub(crate) fn own_data(&self) -> PathBuf {
+        self.seen_by(0, &self.folder.path().join("data"))
+    }
+
+    /// How the files of a process look to itself, also where it has a mount of its own.
+    fn seen_by(&self, n: usize, path: &Path) -> PathBuf {
+        let root = format!("/proc/{}/root", self.processes[n].child.id());
+        Path::new(&root).join(path.strip_prefix("/").unwrap())
+    }
+
+    pub(crate) async fn ready(&mut self) {
         let ready = format!("{}/health/ready", self.url);
         let client = client();
         for _ in 0..1_200 {
@@ -297,10 +538,11 @@ format = "json"
 
     /// `kill -9` for one process, and a new one in its place.
     pub(crate) async fn restart_one(&mut self, n: usize) {
-        self.processes.remove(n);
-        let roles = self.roles.remove(n);
-        self.start_one(&roles);
-        self.roles.push(roles);
+        drop(self.processes.remove(n));
+        let role = self.roles[n].clone();
+        self.start_one(&role);
+        let started = self.processes.pop().unwrap();
+        self.processes.insert(n, started);
         self.ready().await;
     }
 
@@ -487,14 +729,14 @@ pub(crate) mod visitor {
             tokio::time::timeout(PATIENCE, frame).await.ok()?
         }
 
-        /// Whether a message is acknowledged, and not refused for now.
-        pub(crate) async fn is_taken(&mut self, id: &str) -> bool {
+        /// The place of a message once it is acknowledged; nothing when it is refused for now.
+        pub(crate) async fn ack(&mut self, id: &str) -> Option<i64> {
             loop {
-                let Some(frame) = self.next().await else {
-                    return false;
-                };
-                if frame["id"] == id && (frame["type"] == "ack" || frame["type"] == "error") {
-                    return frame["type"] == "ack";
+                let frame = self.next().await?;
+                match frame["type"].as_str() {
+                    Some("ack") if frame["id"] == id => return frame["seq"].as_i64(),
+                    Some("error") if frame["id"] == id => return None,
+                    _ => {}
                 }
             }
         }

@@ -5,11 +5,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
+use super::servers;
 use super::servers::path_from;
 
 /// `$1` folder of the programs, `$2` port, `$3` folder of the data.
@@ -43,7 +45,6 @@ rm -rf "$data"
 
 /// The running server.
 struct Server {
-    bin: PathBuf,
     port: u16,
     /// Held open as long as the tests run.
     _watch: ChildStdin,
@@ -55,6 +56,15 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 /// An empty database for one test.
 pub(crate) struct Database {
     name: String,
+    /// Of a server of its own.
+    own: Option<Own>,
+}
+
+/// A server that a test stops and starts.
+struct Own {
+    port: u16,
+    data: PathBuf,
+    running: Mutex<Option<servers::Server>>,
 }
 
 impl Database {
@@ -62,30 +72,83 @@ impl Database {
     pub(crate) fn new() -> Self {
         let n = DATABASES.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{n}");
-        psql("postgres", &format!("CREATE DATABASE {name}"));
-        Self { name }
+        psql(
+            server().port,
+            "postgres",
+            &format!("CREATE DATABASE {name}"),
+        );
+        Self { name, own: None }
+    }
+
+    /// One on a server that nobody else uses.
+    pub(crate) fn private() -> Self {
+        let data = servers::folder("postgres");
+        let mut init = as_nobody(&data, "initdb");
+        init.args(["-D", "db", "-U", "zapis", "--auth=trust", "--no-sync"]);
+        servers::run(&mut init);
+        let database = Self {
+            name: "postgres".into(),
+            own: Some(Own {
+                port: servers::free_port(),
+                data,
+                running: Mutex::default(),
+            }),
+        };
+        database.start();
+        database
+    }
+
+    /// Starts the server that nobody else uses, with the data it had.
+    pub(crate) fn start(&self) {
+        let own = self.own.as_ref().expect("a server of its own");
+        let mut command = as_nobody(&own.data, "postgres");
+        command.args(["-D", "db", "-c", "listen_addresses=127.0.0.1"]);
+        command.args([
+            "-c",
+            "unix_socket_directories=",
+            "-p",
+            &own.port.to_string(),
+        ]);
+        let log = own.data.join("output");
+        *own.running.lock().unwrap() = Some(servers::Server::start(&command, "KILL", &log));
+        servers::wait_until(&log, "PostgreSQL", || {
+            let mut ready = Command::new(programs().join("pg_isready"));
+            ready.args(["-q", "-h", "127.0.0.1", "-U", "zapis"]);
+            ready.args(["-d", "postgres", "-p", &own.port.to_string()]);
+            ready.status().is_ok_and(|status| status.success())
+        });
+    }
+
+    /// Ends the server that nobody else uses, as a power cut would.
+    pub(crate) fn stop(&self) {
+        let own = self.own.as_ref().expect("a server of its own");
+        own.running.lock().unwrap().take();
+    }
+
+    fn port(&self) -> u16 {
+        self.own
+            .as_ref()
+            .map_or_else(|| server().port, |own| own.port)
     }
 
     /// Its address.
     pub(crate) fn url(&self) -> String {
-        let port = server().port;
-        format!("postgres://zapis@127.0.0.1:{port}/{}", self.name)
+        format!("postgres://zapis@127.0.0.1:{}/{}", self.port(), self.name)
     }
 
     /// Leads PostgreSQL's own programs to it.
     pub(crate) fn environment(&self, command: &mut Command) {
-        let Server { bin, port, .. } = server();
         command
-            .env("PATH", path_from(bin))
+            .env("PATH", path_from(&programs()))
             .env("PGHOST", "127.0.0.1")
-            .env("PGPORT", port.to_string())
+            .env("PGPORT", self.port().to_string())
             .env("PGUSER", "zapis")
             .env("PGDATABASE", &self.name);
     }
 
     /// Runs statements and returns what the last one selected.
     pub(crate) fn sql(&self, statements: &str) -> String {
-        psql(&self.name, statements)
+        psql(self.port(), &self.name, statements)
     }
 
     /// Ends all connections to it, as a restart of the server would.
@@ -97,12 +160,11 @@ impl Database {
     }
 }
 
-fn psql(database: &str, statements: &str) -> String {
-    let server = server();
-    let output = Command::new(server.bin.join("psql"))
+fn psql(port: u16, database: &str, statements: &str) -> String {
+    let output = Command::new(programs().join("psql"))
         .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
         .args(["-h", "127.0.0.1", "-U", "zapis", "-d", database])
-        .args(["-p", &server.port.to_string(), "-c", statements])
+        .args(["-p", &port.to_string(), "-c", statements])
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -144,10 +206,30 @@ fn start() -> Server {
         .unwrap();
     assert_eq!(line, "ready\n", "PostgreSQL did not start");
     Server {
-        bin,
         port,
         _watch: watch.stdin.take().unwrap(),
     }
+}
+
+/// A program of PostgreSQL that works in a folder; the server refuses to run as root.
+fn as_nobody(folder: &Path, program: &str) -> Command {
+    let program = programs().join(program);
+    if !std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0) {
+        let mut command = Command::new("env");
+        command.arg("-C").arg(folder).arg(program);
+        return command;
+    }
+    let nobody = std::fs::metadata(folder).unwrap().uid() != 0;
+    if !nobody {
+        servers::run(Command::new("chown").arg("nobody").arg(folder));
+        for parent in folder.ancestors().skip(1).take(1) {
+            servers::run(Command::new("chmod").arg("a+x").arg(parent));
+        }
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]);
+    command.args(["env", "-C"]).arg(folder).arg(program);
+    command
 }
 
 /// Where Debian keeps the server's programs, the newest version first.

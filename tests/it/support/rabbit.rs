@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::servers::{Server, folder, free_port, greeting, path_from, program, run, wait_until};
 
@@ -27,9 +27,9 @@ pub(crate) struct Rabbit {
 
 impl Rabbit {
     /// The one that tests share, each with a virtual host of its own.
-    pub(crate) fn shared() -> &'static Self {
-        static SHARED: OnceLock<Rabbit> = OnceLock::new();
-        SHARED.get_or_init(|| Rabbit::with_vhosts(VHOSTS))
+    pub(crate) fn shared() -> &'static Arc<Self> {
+        static SHARED: OnceLock<Arc<Rabbit>> = OnceLock::new();
+        SHARED.get_or_init(|| Arc::new(Rabbit::with_vhosts(VHOSTS)))
     }
 
     /// One of its own, for a test that stops it.

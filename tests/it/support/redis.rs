@@ -60,6 +60,12 @@ impl Redis {
         self.server.lock().unwrap().take();
     }
 
+    /// Makes it forget everything while it is stopped.
+    pub(crate) fn forget(&self) {
+        std::fs::remove_dir_all(&self.folder).unwrap();
+        std::fs::create_dir(&self.folder).unwrap();
+    }
+
     /// Asks it something.
     pub(crate) fn cli(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(program(&["/usr/bin/redis-cli"], "redis-tools"));

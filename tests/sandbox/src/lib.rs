@@ -24,4 +24,4 @@ pub use sandbox::{ControlError, Sandbox, start};
 pub use telegram::people::{BusinessText, FileKind, TelegramAction, TelegramRequest};
 pub use transcript::{Button, Line};
 pub use whatsapp::people::{WhatsAppAction, WhatsAppCustomer, WhatsAppRequest};
-pub use whatsapp::webhook::Mode as WebhookMode;
+pub use whatsapp::webhook::{Mode as WebhookMode, Post as WebhookPost};

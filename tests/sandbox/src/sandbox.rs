@@ -21,7 +21,7 @@ use crate::telegram::state::Desk;
 use crate::transcript::{Line, telegram_line};
 use crate::whatsapp::people::{WhatsAppAction, WhatsAppRequest};
 use crate::whatsapp::state::{Office, transcript};
-use crate::whatsapp::webhook::{self, Mode};
+use crate::whatsapp::webhook::{self, Mode, Post};
 use crate::world::World;
 use crate::{control, llm, page, server, telegram, whatsapp};
 
@@ -234,6 +234,11 @@ impl Sandbox {
     /// How the first number sends its events from now on.
     pub fn whatsapp_webhooks(&self, mode: Mode) -> Result<Value, ControlError> {
         self.whatsapp(WhatsAppAction::Webhooks { mode })
+    }
+
+    /// The webhooks that WhatsApp sent, in the order in which they ended.
+    pub fn whatsapp_posts(&self) -> Vec<Post> {
+        self.world.state().whatsapp.posts.iter().cloned().collect()
     }
 
     /// Where the first number sends its events from now on.

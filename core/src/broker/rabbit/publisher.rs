@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::message::BasicReturnMessage;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::options::{
+    BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
@@ -17,6 +19,7 @@ use super::consumer::seconds_now;
 use super::link::Link;
 use super::topology::{Making, Topology};
 use crate::broker::{BrokerError, Publish, Topic, partition_of};
+use crate::crash;
 use crate::trace::TraceParent;
 
 /// How many channels share the work.
@@ -140,6 +143,7 @@ impl Publisher {
                 topic: &message.topic,
                 _place: place,
             });
+            crash::point("queue.published_some");
         }
         for pending in pending {
             wires.confirmed(pending).await?;
@@ -209,6 +213,10 @@ impl Publisher {
             )
             .await?;
         taken(&confirm.await?)?;
+        // It would stay as long as the connection: it never had a consumer whose going ends it.
+        channel
+            .queue_delete(queue.name().clone(), QueueDeleteOptions::default())
+            .await?;
         Ok(channel.close(200, "done".into()).await?)
     }
 

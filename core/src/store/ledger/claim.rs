@@ -104,6 +104,10 @@ impl Known {
         let mut attempts = 0;
         if let Some(entry) = self.entries.get_mut(&request.id) {
             attempts = entry.attempts;
+            if matches!(entry.state.as_str(), "claimed" | "doubt") {
+                // Claimed later than now: the clock was put back, and the doubt lasts from now.
+                entry.claimed_at = entry.claimed_at.min(ask.now);
+            }
             let doubt = Claimed::InDoubt {
                 since: entry.claimed_at,
                 attempts,

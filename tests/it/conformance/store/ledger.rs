@@ -11,6 +11,7 @@ use crate::conformance::store_ground::{
 on_both!(
     a_message_that_was_sent_is_not_claimed_again,
     a_claim_nobody_settled_is_in_doubt_and_says_since_when,
+    a_doubt_from_before_the_clock_was_put_back_ends_in_time,
     what_was_not_sent_is_given_back_and_does_not_count,
     what_failed_for_good_is_done,
     what_is_in_doubt_is_claimed_again_on_purpose_only,
@@ -98,6 +99,23 @@ async fn a_claim_nobody_settled_is_in_doubt_and_says_since_when(ground: Ground) 
         attempts: 1,
     };
     assert_eq!(answers, [doubt]);
+}
+
+async fn a_doubt_from_before_the_clock_was_put_back_ends_in_time(ground: Ground) {
+    let store = ground.open().await;
+    let request = message("1", Fence::Staff);
+    let ask = async |when| {
+        let claimed = store.claim(std::slice::from_ref(&request), at(when)).await;
+        claimed.unwrap().pop().unwrap()
+    };
+    assert_eq!(ask(3_600).await, Claimed::Go);
+
+    let doubt = Claimed::InDoubt {
+        since: at(10),
+        attempts: 1,
+    };
+    assert_eq!(ask(10).await, doubt);
+    assert_eq!(ask(20).await, doubt);
 }
 
 async fn what_was_not_sent_is_given_back_and_does_not_count(ground: Ground) {

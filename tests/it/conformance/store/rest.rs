@@ -25,6 +25,7 @@ on_both!(
     a_call_goes_through_its_stages_until_it_is_closed,
     drafts_are_kept_once,
     a_lease_has_one_holder_until_it_runs_out,
+    a_lease_from_before_the_clock_was_put_back_holds_nobody_up,
     buttons_carry_their_payload_per_conversation,
     events_are_kept_once_whole_and_in_order,
 );
@@ -432,6 +433,18 @@ async fn a_lease_has_one_holder_until_it_runs_out(ground: Ground) {
     assert!(!store.lease("poll", "a", ttl, at(20)).await.unwrap());
     store.release("poll", "b").await.unwrap();
     assert!(store.lease("poll", "a", ttl, at(20)).await.unwrap());
+}
+
+async fn a_lease_from_before_the_clock_was_put_back_holds_nobody_up(ground: Ground) {
+    let store = ground.open().await;
+    let ttl = Duration::from_secs(10);
+    assert!(store.lease("poll", "a", ttl, at(3_600)).await.unwrap());
+
+    assert!(
+        !store.lease("poll", "b", ttl, at(3_595)).await.unwrap(),
+        "clocks differ"
+    );
+    assert!(store.lease("poll", "b", ttl, at(0)).await.unwrap());
 }
 
 async fn buttons_carry_their_payload_per_conversation(ground: Ground) {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::webhook::{Item, Mode};
+use super::webhook::{Item, Mode, Post};
 use crate::config::{SandboxConfig, WhatsAppNumber, WhatsAppTemplate};
 use crate::transcript::{self, Button};
 use crate::world::World;
@@ -19,6 +19,8 @@ pub(crate) const WINDOW: i64 = 24 * 3600;
 pub(crate) struct WhatsApp {
     pub(crate) numbers: Vec<Line>,
     pub(crate) media: BTreeMap<String, Media>,
+    /// The newest webhooks that were sent.
+    pub(crate) posts: VecDeque<Post>,
 }
 
 /// A business number.
@@ -86,6 +88,7 @@ impl WhatsApp {
         Self {
             numbers: numbers.collect(),
             media: BTreeMap::new(),
+            posts: VecDeque::new(),
         }
     }
 

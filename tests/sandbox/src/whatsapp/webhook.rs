@@ -1,7 +1,7 @@
 //! Sends events: batched, repeated, shuffled and signed, until they are taken.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
 use rand::seq::SliceRandom;
@@ -55,9 +55,26 @@ pub(crate) struct Item {
     pub(crate) value: Value,
 }
 
+/// The most webhooks that are remembered; the oldest go first.
+const POSTS: usize = 20_000;
+
+/// A webhook that was sent.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// The messages that it told of.
+    pub messages: Vec<String>,
+    /// When it was sent.
+    pub begun: Instant,
+    /// When it was answered, or given up.
+    pub ended: Instant,
+    /// What it was answered with.
+    pub status: Option<u16>,
+}
+
 /// A body on its way.
 #[derive(Clone)]
 struct Parcel {
+    messages: Vec<String>,
     url: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -122,13 +139,25 @@ async fn post(world: &World, parcel: &Parcel) -> bool {
     for (name, value) in &parcel.headers {
         request = request.header(name, value);
     }
-    match request.body(parcel.body.clone()).send().await {
-        Ok(response) => response.status() == 200,
+    let begun = Instant::now();
+    let status = match request.body(parcel.body.clone()).send().await {
+        Ok(response) => Some(response.status().as_u16()),
         Err(error) => {
             tracing::debug!(error = %error.without_url(), "A webhook did not arrive");
-            false
+            None
         }
+    };
+    let posts = &mut world.state().whatsapp.posts;
+    if posts.len() == POSTS {
+        posts.pop_front();
     }
+    posts.push_back(Post {
+        messages: parcel.messages.clone(),
+        begun,
+        ended: Instant::now(),
+        status,
+    });
+    status == Some(200)
 }
 
 fn take(world: &Arc<World>, number: usize) -> Option<(Parcel, Mode)> {
@@ -144,6 +173,7 @@ fn take(world: &Arc<World>, number: usize) -> Option<(Parcel, Mode)> {
         line.pending.shuffle(&mut rand::rng());
     }
     let items: Vec<_> = line.pending.drain(..size).collect();
+    let messages = items.iter().flat_map(told).collect();
     let body = ascii(&envelope(&line.config.waba_id, items, world.now()).to_string()).into_bytes();
     let mut headers = line.config.webhook_headers.clone();
     if line.config.flavour == Flavour::Cloud {
@@ -152,7 +182,21 @@ fn take(world: &Arc<World>, number: usize) -> Option<(Parcel, Mode)> {
             signature(&line.config.app_secret, &body),
         ));
     }
-    Some((Parcel { url, headers, body }, mode))
+    let parcel = Parcel {
+        messages,
+        url,
+        headers,
+        body,
+    };
+    Some((parcel, mode))
+}
+
+/// The ids of the messages in an item.
+fn told(item: &Item) -> Vec<String> {
+    let messages = item.value["messages"].as_array();
+    let ids = messages.into_iter().flatten();
+    ids.filter_map(|message| message["id"].as_str().map(str::to_owned))
+        .collect()
 }
 
 /// Two events share a change where they can, two changes an entry: every level gets used.

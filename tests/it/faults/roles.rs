@@ -1,0 +1,138 @@
+//! `kill -9` of each role of an installation on RabbitMQ, Redis and PostgreSQL, with many messages in
+//! its hands.
+
+use std::time::{Duration, Instant};
+
+use super::Seeds;
+use super::checker::{Verdict, judge};
+use super::crowd::Crowd;
+use super::places;
+use crate::support::firm::{Firm, On, PATIENCE, QueueSeen};
+
+/// How many unacknowledged messages a role has in its hands when it dies.
+const IN_HAND: usize = 256;
+
+/// On each channel: so many that few messages meet in a turn.
+const CUSTOMERS: usize = 200;
+
+/// No bursts: every message is a turn and a reply.
+const NO_BURSTS: &str = "\n[dialogue]\ncoalesce_ms = 0\ncoalesce_max_ms = 0\n";
+
+/// The processes, and what each consumes.
+const ROLES: [(&[&str], &str); 4] = [
+    (&["gateway"], ""),
+    (&["worker", "answer"], "zapis.inbound."),
+    (&["worker", "send", "remind"], "zapis.outbound."),
+    (&["worker", "journal"], "zapis.journal."),
+];
+
+async fn installation(queue_type: &'static str) -> Firm {
+    let roles = ROLES.map(|(role, _)| role.to_vec()).to_vec();
+    Firm::with(On::servers(queue_type), NO_BURSTS, roles).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killing_any_role_with_its_hands_full_loses_nothing() {
+    let seeds = Seeds::one("faults::roles::killing");
+    let mut firm = installation("quorum").await;
+    let exclusive = exclusive_queues(&firm);
+    let mut crowd = Crowd::of(CUSTOMERS, seeds.first());
+    for role in (0..ROLES.len()).rev() {
+        kill_with_full_hands(&mut firm, &mut crowd, role).await;
+    }
+
+    let verdict = judge(&firm, &crowd).await;
+    println!("{verdict:?}");
+    assert!(verdict.messages > 4 * IN_HAND, "{verdict:?}");
+    assert_eq!(
+        exclusive_queues(&firm),
+        exclusive,
+        "a queue was left behind"
+    );
+}
+
+/// The long form: each role dies at random moments with its hands full, and at its named places.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the long form: tests/faults --servers"]
+async fn server_seeds() {
+    let mut total = Verdict::default();
+    for queue_type in ["classic", "quorum"] {
+        for (role, (name, _)) in ROLES.iter().enumerate() {
+            let mut seeds = Seeds::many("tests/faults --servers", 30);
+            let begun = Instant::now();
+            let all = places::of_role(name);
+            let mut firm = installation(queue_type).await;
+            let mut crowd = Crowd::of(CUSTOMERS, 0);
+            while let Some(seed) = seeds.next() {
+                crowd.seed(seed);
+                kill_with_full_hands(&mut firm, &mut crowd, role).await;
+                let place = &all[usize::try_from(seed).unwrap() % all.len()];
+                place.crash(&mut firm, &mut crowd, role).await;
+                crowd.write(&firm, 10);
+                Crowd::calm(&firm);
+                let verdict = judge(&firm, &crowd).await;
+                println!(
+                    "{queue_type} {name:?} seed {seed}, {}: {verdict:?}",
+                    place.name
+                );
+                if seeds.left == 0 {
+                    total += verdict;
+                }
+            }
+            println!("{queue_type} {name:?}: {:?}", begun.elapsed());
+        }
+    }
+    println!("all roles: {total:?}");
+}
+
+/// Lets a role take its fill while it stands still, and kills it soon after it goes on.
+async fn kill_with_full_hands(firm: &mut Firm, crowd: &mut Crowd, role: usize) {
+    let (_, topic) = ROLES[role];
+    crowd.unsettle(firm);
+    until(firm, topic, "consumed", |queues| {
+        queues.iter().all(|queue| queue.consumers > 0)
+    })
+    .await;
+    firm.signal(role, "-STOP");
+    crowd.write(firm, IN_HAND * 2);
+    if !topic.is_empty() {
+        crowd.chat(firm).await;
+        until(firm, topic, "full", is_full).await;
+    }
+    firm.signal(role, "-CONT");
+    // Not a synchronisation: the moment of the kill is the thing that varies.
+    tokio::time::sleep(Duration::from_millis(crowd.chance(400) as u64)).await;
+    firm.restart_one(role).await;
+}
+
+/// Waits until the queues of a topic are as wanted.
+async fn until(firm: &Firm, topic: &str, what: &str, wanted: impl Fn(&[QueueSeen]) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut queues = firm.servers().unwrap().queues();
+        queues.retain(|queue| {
+            !topic.is_empty()
+                && queue.name.starts_with(topic)
+                && !queue.name.ends_with(".partitions")
+        });
+        if wanted(&queues) {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{topic} is not {what}\n{}",
+            firm.log()
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn is_full(queues: &[QueueSeen]) -> bool {
+    let in_hand: i64 = queues.iter().map(|queue| queue.unacknowledged).sum();
+    usize::try_from(in_hand).unwrap() >= IN_HAND
+}
+
+fn exclusive_queues(firm: &Firm) -> usize {
+    let queues = firm.servers().unwrap().queues();
+    queues.iter().filter(|queue| queue.exclusive).count()
+}
