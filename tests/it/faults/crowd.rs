@@ -133,8 +133,8 @@ impl Crowd {
             let question = QUESTIONS[self.chance(QUESTIONS.len())];
             let who = self.chance(self.each);
             match self.chance(9) {
-                0 => self.press(firm, who),
-                1..5 => self.write_telegram(firm, who, question),
+                0 if self.press(firm, who) => {}
+                0..5 => self.write_telegram(firm, who, question),
                 _ => self.write_whatsapp(firm, who, question),
             }
         }
@@ -153,8 +153,8 @@ impl Crowd {
         self.note_whatsapp(&phone, &sent);
     }
 
-    /// Presses a button of the newest message that has one, if there is any.
-    fn press(&mut self, firm: &Firm, who: usize) {
+    /// Presses a button of the newest message that has one; whether there is any.
+    fn press(&mut self, firm: &Firm, who: usize) -> bool {
         let with_button = |lines: Vec<Line>| {
             let buttons = lines.into_iter().rev().flat_map(|line| line.buttons);
             buttons.map(|button| button.title).next()
@@ -164,12 +164,15 @@ impl Crowd {
             let pressed = firm.sandbox.telegram_presses(chat, &title).unwrap();
             let id = format!("c{}", pressed["callback_query_id"].as_str().unwrap());
             self.note(format!("telegram:main:{chat}"), id);
+            return true;
         }
         let phone = whatsapp(who);
         if let Some(title) = with_button(firm.sandbox.whatsapp_transcript(&phone)) {
             let pressed = firm.sandbox.whatsapp_presses(&phone, &title).unwrap();
             self.note_whatsapp(&phone, &pressed);
+            return true;
         }
+        false
     }
 
     /// One message on the site, or the last one again if nobody acknowledged it.

@@ -196,3 +196,22 @@ async fn a_repeat_after_the_sessions_were_lost_does_not_cost_what_follows_its_an
     }
     assert_eq!(answers, [["1"], ["2"]]);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_put_back_inside_a_turn_does_not_turn_messages_around() {
+    let ground = Ground::new().await;
+    let mut earlier = (*wrote(1)).clone();
+    earlier.at += TimeDelta::hours(1);
+    earlier.received_at = earlier.at;
+    let burst = [Arc::new(earlier), wrote(2)];
+
+    ground.worker().handle("telegram:main:7", &burst).await.unwrap();
+
+    let topic = Topic::outbound("telegram");
+    let mut subscription = ground.broker.subscribe(&topic, 1_000).await.unwrap();
+    let Some(Incoming::Message(delivery)) = subscription.incoming.recv().await else {
+        panic!("the queue ended")
+    };
+    let replies: Vec<Outbound> = serde_json::from_slice(&delivery.body).unwrap();
+    assert_eq!(replies[0].answers, ["1", "2"]);
+}
