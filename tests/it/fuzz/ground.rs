@@ -72,6 +72,15 @@ pub(super) struct Outcome {
     pub(super) dead: u64,
     /// How many were left alone by a rule.
     pub(super) ignored: u64,
+    /// How many were known to be in the queue already.
+    pub(super) repeats: u64,
+}
+
+impl Outcome {
+    /// How many items there were, as far as each counts somewhere.
+    pub(super) fn items(&self) -> u64 {
+        self.published.len() as u64 + self.dead + self.ignored + self.repeats
+    }
 }
 
 impl Ground {
@@ -139,7 +148,7 @@ impl Ground {
 
     /// One request to the gateway.
     pub(super) fn ask(&self, request: Request<Body>) -> Outcome {
-        let before = (self.counted("zapis_dead_total"), self.ignored());
+        let before = self.counts();
         self.engines.published.lock().unwrap().clear();
         let (status, body) = self.block_on(async {
             let response = self.router.clone().oneshot(request).await.unwrap();
@@ -149,12 +158,14 @@ impl Ground {
                 to_bytes(response.into_body(), 1 << 20).await.unwrap(),
             )
         });
+        let after = self.counts();
         Outcome {
             status,
             body,
             published: std::mem::take(&mut self.engines.published.lock().unwrap()),
-            dead: self.counted("zapis_dead_total") - before.0,
-            ignored: self.ignored() - before.1,
+            dead: after.0 - before.0,
+            ignored: after.1 - before.1,
+            repeats: after.2 - before.2,
         }
     }
 
@@ -166,18 +177,20 @@ impl Ground {
         })
     }
 
-    fn ignored(&self) -> u64 {
-        self.counted("zapis_ignored_total")
-            + self.counted("zapis_whatsapp_ignored_total")
-            + self.counted("zapis_whatsapp_account_events_total")
-    }
-
-    fn counted(&self, name: &str) -> u64 {
+    /// How many items were set aside, left alone by a rule, known as repeats.
+    fn counts(&self) -> (u64, u64, u64) {
         let shown = self.recorder.handle().render();
-        let lines = shown.lines().filter(|line| line.starts_with(name));
-        lines
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
-            .sum()
+        let counted = |name: &str| -> u64 {
+            let lines = shown.lines().filter(|line| line.starts_with(name));
+            lines
+                .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+                .sum()
+        };
+        let ignored = counted("zapis_ignored_total")
+            + counted("zapis_whatsapp_ignored_total")
+            + counted("zapis_whatsapp_account_events_total");
+        let (dead, repeats) = (counted("zapis_dead_total"), counted("zapis_repeats_total"));
+        (dead, ignored, repeats)
     }
 
     /// What must hold of messages that the gateway left for the workers: they can be read, fit into
