@@ -452,7 +452,10 @@ fn unseen<'a>(session: &Session, tasks: &'a [Arc<Inbound>]) -> Vec<&'a Inbound> 
     }
     // Inside a coalescing window the provider's time decides; equal times keep the order of arrival.
     // Our own clock says nothing that the queue does not, and it can be put back.
-    if fresh.iter().any(|inbound| inbound.at != inbound.received_at) {
+    if fresh
+        .iter()
+        .any(|inbound| inbound.at != inbound.received_at)
+    {
         fresh.sort_by_key(|inbound| inbound.at);
     }
     fresh

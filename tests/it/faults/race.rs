@@ -205,7 +205,11 @@ async fn a_clock_that_is_put_back_inside_a_turn_does_not_turn_messages_around() 
     earlier.received_at = earlier.at;
     let burst = [Arc::new(earlier), wrote(2)];
 
-    ground.worker().handle("telegram:main:7", &burst).await.unwrap();
+    ground
+        .worker()
+        .handle("telegram:main:7", &burst)
+        .await
+        .unwrap();
 
     let topic = Topic::outbound("telegram");
     let mut subscription = ground.broker.subscribe(&topic, 1_000).await.unwrap();
