@@ -17,11 +17,15 @@ mod report;
 mod sessions;
 mod webhook;
 
+use anyhow::Context;
+use tracing_subscriber::EnvFilter;
+
 use crate::cli::{Bench, BenchTarget};
 use crate::config::Loaded;
 
 /// `zapis bench …`
 pub(crate) async fn run(loaded: &Loaded, bench: &Bench) -> anyhow::Result<()> {
+    write_log_lines(loaded)?;
     let report = match bench.what {
         BenchTarget::Ingress => ingress::ingress(loaded, bench).await?,
         BenchTarget::Path => path::path(loaded, bench).await?,
@@ -33,4 +37,17 @@ pub(crate) async fn run(loaded: &Loaded, bench: &Bench) -> anyhow::Result<()> {
         BenchTarget::Sockets => idle::sockets(loaded, bench).await?,
     };
     report.print(bench.json)
+}
+
+/// The program's own log lines cost what they cost; they are made, and thrown away.
+fn write_log_lines(loaded: &Loaded) -> anyhow::Result<()> {
+    let wanted = EnvFilter::builder()
+        .parse(&loaded.config.observability.log)
+        .context("reading observability.log")?;
+    let started = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(wanted)
+        .with_writer(std::io::sink)
+        .try_init();
+    started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))
 }

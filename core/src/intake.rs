@@ -20,7 +20,7 @@ use crate::event::JournalItem;
 use crate::ids;
 use crate::measure::{CHANNELS, Stage};
 use crate::message::{ConversationId, DeliveryReport, Inbound, Outbound};
-use crate::store::{DeadLetter, OwnershipChange, Store, StoreError};
+use crate::store::{DeadLetter, NewOwner, OwnershipChange, Store, StoreError};
 use crate::trace::{TraceParent, step};
 
 /// How many peers are remembered between requests.
@@ -36,7 +36,7 @@ pub enum Arrival {
     Inbound {
         /// What. Boxed, because it is large.
         inbound: Box<Inbound>,
-        /// Whether it changes who may speak.
+        /// Whether it changes who may speak; what [`crate::message::What::is_stop`] tells is added here.
         ownership: Option<OwnershipChange>,
     },
     /// A provider tells how far a message of ours got.
@@ -198,7 +198,7 @@ impl Intake {
         for arrival in arrivals {
             if let Some(id) = arrival.identity() {
                 if self.taken().holds(&id) {
-                    metrics::counter!("zapis_repeats_total").increment(1);
+                    metrics::counter!("zapis_inbound_repeated_total").increment(1);
                     continue;
                 }
                 taken.push(id);
@@ -211,7 +211,13 @@ impl Intake {
                     let step = accepted(&inbound.conversation, inbound.what.name());
                     inbound.trace = inbound.trace.begun_by(&step);
                     steps.push(step);
-                    if let Some(change) = ownership {
+                    let stopped = || OwnershipChange {
+                        cause: inbound.id.clone(),
+                        at: inbound.at,
+                        to: NewOwner::Same,
+                    };
+                    if let Some(change) = ownership.or_else(|| inbound.what.is_stop().then(stopped))
+                    {
                         self.store
                             .change_ownership(&inbound.conversation, &change)
                             .await?;

@@ -308,6 +308,22 @@ impl What {
         }
     }
 
+    /// Whether the customer wants nothing more, and says nothing else: what is on its way to them is
+    /// stopped on arrival of this. What is said in more words is understood later.
+    pub fn is_stop(&self) -> bool {
+        match self {
+            Self::Blocked => true,
+            Self::Command { name, .. } => name == "stop",
+            Self::Text { text } => {
+                let word = text
+                    .trim_matches(|c: char| !c.is_alphabetic())
+                    .to_lowercase();
+                is_stop_word(&word)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the customer expects an answer to it.
     pub fn expects_answer(&self) -> bool {
         matches!(
@@ -321,6 +337,14 @@ impl What {
                 | Self::Unreadable { .. }
         )
     }
+}
+
+/// Whether a lower-case word by itself asks for no more messages.
+pub fn is_stop_word(word: &str) -> bool {
+    matches!(
+        word,
+        "стоп" | "stop" | "отписаться" | "отпишите" | "unsubscribe" | "отписка"
+    )
 }
 
 impl fmt::Debug for What {

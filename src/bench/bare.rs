@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::ground::{Ground, is_postgres};
 use super::load::{Marks, Outcome, Pace, Subject, drive};
+use crate::output::complain;
 
 /// How many messages a consumer of a partition may hold, as in the product.
 const PREFETCH: u16 = 256;
@@ -256,7 +257,7 @@ impl BareLoop {
                 .collect();
             let count = lines.len();
             if let Err(error) = bare.engines.store.journal(lines).await {
-                tracing::error!(error = format!("{error:#}"), "The bare journal failed");
+                complain(format!("The bare journal failed: {error:#}"));
                 return;
             }
             bare.written.fetch_add(count, Ordering::AcqRel);
@@ -310,7 +311,7 @@ async fn each<F>(
         working.spawn(async move {
             match work.await {
                 Ok(()) => acknowledge(),
-                Err(error) => tracing::error!(error = format!("{error:#}"), "The bare loop failed"),
+                Err(error) => complain(format!("The bare loop failed: {error:#}")),
             }
         });
         while working.try_join_next().is_some() {}

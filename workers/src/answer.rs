@@ -18,7 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use serde_json::Value;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 use zapis_core::broker::Broker;
 use zapis_core::intake::outbound_message;
@@ -180,17 +180,7 @@ impl Answer {
         conversation: &ConversationId,
         tasks: &[Arc<Inbound>],
     ) -> Result<bool, Failure> {
-        let stage = Stage::begin("load");
-        let saved = self
-            .sessions
-            .load(conversation)
-            .await
-            .map_err(Failure::systemic)?;
-        drop(stage);
-        let (mut session, version) = match saved {
-            Some(saved) => (read_session(&saved.body)?, saved.version),
-            None => (self.begin_session(conversation, tasks).await?, 0),
-        };
+        let (mut session, version) = self.load(conversation, tasks).await?;
         crash::point("turn.loaded");
         self.publish_outbox(conversation, &mut session).await?;
 
@@ -250,6 +240,32 @@ impl Answer {
             .increment(1);
         self.publish_outbox(conversation, &mut session).await?;
         Ok(true)
+    }
+
+    /// The session and its version. A damaged one is as good as lost, which costs an unfinished dialogue
+    /// and nothing else.
+    async fn load(
+        &self,
+        conversation: &ConversationId,
+        tasks: &[Arc<Inbound>],
+    ) -> Result<(Session, u64), Failure> {
+        let stage = Stage::begin("load");
+        let saved = self.sessions.load(conversation).await;
+        let saved = saved.map_err(Failure::systemic)?;
+        drop(stage);
+        let version = saved.as_ref().map_or(0, |saved| saved.version);
+        match saved.map(|saved| serde_json::from_slice(&saved.body)) {
+            Some(Ok(session)) => return Ok((session, version)),
+            Some(Err(error)) => {
+                let error = unreadable(&error);
+                warn!(
+                    ?conversation,
+                    error, "A session is damaged; its dialogue begins anew"
+                );
+            }
+            None => {}
+        }
+        Ok((self.begin_session(conversation, tasks).await?, version))
     }
 
     /// A first session, or one after all sessions were lost. A repeat of what was answered then must
@@ -434,12 +450,6 @@ impl Worker for Answer {
 
 fn belongs_to_burst(what: &What) -> bool {
     what.expects_answer() && !matches!(what, What::Press { .. } | What::Command { .. })
-}
-
-fn read_session(body: &[u8]) -> Result<Session, Failure> {
-    serde_json::from_slice(body).map_err(|error| Failure::Never {
-        reason: format!("the session is damaged: {}", unreadable(&error)),
-    })
 }
 
 /// Those that were not handled, each once.

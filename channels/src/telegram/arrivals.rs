@@ -161,10 +161,8 @@ impl Account {
             }
         }
         let to = match &item.what {
-            What::Blocked => Some(NewOwner::Same),
-            // What was on its way to somebody who wants no more is not sent any more.
-            What::Command { name, .. } if name == "stop" => Some(NewOwner::Same),
             What::Staff { who, .. } if item.by_owner => Some(self.staff_owner(who.clone())),
+            // What stops the bot is told from `what` by the intake.
             _ => None,
         };
         Ok(Ok(self.inbound(

@@ -169,18 +169,11 @@ async fn handle<W: Worker>(
         return Next::Done;
     };
     // It may have brought the process down: count before, or it would do so for ever.
-    let mut suspect = None;
+    let mut place = None;
     if head.delivery.redelivered && !head.counted {
-        match shared
-            .store
-            .attempts(shared.topic.as_str(), &item_key(head))
-            .await
-        {
-            Ok(0) => {}
-            Ok(_) => match alone_among_suspects(shared).await {
-                Some(place) => suspect = Some(place),
-                None => return Next::Again(batch, Duration::ZERO),
-            },
+        match place_of_suspect(shared, &item_key(head)).await {
+            Ok(Some(free)) => place = Some(free),
+            Ok(None) => return Next::Again(batch, Duration::ZERO),
             Err(error) => return trouble(&error, batch),
         }
         match shared
@@ -211,7 +204,7 @@ async fn handle<W: Worker>(
         return Next::Again(batch, Duration::ZERO);
     };
     let next = settle(shared, batch, outcome).await;
-    drop(suspect);
+    drop(place);
     next
 }
 
@@ -220,14 +213,23 @@ async fn handle<W: Worker>(
 /// one of them, and the others are not set aside with it.
 static SUSPECTS: Semaphore = Semaphore::const_new(1);
 
-/// Its turn among the suspects; nothing when asked to stop before.
-pub(super) async fn alone_among_suspects<W: Worker>(
+/// Held while a message is handled; a suspect's keeps all others waiting.
+pub(super) struct Place {
+    _alone: Option<SemaphorePermit<'static>>,
+}
+
+/// Waits for its turn if a message is a suspect; nothing when asked to stop before.
+pub(super) async fn place_of_suspect<W: Worker>(
     shared: &Shared<W>,
-) -> Option<SemaphorePermit<'static>> {
+    key: &str,
+) -> Result<Option<Place>, StoreError> {
+    if shared.store.attempts(shared.topic.as_str(), key).await? == 0 {
+        return Ok(Some(Place { _alone: None }));
+    }
     tokio::select! {
         biased;
-        () = shared.stop.cancelled() => None,
-        place = SUSPECTS.acquire() => place.ok(),
+        () = shared.stop.cancelled() => Ok(None),
+        place = SUSPECTS.acquire() => Ok(Some(Place { _alone: place.ok() })),
     }
 }
 

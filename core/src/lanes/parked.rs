@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::lane::{Next, Verdict, alone_among_suspects, attempt, bury, judge, step_of, to_park};
+use super::lane::{Next, Verdict, attempt, bury, judge, place_of_suspect, step_of, to_park};
 use super::{ATTEMPTS, Failure, Gather, Item, Message, Pauses, Shared, Worker, attempt_key};
 use crate::store::{Parked, StoreError};
 use crate::{causes, crash};
@@ -255,13 +255,8 @@ async fn step<W: Worker>(
     // It may bring the process down: count before, or it would do so for ever.
     let topic = shared.topic.as_str();
     let key = attempt_key(lane, &head.id);
-    let _suspect = if shared.store.attempts(topic, &key).await? > 0 {
-        let Some(place) = alone_among_suspects(shared).await else {
-            return Ok(false);
-        };
-        Some(place)
-    } else {
-        None
+    let Some(_place) = place_of_suspect(shared, &key).await? else {
+        return Ok(false);
     };
     let attempts = shared.store.count_attempt(topic, &key).await?;
     if attempts > ATTEMPTS {
@@ -286,8 +281,15 @@ async fn step<W: Worker>(
         }
         Some(Ok(())) => {
             *alone = false;
-            let ids = tasks.into_iter().map(|(_, message)| message.id);
-            return finish(shared, lane, ids.collect()).await;
+            let ids: Vec<String> = tasks.into_iter().map(|(_, message)| message.id).collect();
+            let counted: Vec<String> = ids.iter().map(|id| attempt_key(lane, id)).collect();
+            shared.store.forget_attempts(topic, &counted).await?;
+            crash::point("lane.finished");
+            return shared
+                .parked
+                .unpark(shared, lane, &ids)
+                .await
+                .map(|empty| !empty);
         }
         Some(Err(failure)) => failure,
     };
@@ -298,20 +300,6 @@ async fn step<W: Worker>(
         return Ok(true);
     }
     conclude(shared, lane, &head, attempts, failure).await
-}
-
-/// These are done; `true` to go on.
-async fn finish<W: Worker>(
-    shared: &Arc<Shared<W>>,
-    lane: &str,
-    ids: Vec<String>,
-) -> Result<bool, StoreError> {
-    let counted: Vec<String> = ids.iter().map(|id| attempt_key(lane, id)).collect();
-    let topic = shared.topic.as_str();
-    shared.store.forget_attempts(topic, &counted).await?;
-    crash::point("lane.finished");
-    let empty = shared.parked.unpark(shared, lane, &ids).await?;
-    Ok(!empty)
 }
 
 /// What a failure of the first message of a lane leads to; `true` to go on.

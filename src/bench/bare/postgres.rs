@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use zapis_core::config::EnginesConfig;
 
 use super::{BareStore, Line};
+use crate::output::complain;
 
 /// How many callers share a statement at most, as in the product.
 const GROUP: usize = 256;
@@ -30,7 +31,7 @@ impl<T: Send + 'static> Batch<T> {
                     Ok(()) => callers
                         .into_iter()
                         .for_each(|caller| caller.send(()).unwrap_or_default()),
-                    Err(error) => tracing::error!(%error, "The bare store failed"),
+                    Err(error) => complain(format!("The bare store failed: {error}")),
                 }
             }
         });

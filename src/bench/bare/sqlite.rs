@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{BareQueue, BareSessions, BareStore, Line, Note, Stage, Taken};
+use crate::output::complain;
 
 /// How many jobs share a transaction at most.
 const GROUP: usize = 512;
@@ -72,7 +73,7 @@ fn work_off(file: &Connection, jobs: &Receiver<Job>) {
         });
         match done {
             Ok(after) => after.into_iter().for_each(|after| after()),
-            Err(error) => tracing::error!(%error, "A bare file could not be written"),
+            Err(error) => complain(format!("A bare file could not be written: {error}")),
         }
     }
 }

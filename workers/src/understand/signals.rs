@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use zapis_core::message::is_stop_word;
+
 use crate::words::{folded, stem, tokens};
 
 /// What the words of a message tell without any training.
@@ -189,10 +191,7 @@ fn shouts(text: &str) -> bool {
 }
 
 fn opt_out(words: &[&str], joined: &str) -> bool {
-    if matches!(
-        joined,
-        "стоп" | "stop" | "отписаться" | "отпишите" | "unsubscribe" | "отписка"
-    ) {
+    if is_stop_word(joined) {
         return true;
     }
     let needs = STOP_NEEDS
