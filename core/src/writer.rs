@@ -14,6 +14,13 @@ use crate::data_dir::DataLock;
 /// How many commands share a transaction at most.
 const GROUP: usize = 512;
 
+/// While commands come several at a time, more of them are waited for so long: a sync for each few
+/// costs more than it gains.
+const BREATH: Duration = Duration::from_micros(200);
+
+/// More commands at once than one caller alone gives.
+const BUSY: usize = 3;
+
 /// What an engine does with its commands, on the thread that owns the file.
 pub(crate) trait Engine: Send + 'static {
     /// What callers ask for.
@@ -89,6 +96,7 @@ fn run<E: Engine>(
 ) -> Option<oneshot::Sender<()>> {
     let mut batch = Vec::with_capacity(GROUP);
     let mut patience = None;
+    let mut busy = false;
     loop {
         let first = match patience {
             None => commands.recv().map_err(RecvTimeoutError::from),
@@ -99,7 +107,11 @@ fn run<E: Engine>(
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return None,
         }
+        if busy {
+            std::thread::sleep(BREATH);
+        }
         batch.extend(commands.try_iter().take(GROUP - 1));
+        busy = batch.len() > BUSY;
         match engine.serve(file, &mut batch) {
             Next::Command => patience = None,
             Next::Within(limit) => patience = Some(limit),

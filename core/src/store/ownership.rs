@@ -151,7 +151,15 @@ impl Owners {
         let (ask, mut asked) = mpsc::channel::<Question>(TOGETHER);
         tokio::spawn(async move {
             let mut questions = Vec::with_capacity(TOGETHER);
-            while asked.recv_many(&mut questions, TOGETHER).await > 0 {
+            while let Some(first) = asked.recv().await {
+                // Whoever is about to ask does so first.
+                tokio::task::yield_now().await;
+                questions.push(first);
+                while questions.len() < TOGETHER
+                    && let Ok(next) = asked.try_recv()
+                {
+                    questions.push(next);
+                }
                 let wanted: Vec<_> = questions.iter().map(|(wanted, _)| wanted.clone()).collect();
                 let found = look_up(&db, &wanted).await.map_err(StoreError::from);
                 for (conversation, caller) in questions.drain(..) {

@@ -113,14 +113,20 @@ impl View {
     }
 }
 
+/// The row of a bucket that no example has.
+const ABSENT: u32 = u32::MAX;
+
 /// The regression itself.
 #[derive(Debug)]
 struct Raw {
     labels: usize,
     weighing: Weighing,
+    /// For each bucket its row below, or [`ABSENT`]: few of them are in any example.
+    rows: Vec<u32>,
+    /// One row for each label's weight of a bucket.
     weights: Vec<f32>,
     bias: Vec<f32>,
-    /// For each bucket, the examples that have it and their values.
+    /// For each row, the examples that have its bucket and their values.
     examples: Vec<Vec<(u32, f32)>>,
     example_labels: Vec<usize>,
     lexicon: Lexicon,
@@ -136,17 +142,24 @@ impl Raw {
         let mut raw = Self {
             labels,
             weighing,
-            weights: vec![0.0; BUCKETS * labels],
+            rows: vec![ABSENT; BUCKETS],
+            weights: Vec::new(),
             bias: vec![0.0; labels],
-            examples: vec![Vec::new(); BUCKETS],
+            examples: Vec::new(),
             example_labels: chosen.iter().map(|at| examples[*at].label).collect(),
             lexicon: Lexicon::default(),
         };
         for (number, vector) in (0_u32..).zip(&vectors) {
             for (bucket, value) in vector {
-                raw.examples[*bucket as usize].push((number, *value));
+                let row = &mut raw.rows[*bucket as usize];
+                if *row == ABSENT {
+                    *row = u32::try_from(raw.examples.len()).unwrap_or(ABSENT);
+                    raw.examples.push(Vec::new());
+                }
+                raw.examples[*row as usize].push((number, *value));
             }
         }
+        raw.weights = vec![0.0; raw.examples.len() * labels];
         for at in chosen {
             let folded = folded(&examples[*at].text);
             for token in tokens(&folded) {
@@ -159,7 +172,7 @@ impl Raw {
 
     /// Stochastic gradient descent with a step of its own for each bucket (`AdaGrad`).
     fn descend(&mut self, vectors: &[Sparse]) {
-        let mut squares = vec![1e-6_f32; BUCKETS];
+        let mut squares = vec![1e-6_f32; self.examples.len()];
         let mut order: Vec<usize> = (0..vectors.len()).collect();
         let mut dice = Dice(0x2545_f491_4f6c_dd1d);
         for _ in 0..ROUNDS {
@@ -170,10 +183,11 @@ impl Raw {
                 errors[self.example_labels[*at]] -= 1.0;
                 let energy: f32 = errors.iter().map(|error| error * error).sum();
                 for (bucket, value) in vector {
-                    let square = &mut squares[*bucket as usize];
+                    let row = self.rows[*bucket as usize] as usize;
+                    let square = &mut squares[row];
                     *square += energy * value * value;
                     let step = RATE / square.sqrt();
-                    let start = *bucket as usize * self.labels;
+                    let start = row * self.labels;
                     for (weight, error) in self.weights[start..start + self.labels]
                         .iter_mut()
                         .zip(&errors)
@@ -188,10 +202,18 @@ impl Raw {
         }
     }
 
+    /// The parts of a text that some example has, by row.
+    fn present(&self, vector: &Sparse) -> impl Iterator<Item = (usize, f32)> {
+        vector.iter().filter_map(|(bucket, value)| {
+            let row = self.rows[*bucket as usize];
+            (row != ABSENT).then_some((row as usize, *value))
+        })
+    }
+
     fn probabilities(&self, vector: &Sparse) -> Vec<f32> {
         let mut sums = self.bias.clone();
-        for (bucket, value) in vector {
-            let start = *bucket as usize * self.labels;
+        for (row, value) in self.present(vector) {
+            let start = row * self.labels;
             for (sum, weight) in sums
                 .iter_mut()
                 .zip(&self.weights[start..start + self.labels])
@@ -214,8 +236,8 @@ impl Raw {
     fn look(&self, text: &str, counts: &Counts) -> View {
         let vector = self.weighing.vector(counts);
         let mut to_examples = vec![0.0_f32; self.example_labels.len()];
-        for (bucket, value) in &vector {
-            for (example, other) in &self.examples[*bucket as usize] {
+        for (row, value) in self.present(&vector) {
+            for (example, other) in &self.examples[row] {
                 to_examples[*example as usize] += value * other;
             }
         }
