@@ -189,7 +189,10 @@ impl Ground {
         let ignored = counted("zapis_ignored_total")
             + counted("zapis_whatsapp_ignored_total")
             + counted("zapis_whatsapp_account_events_total");
-        let (dead, repeats) = (counted("zapis_dead_total"), counted("zapis_repeats_total"));
+        let (dead, repeats) = (
+            counted("zapis_dead_total"),
+            counted("zapis_inbound_repeated_total"),
+        );
         (dead, ignored, repeats)
     }
 

@@ -51,6 +51,7 @@ pub(crate) struct Servers {
 }
 
 /// A queue of RabbitMQ.
+#[derive(Debug)]
 pub(crate) struct QueueSeen {
     pub(crate) name: String,
     pub(crate) messages: i64,
