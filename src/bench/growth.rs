@@ -4,8 +4,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::json;
 use uuid::Uuid;
 use zapis_core::event::{Event, Kind};
-use zapis_core::store::Store;
 
+use super::ground::Ground;
 use super::load::{Outcome, Pace};
 use super::path::{Ours, conversation};
 use super::report::{Goal, Report};
@@ -56,7 +56,7 @@ async fn cost(
     lines: usize,
 ) -> anyhow::Result<Outcome> {
     let ours = Ours::start(loaded, conversations, 0).await?;
-    lengthen(&ours.ground.engines.store, lines).await?;
+    lengthen(&ours.ground, lines).await?;
     // Everybody has written before.
     let known = conversations.max(10 * FEW);
     ours.run(0, known, Pace::UnderWay(64)).await?;
@@ -66,23 +66,23 @@ async fn cost(
 }
 
 /// Writes a journal of so many lines, of customers that are long gone.
-async fn lengthen(store: &Store, lines: usize) -> anyhow::Result<()> {
+async fn lengthen(ground: &Ground, lines: usize) -> anyhow::Result<()> {
     stream::iter((0..lines).step_by(AT_ONCE))
         .map(|first| async move {
             let events: Vec<Event> = (first..first + AT_ONCE)
-                .map(line)
+                .map(|n| line(ground, n))
                 .collect::<anyhow::Result<_>>()?;
-            anyhow::Ok(store.append_events(&events).await?)
+            anyhow::Ok(ground.engines.store.append_events(&events).await?)
         })
         .buffer_unordered(4)
         .try_collect()
         .await
 }
 
-fn line(n: usize) -> anyhow::Result<Event> {
+fn line(ground: &Ground, n: usize) -> anyhow::Result<Event> {
     let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
-    let mut event =
-        Event::new(Uuid::new_v4(), Kind::Turn, now).about(&conversation(10 * MANY + n % 5_000)?);
+    let mut event = Event::new(Uuid::new_v4(), Kind::Turn, now)
+        .about(&conversation(ground, 10 * MANY + n % 5_000)?);
     event.turn_id = Some(Uuid::new_v4());
     event.customer_text = Some("Сколько стоит мужская стрижка?".to_owned());
     event.bot_response = Some("Мужская стрижка — 1 800 ₽, занимает 45 минут.".to_owned());

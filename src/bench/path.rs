@@ -2,6 +2,7 @@
 //! messenger that takes everything at once, recorded, journalled; next to a loop of bare clients over
 //! the same engines that publishes, consumes, reads and writes as much and thinks nothing.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,7 +191,8 @@ impl Ours {
 
     /// What one message weighs at each step.
     pub(super) async fn sizes(&self) -> anyhow::Result<Sizes> {
-        let session = self.ground.engines.sessions.load(&conversation(1)?).await?;
+        let someone = conversation(&self.ground, 1)?;
+        let session = self.ground.engines.sessions.load(&someone).await?;
         let sample = |topic: &Topic| self.ground.broker.sample(topic).len();
         Ok(Sizes {
             inbound: sample(&Topic::inbound()),
@@ -208,19 +210,27 @@ impl Ours {
         let Ok(ours) = Arc::try_unwrap(self) else {
             anyhow::bail!("the bench still runs");
         };
+        for k in 0..ours.conversations {
+            let someone = conversation(&ours.ground, k)?;
+            ours.ground.engines.sessions.forget(&someone).await?;
+        }
         ours.ground.close().await
     }
 }
 
-/// Customer `k`.
-pub(super) fn conversation(k: usize) -> anyhow::Result<ConversationId> {
-    Ok(ConversationId::new(CHANNEL, CHANNEL, &k.to_string())?)
+/// Customer `k` of a bench: Redis keeps those of others.
+pub(super) fn conversation(ground: &Ground, k: impl Display) -> anyhow::Result<ConversationId> {
+    Ok(ConversationId::new(
+        CHANNEL,
+        &ground.prefix,
+        &k.to_string(),
+    )?)
 }
 
 #[async_trait]
 impl Subject for Ours {
     async fn accept(&self, n: usize) -> anyhow::Result<()> {
-        let conversation = conversation(n % self.conversations)?;
+        let conversation = conversation(&self.ground, n % self.conversations)?;
         self.hand_over(n.to_string(), conversation).await
     }
 
@@ -334,7 +344,7 @@ pub(super) async fn stall(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Repo
     let calm = ours.run(count, count, half).await?;
     // Its ids are no numbers, so it is none of those that are measured.
     for k in 0..20 {
-        let conversation = ConversationId::new(CHANNEL, CHANNEL, STALLED)?;
+        let conversation = conversation(&ours.ground, STALLED)?;
         ours.hand_over(format!("{STALLED}-{k}"), conversation)
             .await?;
     }
