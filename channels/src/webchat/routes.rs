@@ -31,6 +31,9 @@ static WIDGET_TAG: LazyLock<String> = LazyLock::new(|| {
 /// After how many seconds to try again when the queue or the store is away.
 const RETRY_AFTER: &str = "2";
 
+/// What an open chat keeps for reading; a longer frame takes more for as long as it is read.
+const READ_BUFFER: usize = 4 * 1024;
+
 pub(super) fn routes(webchat: WebChat) -> Router {
     let widget = get(widget).layer(CompressionLayer::new().gzip(true));
     Router::new()
@@ -95,6 +98,9 @@ async fn open_socket(
     match site.open(visitor::Request::read(&parts, origin)).await {
         // Larger than what is taken, so that a frame just above the limit gets an answer.
         Ok(opened) => upgrade
+            // Thousands of chats stay open and say little: the library's 128 KiB each would be most of
+            // the program's memory.
+            .read_buffer_size(READ_BUFFER)
             .max_message_size(4 * FRAME_LIMIT)
             .max_frame_size(4 * FRAME_LIMIT)
             .on_upgrade(move |socket| socket::run(socket, site, opened)),

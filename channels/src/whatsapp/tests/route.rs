@@ -329,7 +329,7 @@ async fn staff_on_the_phone_takes_over_at_once_and_our_own_echo_does_not() {
     assert!(after.staff.is_some());
     assert_eq!(after.epoch, before.epoch + 1);
     assert!(
-        door.queue(2)
+        door.queue(1)
             .await
             .iter()
             .all(|inbound| matches!(inbound.what, What::Staff { .. }))
