@@ -1,7 +1,7 @@
 //! What must hold when things break: nothing accepted is lost, nothing is sent twice, order is kept,
 //! and nobody has to do anything. A checker judges, from what providers received and what is stored.
 //!
-//! The tests here are the short form. `tests/faults` runs the long one.
+//! `tests/run` plays a few seeds of each, `tests/faults` the long form: the same tests with many.
 
 pub(crate) mod checker;
 pub(crate) mod crowd;
@@ -33,14 +33,17 @@ impl Seeds {
         }
     }
 
-    /// As many as wanted of the long form, or only the given one.
-    fn many(again: &str, wanted: u64) -> Self {
-        let given = setting("ZAPIS_SEED");
-        let left = setting("ZAPIS_SEEDS").unwrap_or(wanted);
+    /// So many in the short form, others in each run; in the long form as many as it wants, from 1 on;
+    /// or only the given one.
+    fn many(again: &str, short: u64) -> Self {
+        let (given, long) = (setting("ZAPIS_SEED"), setting("ZAPIS_SEEDS"));
+        let first = given.or(long.map(|_| 1));
         Self {
             again: again.to_owned(),
-            next: given.unwrap_or(1).wrapping_sub(1),
-            left: if given.is_some() { 1 } else { left },
+            next: first
+                .unwrap_or_else(|| std::process::id().into())
+                .wrapping_sub(1),
+            left: given.map_or(long.unwrap_or(short), |_| 1),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What tests share.
 
+pub(crate) mod again;
 pub(crate) mod firm;
 pub(crate) mod postgres;
 pub(crate) mod rabbit;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use bytes::Bytes;
 use zapis_core::Clock;
@@ -12,6 +12,7 @@ use zapis_core::message::ConversationId;
 use zapis_core::sessions;
 
 use super::broker_ground::{Ground, eventually, message, next, number};
+use crate::support::again::again;
 
 /// How many times the process is killed.
 const KILLS: usize = 25;
@@ -20,6 +21,8 @@ const KEYS: usize = 6;
 const LIFE: usize = 1_000_000;
 const FOLDER: &str = "ZAPIS_TEST_KILL_FOLDER";
 const LIFE_NUMBER: &str = "ZAPIS_TEST_KILL_LIFE";
+const TEST: &str =
+    "conformance::kill::nothing_accepted_is_lost_and_order_holds_when_the_process_is_killed";
 
 /// What the killed process said, one line each.
 #[derive(Default)]
@@ -29,8 +32,11 @@ struct Said {
     saved: u64,
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_accepted_is_lost_and_order_holds_when_the_process_is_killed() {
+    if again(TEST).is_none() {
+        return live().await;
+    }
     let mut ground = Ground::embedded();
     ground.config.partitions = 4;
     let folder = ground.config.data_dir.clone();
@@ -75,15 +81,10 @@ async fn nothing_accepted_is_lost_and_order_holds_when_the_process_is_killed() {
     .await;
 }
 
-/// Starts this test program again as the process to be killed after so many lines.
+/// Starts a process that is killed after so many lines.
 fn live_and_be_killed(folder: &Path, life: usize, limit: usize, said: &mut Said) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "conformance::kill::the_process_that_is_killed",
-            "--ignored",
-            "--nocapture",
-        ])
+    let mut child = again(TEST)
+        .unwrap()
         .env(FOLDER, folder)
         .env(LIFE_NUMBER, life.to_string())
         .stdout(Stdio::piped())
@@ -122,14 +123,10 @@ fn conversation() -> ConversationId {
     "webchat:site:kill".parse().unwrap()
 }
 
-/// Not a test of its own: publishes, consumes and commits for ever, and says what was promised.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "started and killed by the test above"]
+/// The process that is killed: publishes, consumes and commits for ever, and says what was promised.
 #[expect(clippy::disallowed_methods, reason = "how its parent talks to it")]
-async fn the_process_that_is_killed() {
-    let Ok(folder) = std::env::var(FOLDER) else {
-        return;
-    };
+async fn live() {
+    let folder = std::env::var(FOLDER).unwrap();
     let life: usize = std::env::var(LIFE_NUMBER).unwrap().parse().unwrap();
     let mut ground = Ground::embedded();
     ground.config.data_dir = folder.into();

@@ -76,11 +76,6 @@ impl Crowd {
         }
     }
 
-    /// Goes on with the chances of another seed.
-    pub(crate) fn seed(&mut self, seed: u64) {
-        self.chance = SmallRng::seed_from_u64(seed);
-    }
-
     /// Picks a number below `below`.
     pub(crate) fn chance(&mut self, below: usize) -> usize {
         self.chance.random_range(0..below)

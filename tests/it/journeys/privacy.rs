@@ -1,7 +1,7 @@
 //! What never leaves the program: secrets, phones, names, addresses of chats, words of customers. They
 //! are planted, and looked for in everything that is written about the program's work.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use chrono::DateTime;
 use uuid::Uuid;
@@ -9,6 +9,7 @@ use zapis::config::ObservabilityConfig;
 use zapis_core::store::DeadLetter;
 use zapis_sandbox::{Fault, FaultKind, Provider, WhatsAppAction, WhatsAppCustomer};
 
+use crate::support::again::again;
 use crate::support::firm::visitor::Visitor;
 use crate::support::firm::{APP_SECRET, Firm, On, STAFF, TELEGRAM_TOKEN, WHATSAPP_TOKEN, client};
 use crate::support::sink::Sink;
@@ -197,13 +198,13 @@ async fn nothing_of_a_customer_is_told_on_rabbitmq_redis_and_postgresql() {
     nothing_of_a_customer_is_told(On::servers("classic"), roles).await;
 }
 
-#[test]
-fn the_words_of_a_panic_are_not_written_and_its_place_is() {
-    let panicked = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture"])
-        .arg("journeys::privacy::somebody_panics_with_a_customers_words")
-        .output()
-        .unwrap();
+#[tokio::test]
+async fn the_words_of_a_panic_are_not_written_and_its_place_is() {
+    let here = "journeys::privacy::the_words_of_a_panic_are_not_written_and_its_place_is";
+    let Some(mut again) = again(here) else {
+        return panic_with_a_customers_words().await;
+    };
+    let panicked = again.output().unwrap();
 
     let printed = printed(&panicked);
     assert!(panicked.status.success(), "{printed}");
@@ -215,13 +216,9 @@ fn the_words_of_a_panic_are_not_written_and_its_place_is() {
     assert!(!printed.contains("Кенар"), "{printed}");
 }
 
-#[tokio::test]
-#[ignore = "the test above runs it in a process of its own"]
-#[should_panic(expected = "JoinError")]
-async fn somebody_panics_with_a_customers_words() {
+async fn panic_with_a_customers_words() {
     let telemetry = zapis::telemetry::start(&ObservabilityConfig::default(), "test").unwrap();
     let panicking = tokio::spawn(async { panic!("cannot read {WORDS}") });
-    let panicked = panicking.await;
+    assert!(panicking.await.is_err());
     telemetry.finish().await;
-    panicked.unwrap();
 }
