@@ -1,6 +1,6 @@
 //! What the program tells about itself: log lines, numbers, traces, reports of errors.
 
-mod process;
+pub(crate) mod process;
 mod reports;
 mod traces;
 

@@ -38,6 +38,10 @@ const STOPPED: Duration = Duration::from_mins(1);
 /// A message that could not be sent for so long is set aside.
 const GIVE_UP: TimeDelta = TimeDelta::hours(24);
 
+/// How many parts are remembered of messages that wait. Forgetting one costs it another place in the
+/// limits, no second sending: the ledger sees to that.
+const OVER_REMEMBERED: usize = 10_000;
+
 /// "typing…" is worth sending for so long.
 const TYPING: TimeDelta = TimeDelta::seconds(6);
 
@@ -73,8 +77,8 @@ pub struct Sender {
     alarm: Arc<dyn Alarm>,
     clock: Clock,
     breaker: Breaker,
-    /// Parts that are over of messages that are not: when the rest comes again after a wait, they
-    /// must not take the places that the rest waits for.
+    /// Parts that are over of messages that must wait: when the rest comes again, they must not take
+    /// the places that the rest waits for.
     over: Mutex<HashMap<Uuid, Step>>,
 }
 
@@ -148,7 +152,11 @@ impl Sender {
     }
 
     /// Delivers the parts of a message; adds those that are over to `done`.
-    async fn deliver(&self, outbound: Outbound, done: &mut Vec<Uuid>) -> Result<(), Failure> {
+    async fn deliver(
+        &self,
+        outbound: Outbound,
+        done: &mut Vec<(Uuid, Step)>,
+    ) -> Result<(), Failure> {
         if let Content::Typing { .. } = outbound.content {
             if self.clock.now() - outbound.at < TYPING
                 && let Err(error) = self.channel.send(&outbound).await
@@ -158,13 +166,12 @@ impl Sender {
             return Ok(());
         }
         for part in self.channel.split(outbound) {
-            let before = self.over().get(&part.id).copied();
+            let before = self.over().remove(&part.id);
             let step = match before {
                 Some(step) => step,
                 None => self.deliver_part(&part).await?,
             };
-            self.over().insert(part.id, step);
-            done.push(part.id);
+            done.push((part.id, step));
             if matches!(step, Step::Stop) {
                 break;
             }
@@ -554,11 +561,14 @@ impl Worker for Sender {
     async fn handle(&self, _lane: &str, tasks: &[Arc<Self::Task>]) -> Result<(), Failure> {
         let mut done = Vec::new();
         for outbound in tasks.iter().flat_map(|batch| batch.iter()) {
-            self.deliver(outbound.clone(), &mut done).await?;
-        }
-        let mut over = self.over();
-        for part in done {
-            over.remove(&part);
+            if let Err(failure) = self.deliver(outbound.clone(), &mut done).await {
+                let mut over = self.over();
+                if over.len() >= OVER_REMEMBERED {
+                    over.clear();
+                }
+                over.extend(done);
+                return Err(failure);
+            }
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Processor time and memory, as Linux tells them; and the program itself as another process.
+//! Processor time of this process, and the program itself as another one.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -10,9 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::http::Connection;
-
-/// What `/proc` counts processor time in: 100 a second on every Linux of today.
-const TICK: Duration = Duration::from_millis(10);
+use crate::telemetry::process::{TICK, cpu_time, resident_bytes};
 
 /// How long the program may take to be ready.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -23,16 +21,7 @@ pub(super) fn own_cpu() -> anyhow::Result<Duration> {
 }
 
 fn cpu(process: &str) -> anyhow::Result<Duration> {
-    let path = format!("/proc/{process}/stat");
-    let stat =
-        std::fs::read_to_string(&path).with_context(|| format!("reading {path} (Linux only)"))?;
-    // The name may hold spaces; what follows its closing parenthesis does not.
-    let fields = stat.rsplit(") ").next().unwrap_or_default();
-    let mut times = fields.split(' ').skip(11).take(2).map(str::parse::<u32>);
-    match (times.next(), times.next()) {
-        (Some(Ok(user)), Some(Ok(system))) => Ok(TICK * (user + system)),
-        _ => bail!("{path} has an unknown form"),
-    }
+    cpu_time(process).context("reading processor time from /proc (Linux only)")
 }
 
 /// The program, running on engines of its own until this is dropped.
@@ -116,10 +105,8 @@ impl Program {
 
     /// Its memory, in megabytes.
     pub(super) fn resident_mb(&self) -> anyhow::Result<f64> {
-        let path = format!("/proc/{}/status", self.id()?);
-        let status = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<f64>().ok());
-        Ok(kilobytes.with_context(|| format!("{path} has an unknown form"))? / 1024.0)
+        let bytes =
+            resident_bytes(&self.id()?).context("reading memory from /proc (Linux only)")?;
+        Ok(bytes / (1024.0 * 1024.0))
     }
 }

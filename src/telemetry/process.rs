@@ -1,17 +1,18 @@
-//! What this process takes of the machine, from Linux' `/proc`; nothing elsewhere.
+//! What a process takes of the machine, from Linux' `/proc`; nothing elsewhere.
 
 use std::fs;
+use std::time::Duration;
 
-/// The unit of the times in `/proc/self/stat`: 1/100 s on every Linux that we know.
-const TICKS: u64 = 100;
+/// What `/proc` counts processor time in: 100 a second on every Linux of today.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// Shows memory, CPU time and open files.
+/// Shows what this process takes.
 pub fn measure() {
-    if let Some(bytes) = resident_bytes() {
+    if let Some(bytes) = resident_bytes("self") {
         metrics::gauge!("zapis_process_resident_bytes").set(bytes);
     }
-    if let Some(ticks) = cpu_ticks() {
-        metrics::counter!("zapis_process_cpu_seconds_total").absolute(ticks / TICKS);
+    if let Some(time) = cpu_time("self") {
+        metrics::counter!("zapis_process_cpu_seconds_total").absolute(time.as_secs());
     }
     if let Ok(open) = fs::read_dir("/proc/self/fd") {
         let open = u32::try_from(open.count()).unwrap_or(u32::MAX);
@@ -19,8 +20,9 @@ pub fn measure() {
     }
 }
 
-fn resident_bytes() -> Option<f64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+/// The memory of a process, by its id or `self`.
+pub(crate) fn resident_bytes(process: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -28,12 +30,13 @@ fn resident_bytes() -> Option<f64> {
     Some(f64::from(kibibytes) * 1024.0)
 }
 
-/// In user and in kernel mode: the 14th and 15th field. The 2nd is a name and may hold spaces.
-fn cpu_ticks() -> Option<u64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+/// The processor time of a process until now, by its id or `self`.
+pub(crate) fn cpu_time(process: &str) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name may hold spaces; what follows its closing parenthesis does not.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let mut next = || fields.next()?.parse::<u64>().ok();
-    Some(next()? + next()?)
+    let mut next = || fields.next()?.parse::<u32>().ok();
+    Some(TICK * (next()? + next()?))
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -42,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_process_sees_what_it_takes() {
-        assert!(resident_bytes().unwrap() > 1_000_000.0);
-        assert!(cpu_ticks().is_some());
+        assert!(resident_bytes("self").unwrap() > 1_000_000.0);
+        assert!(cpu_time("self").is_some());
     }
 }

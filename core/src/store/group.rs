@@ -66,15 +66,26 @@ fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
 
+/// Waits for one, and takes what else is asked for by then, at most so many. Nothing once nobody can
+/// ask any more.
+pub(super) async fn gather<T>(queue: &mut mpsc::Receiver<T>, most: usize) -> Option<Vec<T>> {
+    let mut together = vec![queue.recv().await?];
+    // Whoever is about to ask does so first: nobody on an idle machine, many on a busy one.
+    tokio::task::yield_now().await;
+    while together.len() < most
+        && let Ok(next) = queue.try_recv()
+    {
+        together.push(next);
+    }
+    Some(together)
+}
+
 async fn run(db: Db, mut queue: mpsc::Receiver<Job>) {
-    while let Some(first) = queue.recv().await {
-        // Whoever is about to ask does so first: nobody on an idle machine, many on a busy one.
-        tokio::task::yield_now().await;
-        let mut work = Vec::new();
-        let mut callers = Vec::new();
+    while let Some(jobs) = gather(&mut queue, BATCH).await {
+        let mut work = Vec::with_capacity(jobs.len());
+        let mut callers = Vec::with_capacity(jobs.len());
         let mut finish = None;
-        let mut next = Some(first);
-        while let Some(job) = next {
+        for job in jobs {
             match job {
                 Job::Work(one, caller) => {
                     work.push(one);
@@ -85,9 +96,6 @@ async fn run(db: Db, mut queue: mpsc::Receiver<Job>) {
                     break;
                 }
             }
-            next = (work.len() < BATCH)
-                .then(|| queue.try_recv().ok())
-                .flatten();
         }
 
         for (caller, answer) in callers.into_iter().zip(commit(&db, &work).await) {

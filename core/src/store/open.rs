@@ -11,19 +11,21 @@ use super::StoreError;
 use super::db::Db;
 use super::sqlite::{self, Sqlite};
 
-/// The steps of the schema: number, name, and the statements from a folder of migrations.
+/// The steps of the schema, from a folder of migrations. Not `sqlx::migrate!`: the macro builds the
+/// drivers a second time, for the compiler.
 macro_rules! migrations {
     ($folder:literal) => {
-        [
+        vec![
             migrations!($folder, 1, "first"),
             migrations!($folder, 2, "sight"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {
-        (
+        Migration::new(
             $version,
-            $name,
-            include_str!(concat!(
+            $name.into(),
+            MigrationType::Simple,
+            SqlStr::from_static(include_str!(concat!(
                 "../../migrations/",
                 $folder,
                 "/000",
@@ -31,14 +33,11 @@ macro_rules! migrations {
                 "_",
                 $name,
                 ".sql"
-            )),
+            ))),
+            false,
         )
     };
 }
-
-type Step = (i64, &'static str, &'static str);
-const SQLITE: &[Step] = &migrations!("sqlite");
-const POSTGRES: &[Step] = &migrations!("postgres");
 
 /// How long a caller waits for a connection to PostgreSQL.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -63,14 +62,7 @@ async fn sqlite(path: &str) -> Result<Db, StoreError> {
             "the address of the SQLite file names no file".into(),
         ));
     }
-    let steps = SQLITE
-        .iter()
-        .map(|&(version, description, sql)| sqlite::Migration {
-            version,
-            description,
-            sql,
-        });
-    Ok(Db::Sqlite(Sqlite::open(path, steps.collect()).await?))
+    Ok(Db::Sqlite(Sqlite::open(path, migrations!("sqlite")).await?))
 }
 
 async fn postgres(url: &str) -> Result<Db, StoreError> {
@@ -83,18 +75,7 @@ async fn postgres(url: &str) -> Result<Db, StoreError> {
         .acquire_timeout(PATIENCE)
         .connect_with(options)
         .await?;
-    // Not `sqlx::migrate!`: the macro builds the driver a second time, for the compiler.
-    let steps = POSTGRES.iter().map(|&(version, description, sql)| {
-        let sql = SqlStr::from_static(sql);
-        Migration::new(
-            version,
-            description.into(),
-            MigrationType::Simple,
-            sql,
-            false,
-        )
-    });
-    let migrator = Migrator::with_migrations(steps.collect());
+    let migrator = Migrator::with_migrations(migrations!("postgres"));
     migrator.run(&pool).await.map_err(refused)?;
     Ok(Db::Postgres(pool))
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 
 use super::db::{CHUNK, Db, Row, Tx, Value, sql};
+use super::group::gather;
 use super::open::is_conflict;
 use super::{NewOwner, Ownership, OwnershipChange, Store, StoreError};
 use crate::message::ConversationId;
@@ -150,19 +151,10 @@ impl Owners {
         }
         let (ask, mut asked) = mpsc::channel::<Question>(TOGETHER);
         tokio::spawn(async move {
-            let mut questions = Vec::with_capacity(TOGETHER);
-            while let Some(first) = asked.recv().await {
-                // Whoever is about to ask does so first.
-                tokio::task::yield_now().await;
-                questions.push(first);
-                while questions.len() < TOGETHER
-                    && let Ok(next) = asked.try_recv()
-                {
-                    questions.push(next);
-                }
+            while let Some(questions) = gather(&mut asked, TOGETHER).await {
                 let wanted: Vec<_> = questions.iter().map(|(wanted, _)| wanted.clone()).collect();
                 let found = look_up(&db, &wanted).await.map_err(StoreError::from);
-                for (conversation, caller) in questions.drain(..) {
+                for (conversation, caller) in questions {
                     let answer = match &found {
                         Ok(found) => Ok(found
                             .get(&conversation)

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rusqlite::types::{FromSql, Value as Cell, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
-use sha2::{Digest, Sha384};
 use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::migrate::Migration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 
@@ -32,16 +32,6 @@ pub(super) struct Sqlite {
     readers: Arc<StdMutex<Option<Vec<Connection>>>>,
     /// Nothing for a database in memory, which belongs to its one connection.
     path: Option<PathBuf>,
-}
-
-/// A step of the schema.
-pub(super) struct Migration {
-    /// From 1.
-    pub(super) version: i64,
-    /// In a word or two.
-    pub(super) description: &'static str,
-    /// The statements.
-    pub(super) sql: &'static str,
 }
 
 /// A row.
@@ -321,13 +311,13 @@ fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), 
     for (version, checksum) in &applied {
         let known = migrations.iter().find(|known| known.version == *version);
         let known = known.ok_or_else(|| super::open::newer_schema(*version))?;
-        if Sha384::digest(known.sql).as_slice() != checksum {
+        if known.checksum != *checksum {
             return Err(super::open::other_schema(*version));
         }
     }
     let is_applied = |version| applied.iter().any(|(known, _)| *known == version);
     for missing in migrations.iter().filter(|one| !is_applied(one.version)) {
-        tx.execute_batch(missing.sql)
+        tx.execute_batch(missing.sql.as_str())
             .map_err(|error| match failed(error).into() {
                 StoreError::Refused(why) => super::open::failed_migration(missing.version, &why),
                 unavailable @ StoreError::Unavailable(_) => unavailable,
@@ -335,11 +325,7 @@ fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), 
         tx.execute(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
              VALUES (?1, ?2, TRUE, ?3, 0)",
-            (
-                missing.version,
-                missing.description,
-                Sha384::digest(missing.sql).as_slice(),
-            ),
+            (missing.version, &*missing.description, &*missing.checksum),
         )
         .map_err(failed)?;
     }
