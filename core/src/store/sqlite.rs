@@ -215,6 +215,9 @@ fn run(connection: &Connection, sql: &Sql) -> Result<Vec<Row>, sqlx::Error> {
             .collect::<rusqlite::Result<_>>()
             .map_err(failed)?));
     }
+    drop(rows);
+    #[cfg(test)]
+    tests::note_scanned(statement);
     Ok(found)
 }
 
@@ -401,5 +404,69 @@ impl DatabaseError for Failure {
 
     fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use chrono::DateTime;
+    use rusqlite::{Statement, StatementStatus};
+    use uuid::Uuid;
+
+    use crate::event::{Event, Kind};
+    use crate::message::{ConversationId, Fence};
+    use crate::store::{ClaimRequest, Claimed, SendOutcome, Store};
+    use crate::trace::TraceParent;
+
+    thread_local! {
+        /// How many rows this thread went through without an index.
+        static SCANNED: Cell<i32> = const { Cell::new(0) };
+    }
+
+    pub(super) fn note_scanned(statement: &Statement<'_>) {
+        let scanned = statement.get_status(StatementStatus::FullscanStep);
+        SCANNED.set(SCANNED.get() + scanned);
+        statement.reset_status(StatementStatus::FullscanStep);
+    }
+
+    /// All that the store does for the reply to message `n`; how many rows it went through.
+    async fn reply(store: &Store, n: u128) -> i32 {
+        let conversation: ConversationId = format!("telegram:main:{}", n % 7).parse().unwrap();
+        let (id, now) = (Uuid::from_u128(n), DateTime::UNIX_EPOCH);
+        let request = ClaimRequest {
+            id,
+            conversation: conversation.clone(),
+            turn: Some(id),
+            answers: vec![n.to_string()],
+            fence: Fence::Reply { epoch: 0 },
+            trace: TraceParent::start(),
+        };
+        let event = Event::new(id, Kind::Outbound, now).about(&conversation);
+        let sent = SendOutcome::Sent {
+            provider_id: Some(n.to_string()),
+        };
+
+        SCANNED.set(0);
+        store.ownership(&conversation, now).await.unwrap();
+        assert_eq!(store.claim(&[request], now).await.unwrap(), [Claimed::Go]);
+        store.record(&[(id, sent)], now).await.unwrap();
+        store.append_events(&[event]).await.unwrap();
+        SCANNED.get()
+    }
+
+    #[tokio::test]
+    async fn what_a_reply_costs_does_not_grow_with_what_is_stored() {
+        let store = Store::open("sqlite::memory:").await.unwrap();
+        for n in 1..20 {
+            reply(&store, n).await;
+        }
+        let few = reply(&store, 20).await;
+        for n in 21..200 {
+            reply(&store, n).await;
+        }
+
+        assert_eq!(reply(&store, 200).await, few);
     }
 }

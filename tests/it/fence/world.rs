@@ -257,12 +257,18 @@ impl World {
 
     async fn opts_out(&self, run: &Run) {
         if run.start == Start::Telegram {
+            let (text, entities) = if run.n % 2 == 0 {
+                let command = json!([{ "type": "bot_command", "offset": 0, "length": 5 }]);
+                ("/stop", command)
+            } else {
+                ("Стоп!", json!([]))
+            };
             return self
                 .telegram(json!({ "message": {
                     "message_id": self.number(), "date": NOW,
                     "chat": { "id": chat(run.n), "type": "private" },
                     "from": { "id": chat(run.n), "is_bot": false, "first_name": "Вера" },
-                    "text": "/stop", "entities": [{ "type": "bot_command", "offset": 0, "length": 5 }],
+                    "text": text, "entities": entities,
                 } }))
                 .await;
         }

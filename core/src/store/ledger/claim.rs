@@ -224,13 +224,10 @@ async fn answered(
         let rows = chunk
             .iter()
             .map(|(conversation, inbound)| [conversation.into(), inbound.into()]);
-        // In this order of the tables: SQLite would look through all of `answered` for a pair in a list.
-        let statement = sql("SELECT answered.conversation, inbound_id, turn FROM (VALUES ")
-            .rows(rows)
-            .then(
-                ") AS asked CROSS JOIN answered \
-                 WHERE answered.conversation = asked.column1 AND inbound_id = asked.column2",
-            );
+        let statement = sql("SELECT conversation, inbound_id, turn FROM answered \
+             WHERE (conversation, inbound_id) IN (VALUES ")
+        .rows(rows)
+        .then(")");
         for row in tx.fetch(statement).await? {
             found.insert((row.parsed(0)?, row.get(1)?), row.parsed(2)?);
         }
