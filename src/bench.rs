@@ -22,21 +22,34 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Bench, BenchTarget};
 use crate::config::Loaded;
+use crate::lifecycle::Stop;
+use report::Report;
 
 /// `zapis bench …`
 pub(crate) async fn run(loaded: &Loaded, bench: &Bench) -> anyhow::Result<()> {
     write_log_lines(loaded)?;
-    let report = match bench.what {
-        BenchTarget::Ingress => ingress::ingress(loaded, bench).await?,
-        BenchTarget::Path => path::path(loaded, bench).await?,
-        BenchTarget::Stall => path::stall(loaded, bench).await?,
-        BenchTarget::Sessions => sessions::sessions(loaded, bench).await?,
-        BenchTarget::Growth => growth::growth(loaded, bench).await?,
-        BenchTarget::Duplicates => idle::duplicates(loaded, bench).await?,
-        BenchTarget::Idle => idle::idle(loaded).await?,
-        BenchTarget::Sockets => idle::sockets(loaded, bench).await?,
+    let stop = Stop::on_signals().context("listening for signals")?;
+    let report = tokio::select! {
+        report = measure(loaded, bench) => report?,
+        () = stop.soft().cancelled() => anyhow::bail!(
+            "stopped; on RabbitMQ and PostgreSQL the queues and the schema named bench_{} may be left",
+            std::process::id()
+        ),
     };
     report.print(bench.json)
+}
+
+async fn measure(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Report> {
+    match bench.what {
+        BenchTarget::Ingress => ingress::ingress(loaded, bench).await,
+        BenchTarget::Path => path::path(loaded, bench).await,
+        BenchTarget::Stall => path::stall(loaded, bench).await,
+        BenchTarget::Sessions => sessions::sessions(loaded, bench).await,
+        BenchTarget::Growth => growth::growth(loaded, bench).await,
+        BenchTarget::Duplicates => idle::duplicates(loaded, bench).await,
+        BenchTarget::Idle => idle::idle(loaded).await,
+        BenchTarget::Sockets => idle::sockets(loaded, bench).await,
+    }
 }
 
 /// The program's own log lines cost what they cost; they are made, and thrown away.
