@@ -28,10 +28,10 @@ use report::Report;
 /// `zapis bench …`
 pub(crate) async fn run(loaded: &Loaded, bench: &Bench) -> anyhow::Result<()> {
     write_log_lines(loaded)?;
-    let stop = Stop::on_signals().context("listening for signals")?;
+    let stop = Stop::on_signals().context("listening for signals")?.soft();
     let report = tokio::select! {
         report = measure(loaded, bench) => report?,
-        () = stop.soft().cancelled() => anyhow::bail!(
+        () = stop.cancelled() => anyhow::bail!(
             "stopped; on RabbitMQ and PostgreSQL the queues and the schema named bench_{} may be left",
             std::process::id()
         ),
