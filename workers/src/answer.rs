@@ -461,10 +461,10 @@ fn unseen<'a>(session: &Session, tasks: &'a [Arc<Inbound>]) -> Vec<&'a Inbound> 
         }
     }
     // Inside a coalescing window the provider's time decides; equal times keep the order of arrival.
-    // Our own clock says nothing that the queue does not, and it can be put back.
+    // Where it did not tell one of them, ours stands there, which can be put back: nothing to compare.
     if fresh
         .iter()
-        .any(|inbound| inbound.at != inbound.received_at)
+        .all(|inbound| inbound.at != inbound.received_at)
     {
         fresh.sort_by_key(|inbound| inbound.at);
     }

@@ -163,8 +163,9 @@ impl Story<'_> {
             let places: Vec<&usize> = taken.iter().filter_map(|(_, id)| place.get(id)).collect();
             assert!(
                 places.is_sorted(),
-                "{}: out of order: {places:?}",
-                self.address.as_str()
+                "{}: out of order: {places:?}\n{}",
+                self.address.as_str(),
+                self.firm.log()
             );
         }
         order

@@ -118,7 +118,7 @@ impl Place {
     pub(super) async fn crash(&self, firm: &mut Firm, crowd: &mut Crowd, process: usize) {
         self.set_the_scene(firm, crowd, process).await;
         firm.kill();
-        if matches!(self.scene, Scene::Unreadable | Scene::Retry) {
+        if self.scene == Scene::Unreadable {
             leave_garbage(firm, crowd).await;
         }
         let nth = match self.scene {
@@ -158,6 +158,16 @@ impl Place {
                     crowd.write(firm, 1);
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
+            }
+            Scene::Retry => {
+                firm.kill();
+                leave_garbage(firm, crowd).await;
+                firm.start().await;
+                let letters = || firm.count("SELECT count(*) FROM dead");
+                while letters() < crowd.unusable {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                firm.sql("UPDATE dead SET retry = 1 WHERE topic = 'inbound'");
             }
             Scene::Unanswered => {
                 let who = crowd.stranger();
@@ -234,7 +244,7 @@ fn fail_once(firm: &Firm, chat: i64, kind: FaultKind) {
     );
 }
 
-/// A message that nobody can read, in the queue; and what an operator does about the last one.
+/// A message that nobody can read, in the queue.
 async fn leave_garbage(firm: &Firm, crowd: &mut Crowd) {
     let broker = broker::open(&firm.engines(), "a test").await.unwrap();
     let garbage = Publish {
@@ -247,7 +257,6 @@ async fn leave_garbage(firm: &Firm, crowd: &mut Crowd) {
     broker.publish(vec![garbage]).await.unwrap();
     broker.close().await;
     crowd.unusable += 1;
-    firm.sql("UPDATE dead SET retry = 1 WHERE topic = 'inbound'");
 }
 
 #[tokio::test]
