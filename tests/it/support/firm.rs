@@ -349,7 +349,8 @@ format = "json"
             recipient: Some(recipient.to_owned()),
             ..CallFilter::default()
         };
-        let called = |calls: &[Call]| calls.iter().any(|call| call.status.is_some());
+        let ended = |call: &Call| call.accepted || call.status.is_some();
+        let called = |calls: &[Call]| calls.iter().any(ended);
         self.sandbox.calls_until(&filter, PATIENCE, called).await;
     }
 
