@@ -13,23 +13,30 @@ mod places;
 mod race;
 mod roles;
 
+use std::future::ready;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::time::Instant;
+
+use futures::{FutureExt as _, StreamExt as _, stream};
+
+use checker::Verdict;
+
 /// The seeds of a test. One that fails is told with the command that runs it again.
 #[derive(Debug)]
 struct Seeds {
     /// The command that runs it again.
     again: String,
-    next: u64,
-    left: u64,
+    first: u64,
+    count: u64,
 }
 
 impl Seeds {
     /// One seed: a given one, or another in each run.
     fn one(test: &str) -> Self {
-        let first = setting("ZAPIS_SEED").unwrap_or_else(|| std::process::id().into());
         Self {
             again: format!("cargo test --workspace --test it {test}"),
-            next: first,
-            left: 0,
+            first: setting("ZAPIS_SEED").unwrap_or_else(|| std::process::id().into()),
+            count: 1,
         }
     }
 
@@ -40,29 +47,34 @@ impl Seeds {
         let first = given.or(long.map(|_| 1));
         Self {
             again: again.to_owned(),
-            next: first
-                .unwrap_or_else(|| std::process::id().into())
-                .wrapping_sub(1),
-            left: given.map_or(long.unwrap_or(short), |_| 1),
+            first: first.unwrap_or_else(|| std::process::id().into()),
+            count: given.map_or(long.unwrap_or(short), |_| 1),
         }
     }
 
-    fn first(&self) -> u64 {
-        self.next
-    }
-
-    fn next(&mut self) -> Option<u64> {
-        self.left = self.left.checked_sub(1)?;
-        self.next = self.next.wrapping_add(1);
-        Some(self.next)
-    }
-}
-
-impl Drop for Seeds {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("Once more: ZAPIS_SEED={} {}", self.next, self.again);
-        }
+    /// Plays every seed, a few at once: most of the time they wait.
+    async fn play<F>(self, at_once: usize, seed: impl Fn(u64) -> F) -> Verdict
+    where
+        F: Future<Output = Verdict>,
+    {
+        let begun = Instant::now();
+        let played = stream::iter(self.first..self.first + self.count).map(|n| {
+            let again = &self.again;
+            let verdict = AssertUnwindSafe(seed(n)).catch_unwind();
+            verdict.map(move |verdict| {
+                verdict.unwrap_or_else(|panic| {
+                    println!("Once more: ZAPIS_SEED={n} {again}");
+                    resume_unwind(panic)
+                })
+            })
+        });
+        let add = |total, verdict| ready(total + verdict);
+        let total = played
+            .buffer_unordered(at_once)
+            .fold(Verdict::default(), add)
+            .await;
+        println!("{} seeds in {:?}: {total:?}", self.count, begun.elapsed());
+        total
     }
 }
 

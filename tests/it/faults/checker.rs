@@ -32,13 +32,17 @@ pub(crate) struct Verdict {
     pub(crate) doubled: usize,
 }
 
-impl std::ops::AddAssign for Verdict {
-    fn add_assign(&mut self, other: Self) {
-        self.messages += other.messages;
-        self.replies += other.replies;
-        self.fenced += other.fenced;
-        self.repeated_in_doubt += other.repeated_in_doubt;
-        self.doubled += other.doubled;
+impl std::ops::Add for Verdict {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            messages: self.messages + other.messages,
+            replies: self.replies + other.replies,
+            fenced: self.fenced + other.fenced,
+            repeated_in_doubt: self.repeated_in_doubt + other.repeated_in_doubt,
+            doubled: self.doubled + other.doubled,
+        }
     }
 }
 
@@ -59,7 +63,7 @@ pub(crate) async fn judge(firm: &Firm, crowd: &Crowd) -> Verdict {
         let told = told.settled(&store, ids).await;
         let order = told.turns_in_order(ids, crowd.sessions_lost);
         verdict.messages += ids.len();
-        verdict += told.received(&store, &order).await;
+        verdict = verdict + told.received(&store, &order).await;
     }
     store.close().await;
     staff_was_heard(firm, crowd);

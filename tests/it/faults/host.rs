@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use zapis_sandbox::{Fault, FaultKind, Provider};
 
 use super::Seeds;
-use super::checker::judge;
+use super::checker::{Verdict, judge};
 use super::crowd::{Crowd, telegram};
 use super::kill::BRISK;
 use crate::support::firm::{Firm, On, PATIENCE};
@@ -20,14 +20,19 @@ const SMALL_DISK: &str = r#"mount -t tmpfs -o size=24m tmpfs "$1" && shift && ex
 
 #[tokio::test]
 async fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
-    let seeds = Seeds::one("faults::host::a_full_disk");
+    Seeds::one("faults::host::a_full_disk")
+        .play(1, fill_the_disk)
+        .await;
+}
+
+async fn fill_the_disk(seed: u64) -> Verdict {
     let root = fs::metadata("/proc/self").unwrap().uid() == 0;
     let unshare = if root { "-m" } else { "-rm" };
     let wrapper = [
         "unshare", unshare, "sh", "-c", SMALL_DISK, "mount", "{data}",
     ];
     let mut firm = Firm::wrapped(BRISK, &wrapper).await;
-    let mut crowd = Crowd::new(seeds.first());
+    let mut crowd = Crowd::new(seed);
     crowd.write(&firm, 5);
     crowd.chat(&firm).await;
 
@@ -72,6 +77,7 @@ async fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
     println!("{bytes} bytes filled: {verdict:?}");
     assert!(verdict.messages >= 15, "{verdict:?}");
     assert_eq!(verdict.repeated_in_doubt, 0, "{}", firm.log());
+    verdict
 }
 
 fn refused(firm: &Firm) -> bool {
@@ -97,7 +103,10 @@ fn fill(path: &Path) -> u64 {
 
 #[tokio::test]
 async fn a_clock_that_jumps_an_hour_stops_and_doubles_nothing() {
-    let seeds = Seeds::one("faults::host::a_clock");
+    Seeds::one("faults::host::a_clock").play(1, jump).await;
+}
+
+async fn jump(seed: u64) -> Verdict {
     let folder = TempDir::new().unwrap();
     let clock = folder.path().join("clock");
     let patient = format!("{BRISK}stale_after_minutes = 600\n");
@@ -110,7 +119,7 @@ async fn a_clock_that_jumps_an_hour_stops_and_doubles_nothing() {
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
     ];
     firm.start().await;
-    let mut crowd = Crowd::new(seeds.first());
+    let mut crowd = Crowd::new(seed);
 
     for jump in ["+3600", "+0", "-3600", "+0"] {
         // A lane is parked, and a reply is in doubt, across the jump.
@@ -129,6 +138,7 @@ async fn a_clock_that_jumps_an_hour_stops_and_doubles_nothing() {
     let verdict = judge(&firm, &crowd).await;
     println!("{verdict:?}, settled in {:?}", begun.elapsed());
     assert!(verdict.messages >= 50, "{verdict:?}");
+    verdict
 }
 
 async fn trouble(firm: &Firm, crowd: &mut Crowd) {

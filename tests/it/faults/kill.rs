@@ -13,35 +13,38 @@ pub(super) const BRISK: &str = "\n[dialogue]\ncoalesce_ms = 30\ncoalesce_max_ms 
 /// How often the process is killed for each seed, besides once at a named place.
 const KILLS: usize = 10;
 
+/// How many firms there are at once.
+const AT_ONCE: usize = 5;
+
 /// A firm of its own for each seed.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_sent_twice_when_the_process_is_killed() {
-    let mut seeds = Seeds::many("tests/faults", 5);
-    let all = places::embedded();
-    let mut total = Verdict::default();
-    let begun = Instant::now();
-    while let Some(seed) = seeds.next() {
-        let mut firm = Firm::with(On::Embedded, BRISK, vec![vec!["run"]]).await;
-        let mut crowd = Crowd::new(seed);
-        for _ in 0..KILLS {
-            bustle(&mut crowd, &firm).await;
-            firm.kill();
-            firm.start().await;
-            unsuspected(&firm).await;
-        }
-        let place = &all[usize::try_from(seed).unwrap() % all.len()];
-        place.crash(&mut firm, &mut crowd, 0).await;
+    Seeds::many("tests/faults", 5)
+        .play(AT_ONCE, kill_often)
+        .await;
+}
+
+async fn kill_often(seed: u64) -> Verdict {
+    let mut firm = Firm::with(On::Embedded, BRISK, vec![vec!["run"]]).await;
+    let mut crowd = Crowd::new(seed);
+    for _ in 0..KILLS {
         bustle(&mut crowd, &firm).await;
-        Crowd::calm(&firm);
-        let verdict = judge(&firm, &crowd).await;
-        println!("seed {seed}, {}: {verdict:?}", place.name);
-        assert!(
-            verdict.messages > 2 * KILLS,
-            "the load was too small to prove anything: {verdict:?}"
-        );
-        total += verdict;
+        firm.kill();
+        firm.start().await;
+        unsuspected(&firm).await;
     }
-    println!("{:?}: {total:?}", begun.elapsed());
+    let all = places::embedded();
+    let place = &all[usize::try_from(seed).unwrap() % all.len()];
+    place.crash(&mut firm, &mut crowd, 0).await;
+    bustle(&mut crowd, &firm).await;
+    Crowd::calm(&firm);
+    let verdict = judge(&firm, &crowd).await;
+    println!("seed {seed}, {}: {verdict:?}", place.name);
+    assert!(
+        verdict.messages > 2 * KILLS,
+        "the load was too small to prove anything: {verdict:?}"
+    );
+    verdict
 }
 
 /// Customers and staff at work until some random moment.

@@ -12,7 +12,7 @@ use zapis_core::trace::TraceParent;
 use zapis_sandbox::{Fault, FaultKind, Provider, WhatsAppAction};
 
 use super::Seeds;
-use super::checker::judge;
+use super::checker::{Verdict, judge};
 use super::crowd::{CALL, Crowd, telegram, whatsapp};
 use super::kill::{BRISK, unsuspected};
 use crate::support::firm::{Firm, On, PATIENCE};
@@ -261,9 +261,14 @@ async fn leave_garbage(firm: &Firm, crowd: &mut Crowd) {
 
 #[tokio::test]
 async fn nothing_is_lost_or_sent_twice_when_the_process_dies_between_two_steps() {
-    let seeds = Seeds::one("faults::places::nothing");
+    Seeds::one("faults::places::nothing")
+        .play(1, die_everywhere)
+        .await;
+}
+
+async fn die_everywhere(seed: u64) -> Verdict {
     let mut firm = Firm::with(On::Embedded, BRISK, vec![vec!["run"]]).await;
-    let mut crowd = Crowd::new(seeds.first());
+    let mut crowd = Crowd::new(seed);
     #[expect(
         clippy::disallowed_methods,
         reason = "a setting of the test, not of the program"
@@ -278,6 +283,7 @@ async fn nothing_is_lost_or_sent_twice_when_the_process_dies_between_two_steps()
 
     let verdict = judge(&firm, &crowd).await;
     println!("{} places: {verdict:?}", embedded().len());
+    verdict
 }
 
 #[test]

@@ -31,35 +31,36 @@ async fn installation(queue_type: &'static str) -> Firm {
     Firm::with(On::servers(queue_type), NO_BURSTS, roles).await
 }
 
-/// A firm of its own for each seed. Each role dies once with its hands full; one of them, another for
-/// the next seed, also at a named place.
+/// A firm of its own for each seed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_any_role_with_its_hands_full_loses_nothing() {
-    let mut seeds = Seeds::many("tests/faults --servers", 1);
-    let mut total = Verdict::default();
-    let begun = Instant::now();
-    while let Some(seed) = seeds.next() {
-        let number = usize::try_from(seed).unwrap();
-        let queue_type = ["quorum", "classic"][number % 2];
-        let mut firm = installation(queue_type).await;
-        let mut crowd = Crowd::of(CUSTOMERS, seed);
-        for role in (0..ROLES.len()).rev() {
-            kill_with_full_hands(&mut firm, &mut crowd, role).await;
-        }
-        let role = number / 2 % ROLES.len();
-        let all = places::of_role(ROLES[role].0);
-        let place = &all[number / 2 / ROLES.len() % all.len()];
-        place.crash(&mut firm, &mut crowd, role).await;
-        crowd.write(&firm, 10);
-        Crowd::calm(&firm);
+    Seeds::many("tests/faults --servers", 1)
+        .play(1, kill_each_role)
+        .await;
+}
 
-        let verdict = judge(&firm, &crowd).await;
-        println!("{queue_type}, seed {seed}, {}: {verdict:?}", place.name);
-        assert!(verdict.messages > 4 * IN_HAND, "{verdict:?}");
-        only_subscriptions_have_queues(&firm).await;
-        total += verdict;
+/// Each role dies once with its hands full; one of them, another for the next seed, also at a named
+/// place.
+async fn kill_each_role(seed: u64) -> Verdict {
+    let number = usize::try_from(seed).unwrap();
+    let queue_type = ["quorum", "classic"][number % 2];
+    let mut firm = installation(queue_type).await;
+    let mut crowd = Crowd::of(CUSTOMERS, seed);
+    for role in (0..ROLES.len()).rev() {
+        kill_with_full_hands(&mut firm, &mut crowd, role).await;
     }
-    println!("{:?}: {total:?}", begun.elapsed());
+    let role = number / 2 % ROLES.len();
+    let all = places::of_role(ROLES[role].0);
+    let place = &all[number / 2 / ROLES.len() % all.len()];
+    place.crash(&mut firm, &mut crowd, role).await;
+    crowd.write(&firm, 10);
+    Crowd::calm(&firm);
+
+    let verdict = judge(&firm, &crowd).await;
+    println!("{queue_type}, seed {seed}, {}: {verdict:?}", place.name);
+    assert!(verdict.messages > 4 * IN_HAND, "{verdict:?}");
+    only_subscriptions_have_queues(&firm).await;
+    verdict
 }
 
 /// Lets a role take its fill while it stands still, and kills it soon after it goes on.
