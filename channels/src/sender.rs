@@ -16,8 +16,8 @@ use tracing::field::{debug, display};
 use tracing::{Instrument, Span, debug, error, info, warn};
 use uuid::Uuid;
 use zapis_core::broker::Broker;
-use zapis_core::event::{Event, JournalItem, Kind, Seen};
-use zapis_core::intake::{journal_message, outbound_message};
+use zapis_core::event::{Event, Kind, Seen};
+use zapis_core::intake::outbound_message;
 use zapis_core::lanes::{Failure, Message, Worker, unreadable};
 use zapis_core::measure::{ACCOUNTS, CODES, Stage};
 use zapis_core::message::{Content, Fence, Outbound, Profile, ProviderError};
@@ -247,20 +247,14 @@ impl Sender {
             .record(took.as_secs_f64());
         match result {
             Ok(Sent { provider_id }) => {
-                self.record(
-                    part,
-                    SendOutcome::Sent {
-                        provider_id: provider_id.clone(),
-                    },
-                )
-                .await?;
+                let mut event = self.event(part, "sent");
+                event.provider_id.clone_from(&provider_id);
+                event.latency_ms = i64::try_from(took.as_millis()).ok();
+                self.record(part, SendOutcome::Sent { provider_id }, Some(event))
+                    .await?;
                 crash::point("send.recorded");
                 self.count("sent", "");
                 show_stopped(self.channel.name(), part, false);
-                let mut event = self.event(part, "sent");
-                event.provider_id = provider_id;
-                event.latency_ms = i64::try_from(took.as_millis()).ok();
-                self.journal(part, event).await?;
                 Ok(Step::Next)
             }
             Err(refusal) => self.refused(part, refusal).await,
@@ -271,7 +265,7 @@ impl Sender {
         let text = causes(&refusal).to_string();
         match refusal {
             SendError::TooFast { after, bucket } => {
-                self.record(part, SendOutcome::NotSent).await?;
+                self.record(part, SendOutcome::NotSent, None).await?;
                 self.count("too_fast", "");
                 self.sessions
                     .block(&bucket, after)
@@ -280,7 +274,7 @@ impl Sender {
                 Err(Failure::Wait { after })
             }
             SendError::Stopped(refusal) => {
-                self.record(part, SendOutcome::NotSent).await?;
+                self.record(part, SendOutcome::NotSent, None).await?;
                 self.count("stopped", &refusal.code);
                 self.breaker.open(self.channel.name(), part);
                 error!(
@@ -299,7 +293,7 @@ impl Sender {
                 Err(Failure::Wait { after: STOPPED })
             }
             SendError::NotSent(_) => {
-                self.record(part, SendOutcome::NotSent).await?;
+                self.record(part, SendOutcome::NotSent, None).await?;
                 self.count("not_sent", "");
                 let age = self.clock.now() - part.at;
                 if age > GIVE_UP {
@@ -317,7 +311,7 @@ impl Sender {
                 Err(Failure::Wait { after })
             }
             SendError::Unknown(_) => {
-                self.record(part, SendOutcome::InDoubt).await?;
+                self.record(part, SendOutcome::InDoubt, None).await?;
                 self.count("unknown", "");
                 warn!(error = text, outbound = %part.id, "The messenger's answer was lost");
                 Err(Failure::Wait {
@@ -325,16 +319,16 @@ impl Sender {
                 })
             }
             SendError::Unreachable(refusal) => {
-                let seen = JournalItem::Seen(Box::new(Seen {
+                let news = Seen {
                     conversation: part.conversation.clone(),
                     at: self.clock.now(),
                     wrote: false,
                     profile: Profile::default(),
                     reachable: Some(false),
                     advertising: None,
-                }));
-                self.publish_item(part, ids::of(part.id, "unreachable", 0).to_string(), seen)
-                    .await?;
+                };
+                let noted = self.store.journal(&[], &[news]).await;
+                noted.map_err(Failure::systemic)?;
                 self.failed(part, refusal, "unreachable").await
             }
             SendError::Refused(refusal) => self.failed(part, refusal, "refused").await,
@@ -371,8 +365,8 @@ impl Sender {
         let mut event = self.event(part, "failed");
         event.error_code = Some(refusal.code.clone());
         event.reason = Some(refusal.text.clone());
-        self.record(part, SendOutcome::Failed(refusal)).await?;
-        self.journal(part, event).await?;
+        self.record(part, SendOutcome::Failed(refusal), Some(event))
+            .await?;
         Ok(Step::Stop)
     }
 
@@ -441,7 +435,8 @@ impl Sender {
         }
     }
 
-    /// It was finished before. The journal may not know, if we died right after the record.
+    /// It was finished before. The journal does not know if we died before the record and a report of
+    /// the provider proved what we did not live to tell.
     async fn repeat_record(&self, part: &Outbound) -> Result<Step, Failure> {
         let entry = self
             .store
@@ -471,14 +466,21 @@ impl Sender {
         })
     }
 
-    /// Writes down how a call ended. While the store is away only we know: forgetting it would make
-    /// the message doubtful, and a doubtful reply is sent again.
-    async fn record(&self, part: &Outbound, outcome: SendOutcome) -> Result<(), Failure> {
+    /// Writes down how a call ended, and in the journal what it came to. While the store is away only
+    /// we know: forgetting it would make the message doubtful, and a doubtful reply is sent again.
+    async fn record(
+        &self,
+        part: &Outbound,
+        outcome: SendOutcome,
+        event: Option<Event>,
+    ) -> Result<(), Failure> {
         let _stage = Stage::begin("record");
         let outcomes = [(part.id, outcome)];
+        let events: Vec<Event> = event.filter(|_| is_journalled(part)).into_iter().collect();
         let begun = tokio::time::Instant::now();
         loop {
-            match self.store.record(&outcomes, self.clock.now()).await {
+            let now = self.clock.now();
+            match self.store.record(&outcomes, &events, now).await {
                 Err(StoreError::Unavailable(source)) if begun.elapsed() < REMEMBERED => {
                     debug!(error = %causes(source.as_ref()), "The store is away; a sent message waits to be recorded");
                     tokio::time::sleep(RECORD_AGAIN).await;
@@ -509,28 +511,11 @@ impl Sender {
     }
 
     async fn journal(&self, part: &Outbound, event: Event) -> Result<(), Failure> {
-        // A relay only shows the staff what the journal has already.
-        if matches!(part.content, Content::Relay { .. }) {
+        if !is_journalled(part) {
             return Ok(());
         }
-        let id = event.event_id.to_string();
-        self.publish_item(part, id, JournalItem::Event(Box::new(event)))
-            .await?;
-        crash::point("send.journalled");
-        Ok(())
-    }
-
-    async fn publish_item(
-        &self,
-        part: &Outbound,
-        id: String,
-        item: JournalItem,
-    ) -> Result<(), Failure> {
-        let message = journal_message(part.conversation.as_str(), id, &[item], part.trace.child());
-        self.broker
-            .publish(vec![message])
-            .await
-            .map_err(Failure::systemic)
+        let written = self.store.journal(&[event], &[]).await;
+        written.map_err(Failure::systemic)
     }
 
     /// Counts how an attempt ended, with the provider's code where it refused.
@@ -545,6 +530,11 @@ impl Sender {
         metrics::counter!("zapis_sends_total", "channel" => self.channel.name(), "outcome" => outcome, "code" => code)
             .increment(1);
     }
+}
+
+/// A relay only shows the staff what the journal has already.
+fn is_journalled(part: &Outbound) -> bool {
+    !matches!(part.content, Content::Relay { .. })
 }
 
 impl Worker for Sender {

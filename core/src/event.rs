@@ -5,19 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::message::{ConversationId, DeliveryReport, Profile};
-
-/// What the journal worker takes from the queue.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum JournalItem {
-    /// A line for the journal.
-    Event(Box<Event>),
-    /// News of a message that we sent: moves the send ledger and adds a `delivery` event.
-    Delivery(Box<DeliveryReport>),
-    /// What is known of the person in a conversation.
-    Seen(Box<Seen>),
-}
+use crate::message::{ConversationId, Profile};
 
 /// What an inbound tells about the person in a conversation.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -16,7 +16,6 @@ use uuid::Uuid;
 use crate::broker::{Broker, BrokerError, Publish, Topic};
 use crate::clock::Clock;
 use crate::crash;
-use crate::event::JournalItem;
 use crate::ids;
 use crate::measure::{CHANNELS, Stage};
 use crate::message::{ConversationId, DeliveryReport, Inbound, Outbound};
@@ -227,7 +226,7 @@ impl Intake {
                     metrics::counter!("zapis_inbound_total", "channel" => channel, "kind" => inbound.what.name()).increment(1);
                     messages.push(inbound_message(&inbound));
                 }
-                Arrival::Delivery(report) => messages.push(delivery_message(*report)),
+                Arrival::Delivery(report) => messages.push(delivery_message(&report)),
                 Arrival::Outbound(mut outbound) => {
                     let step = accepted(&outbound.conversation, "staff");
                     outbound.trace = outbound.trace.begun_by(&step);
@@ -319,36 +318,20 @@ pub fn outbound_message(batch: &[Outbound]) -> Publish {
     }
 }
 
-/// Items for the journal as the queue takes them: one message, JSON array.
-pub fn journal_message(
-    key: &str,
-    id: String,
-    items: &[JournalItem],
-    trace: TraceParent,
-) -> Publish {
-    Publish {
-        topic: Topic::journal(),
-        key: key.to_owned(),
-        id,
-        body: json(items),
-        trace,
-    }
-}
-
 fn delivery_id(report: &DeliveryReport) -> Uuid {
     let status = format!("{:?}", report.status);
     ids::derive(&["delivery", &report.account, &report.provider_id, &status])
 }
 
-fn delivery_message(report: DeliveryReport) -> Publish {
-    let id = delivery_id(&report);
-    let key = format!("{}:{}", report.account, report.provider_id);
-    journal_message(
-        &key,
-        id.to_string(),
-        &[JournalItem::Delivery(Box::new(report))],
-        TraceParent::start(),
-    )
+/// A report as the queue takes it: for the journal, and all reports of a message in their order.
+fn delivery_message(report: &DeliveryReport) -> Publish {
+    Publish {
+        topic: Topic::journal(),
+        key: format!("{}:{}", report.account, report.provider_id),
+        id: delivery_id(report).to_string(),
+        body: json(report),
+        trace: TraceParent::start(),
+    }
 }
 
 /// JSON of our own types, which cannot fail: their maps have string keys and their numbers are finite.

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::broker::{Publish, Topic};
+use crate::event::{Event, Seen};
 use crate::message::Line;
 use crate::trace::TraceParent;
 
@@ -24,9 +25,9 @@ const SEEN_AT_MOST: usize = 2_000;
 pub struct Session {
     /// Native ids of handled inbound messages and when they were handled.
     pub seen: Vec<(String, DateTime<Utc>)>,
-    /// What the last turn decided to publish. It stays until it is known to be in the queue.
-    pub outbox: Vec<Outgoing>,
-    /// The turn that the outbox belongs to, once that outbox is known to be in the queue.
+    /// What the last turn decided. It stays until it is known to be published.
+    pub outbox: Outbox,
+    /// The turn that the outbox belongs to, once that outbox is known to be published.
     pub published: Option<Uuid>,
     /// The turn that the outbox belongs to.
     pub turn: Option<Uuid>,
@@ -39,6 +40,18 @@ pub struct Session {
     pub phone: Option<String>,
     /// The dialogue's own state, as JSON of its type.
     pub dialogue: Value,
+}
+
+/// What a turn decided: messages for the queue, lines for the journal.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Outbox {
+    /// For the queue.
+    pub messages: Vec<Outgoing>,
+    /// For the journal.
+    pub events: Vec<Event>,
+    /// What became known of persons.
+    pub news: Vec<Seen>,
 }
 
 /// A message that a turn decided to publish.
@@ -89,35 +102,28 @@ impl Session {
         self.seen.iter().any(|(seen, _)| seen == id)
     }
 
-    /// The outbox that may not be in the queue yet.
-    pub fn unpublished(&self) -> &[Outgoing] {
-        if self.published.is_some() && self.published == self.turn {
-            return &[];
-        }
-        &self.outbox
+    /// The outbox, if it may not be published yet.
+    pub fn unpublished(&self) -> Option<&Outbox> {
+        (self.turn.is_some() && self.published != self.turn).then_some(&self.outbox)
     }
 
-    /// Notes that the outbox is in the queue; it rides on the next commit.
+    /// Notes that the outbox is published; it rides on the next commit.
     pub fn mark_published(&mut self) {
         self.published = self.turn;
-        if self.turn.is_none() {
-            // Of a damaged session: no mark could tell it from one that is not in the queue.
-            self.outbox.clear();
-        }
     }
 
     /// Ends a turn: its inbound ids enter `seen` together and its outbox replaces the last one,
-    /// whose messages must be in the queue by now.
+    /// which must be published by now.
     pub fn finish_turn(
         &mut self,
         turn: Uuid,
         inbound: impl IntoIterator<Item = String>,
-        outbox: Vec<Outgoing>,
+        outbox: Outbox,
         now: DateTime<Utc>,
         remember: TimeDelta,
     ) {
         debug_assert!(
-            self.unpublished().is_empty(),
+            self.unpublished().is_none(),
             "a commit never drops an unpublished outbox"
         );
         self.seen.retain(|(_, at)| *at + remember > now);
@@ -145,47 +151,38 @@ mod tests {
         DateTime::from_timestamp(seconds, 0).unwrap()
     }
 
-    fn outgoing(id: &str) -> Outgoing {
-        Outgoing {
-            topic: "journal".into(),
+    fn outbox() -> Outbox {
+        let message = Outgoing {
+            topic: "outbound.telegram".into(),
             key: "k".into(),
-            id: id.into(),
+            id: "1".into(),
             body: RawValue::NULL.to_owned(),
             trace: TraceParent::start(),
+        };
+        Outbox {
+            messages: vec![message],
+            ..Outbox::default()
         }
     }
 
     #[test]
-    fn an_outbox_stays_until_it_is_known_to_be_in_the_queue() {
+    fn an_outbox_stays_until_it_is_known_to_be_published() {
         let mut session = Session::default();
         session.finish_turn(
             Uuid::from_u128(1),
             ["a".into()],
-            vec![outgoing("1")],
+            outbox(),
             at(0),
             TimeDelta::days(7),
         );
         let reloaded: Session =
             serde_json::from_value(serde_json::to_value(&session).unwrap()).unwrap();
-        assert_eq!(reloaded.unpublished().len(), 1);
+        assert_eq!(reloaded.unpublished().unwrap().messages.len(), 1);
 
         session.mark_published();
 
-        assert!(session.unpublished().is_empty());
+        assert!(session.unpublished().is_none());
         assert!(session.has_seen("a"));
-    }
-
-    #[test]
-    fn an_outbox_without_its_turn_is_published_once() {
-        let mut damaged = Session {
-            outbox: vec![outgoing("1")],
-            ..Session::default()
-        };
-        assert_eq!(damaged.unpublished().len(), 1);
-
-        damaged.mark_published();
-
-        assert!(damaged.unpublished().is_empty());
     }
 
     #[test]
@@ -194,14 +191,14 @@ mod tests {
         session.finish_turn(
             Uuid::from_u128(1),
             ["old".into()],
-            vec![],
+            Outbox::default(),
             at(0),
             TimeDelta::days(1),
         );
         session.finish_turn(
             Uuid::from_u128(2),
             ["new".into()],
-            vec![],
+            Outbox::default(),
             at(86_399),
             TimeDelta::days(1),
         );
@@ -210,7 +207,7 @@ mod tests {
         session.finish_turn(
             Uuid::from_u128(3),
             [],
-            vec![],
+            Outbox::default(),
             at(86_400),
             TimeDelta::days(1),
         );

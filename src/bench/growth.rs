@@ -72,7 +72,7 @@ async fn lengthen(ground: &Ground, lines: usize) -> anyhow::Result<()> {
             let events: Vec<Event> = (first..first + AT_ONCE)
                 .map(|n| line(ground, n))
                 .collect::<anyhow::Result<_>>()?;
-            anyhow::Ok(ground.engines.store.append_events(&events).await?)
+            anyhow::Ok(ground.engines.store.journal(&events, &[]).await?)
         })
         .buffer_unordered(4)
         .try_collect()

@@ -193,11 +193,12 @@ impl Ours {
     pub(super) async fn sizes(&self) -> anyhow::Result<Sizes> {
         let someone = conversation(&self.ground, 1)?;
         let session = self.ground.engines.sessions.load(&someone).await?;
+        let lines = self.ground.engines.store.events_of(&someone, 3).await?;
         let sample = |topic: &Topic| self.ground.broker.sample(topic).len();
         Ok(Sizes {
             inbound: sample(&Topic::inbound()),
             outbound: sample(&Topic::outbound(CHANNEL)),
-            turn_journal: sample(&Topic::journal()),
+            line: serde_json::to_vec(&lines)?.len() / lines.len().max(1),
             session: session.map_or(0, |saved| saved.body.len()),
         })
     }

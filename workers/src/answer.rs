@@ -25,7 +25,7 @@ use zapis_core::intake::outbound_message;
 use zapis_core::lanes::{Failure, Gather, Message, Worker, unreadable};
 use zapis_core::measure::{CHANNELS, Stage};
 use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, What};
-use zapis_core::session::Session;
+use zapis_core::session::{Outgoing, Session};
 use zapis_core::sessions::{Sessions, SessionsError};
 use zapis_core::store::{Ownership, Store};
 use zapis_core::{Clock, causes, crash, ids};
@@ -342,7 +342,8 @@ impl Answer {
         })
     }
 
-    /// Publishes what the last committed turn decided, unless it is known to be in the queue.
+    /// Publishes what the last committed turn decided, and tells the journal of it, unless both are
+    /// known to be done.
     async fn publish_outbox(
         &self,
         conversation: &ConversationId,
@@ -351,17 +352,15 @@ impl Answer {
         if self.published.holds(conversation, session.turn) {
             session.mark_published();
         }
-        let messages: Vec<_> = session
-            .unpublished()
-            .iter()
-            .map(zapis_core::session::Outgoing::to_publish)
-            .collect();
-        if !messages.is_empty() {
+        if let Some(outbox) = session.unpublished() {
             let _stage = Stage::begin("publish");
-            self.broker
-                .publish(messages)
-                .await
-                .map_err(Failure::systemic)?;
+            let messages = outbox.messages.iter().map(Outgoing::to_publish).collect();
+            let (told, published) = tokio::join!(
+                self.store.journal(&outbox.events, &outbox.news),
+                self.broker.publish(messages),
+            );
+            told.map_err(Failure::systemic)?;
+            published.map_err(Failure::systemic)?;
             crash::point("turn.published");
         }
         session.mark_published();

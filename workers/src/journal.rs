@@ -1,7 +1,7 @@
-//! Takes journal items from the queue and writes them to the store, many at a time.
+//! Takes what providers report of our messages from the queue and writes it into the ledger and the
+//! journal, many reports at a time.
 //!
-//! Lines of a batch may be written again after a crash: events are unique by id, delivery reports
-//! never go back, and older news of a person never replaces newer.
+//! A batch may be written again after a crash: events are unique by id, and reports never go back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::field::display;
 use tracing::{Instrument, Span, info, warn};
 use zapis_core::broker::{Broker, BrokerError, Delivery, Incoming, Subscription, Topic};
-use zapis_core::event::{Event, JournalItem, Kind, Seen};
+use zapis_core::event::{Event, Kind};
 use zapis_core::intake::outbound_message;
 use zapis_core::lanes::{self, Pauses};
 use zapis_core::measure::CODES;
@@ -24,10 +24,10 @@ use zapis_core::{Clock, causes, crash, ids};
 
 use crate::desk::Desks;
 
-/// How many items are written at once.
+/// How many reports are written at once.
 const BATCH: usize = 256;
 
-/// How many items are handed out per partition.
+/// How many reports are handed out per partition.
 const PREFETCH: u16 = 256;
 
 /// Writes the journal.
@@ -114,24 +114,12 @@ impl JournalWorker {
     }
 
     async fn write(&self, batch: &[Delivery]) -> Result<(), WriteError> {
-        let mut events: Vec<Event> = Vec::with_capacity(batch.len());
-        let mut reports: Vec<DeliveryReport> = Vec::new();
-        let mut seen: Vec<Seen> = Vec::new();
+        let mut reports: Vec<DeliveryReport> = Vec::with_capacity(batch.len());
         let mut unreadable: Vec<DeadLetter> = Vec::new();
         for delivery in batch {
-            let items: Vec<JournalItem> = match serde_json::from_slice(&delivery.body) {
-                Ok(items) => items,
-                Err(error) => {
-                    unreadable.push(self.letter(delivery, &lanes::unreadable(&error)));
-                    continue;
-                }
-            };
-            for item in items {
-                match item {
-                    JournalItem::Event(event) => events.push(*event),
-                    JournalItem::Delivery(report) => reports.push(*report),
-                    JournalItem::Seen(news) => seen.push(*news),
-                }
+            match serde_json::from_slice(&delivery.body) {
+                Ok(report) => reports.push(report),
+                Err(error) => unreadable.push(self.letter(delivery, &lanes::unreadable(&error))),
             }
         }
         if !unreadable.is_empty() {
@@ -139,27 +127,24 @@ impl JournalWorker {
             metrics::counter!("zapis_dead_total", "stage" => "journal")
                 .increment(unreadable.len() as u64);
         }
-        if !seen.is_empty() {
-            self.store.note_seen(&seen).await?;
+        if reports.is_empty() {
+            return Ok(());
         }
+        let known = self.store.delivered(&reports).await?;
+        crash::point("journal.reported");
         // What a report tells is the end of the trace of its message.
-        let mut steps = Vec::new();
-        if !reports.is_empty() {
-            let known = self.store.delivered(&reports).await?;
-            crash::point("journal.reported");
-            for (report, ours) in reports.iter().zip(known) {
-                let step = step_of(report, ours.as_ref());
-                self.alarm(report, ours.as_ref())
-                    .instrument(step.clone())
-                    .await?;
-                steps.push(step);
-                events.push(delivery_event(report, ours));
-            }
+        let mut steps = Vec::with_capacity(reports.len());
+        let mut events = Vec::with_capacity(reports.len());
+        for (report, ours) in reports.iter().zip(known) {
+            let step = step_of(report, ours.as_ref());
+            self.alarm(report, ours.as_ref())
+                .instrument(step.clone())
+                .await?;
+            steps.push(step);
+            events.push(delivery_event(report, ours));
         }
-        if !events.is_empty() {
-            self.store.append_events(&events).await?;
-            crash::point("journal.written");
-        }
+        self.store.journal(&events, &[]).await?;
+        crash::point("journal.written");
         Ok(())
     }
 

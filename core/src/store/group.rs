@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::db::Db;
 use super::open::is_conflict;
-use super::{Claimed, SendOutcome, StoreError, journal, ledger};
+use super::{Claimed, SendOutcome, StoreError, journal, ledger, people};
+use crate::event::Seen;
 
 /// How many calls share a transaction at most.
 const BATCH: usize = 256;
@@ -18,8 +19,9 @@ const TRIES: usize = 5;
 /// What one call asks for.
 pub(super) enum Work {
     Claim(Vec<ledger::Ask>),
-    Record(Vec<(Uuid, SendOutcome)>, DateTime<Utc>),
-    Append(Vec<journal::Line>),
+    /// Outcomes, and what they mean for the journal.
+    Record(Vec<(Uuid, SendOutcome)>, Vec<journal::Line>, DateTime<Utc>),
+    Journal(Vec<journal::Line>, Vec<Seen>),
 }
 
 /// What it gets: the answers to its claims, nothing for the rest.
@@ -147,11 +149,18 @@ async fn attempt(db: &Db, work: &[Work]) -> Result<Option<Vec<Vec<Claimed>>>, sq
     let mut outcomes = Vec::new();
     let mut asks = Vec::new();
     let mut lines = Vec::new();
+    let mut news = Vec::new();
     for one in work {
         match one {
             Work::Claim(some) => asks.extend(some),
-            Work::Record(some, now) => outcomes.extend(some.iter().map(|one| (one, *now))),
-            Work::Append(some) => lines.extend(some),
+            Work::Record(some, told, now) => {
+                outcomes.extend(some.iter().map(|one| (one, *now)));
+                lines.extend(told);
+            }
+            Work::Journal(some, of_people) => {
+                lines.extend(some);
+                news.extend(of_people);
+            }
         }
     }
 
@@ -160,12 +169,13 @@ async fn attempt(db: &Db, work: &[Work]) -> Result<Option<Vec<Vec<Claimed>>>, sq
     let Some(mut claimed) = ledger::claim(&mut tx, &asks).await? else {
         return Ok(None);
     };
+    people::note(&mut tx, &news).await?;
     journal::append(&mut tx, &lines).await?;
     tx.commit().await?;
 
     let share = |one: &Work| match one {
         Work::Claim(some) => claimed.drain(..some.len()).collect(),
-        Work::Record(..) | Work::Append(_) => Vec::new(),
+        Work::Record(..) | Work::Journal(..) => Vec::new(),
     };
     Ok(Some(work.iter().map(share).collect()))
 }

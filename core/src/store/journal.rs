@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::db::{CHUNK, Row, Tx, sql};
 use super::group::Work;
 use super::{Store, StoreError};
-use crate::event::Event;
+use crate::event::{Event, Seen};
 use crate::message::ConversationId;
 
 /// An event as it is written.
@@ -46,12 +46,12 @@ pub(super) async fn append(tx: &mut Tx, lines: &[&Line]) -> Result<(), sqlx::Err
 }
 
 impl Store {
-    /// Appends events; one that is there already stays as it is.
-    pub async fn append_events(&self, events: &[Event]) -> Result<(), StoreError> {
-        let lines: Result<Vec<_>, _> = events.iter().map(line).collect();
-        let lines = lines?;
-        if !lines.is_empty() {
-            self.group.commit(Work::Append(lines)).await?;
+    /// Appends events, of which one that is there already stays as it is, and notes what they tell of
+    /// persons, where older news never replaces newer.
+    pub async fn journal(&self, events: &[Event], news: &[Seen]) -> Result<(), StoreError> {
+        if !events.is_empty() || !news.is_empty() {
+            let work = Work::Journal(lines(events)?, news.to_vec());
+            self.group.commit(work).await?;
         }
         Ok(())
     }
@@ -92,6 +92,10 @@ impl Store {
             .await?;
         rows.iter().rev().map(|row| Ok(row.json(0)?)).collect()
     }
+}
+
+pub(super) fn lines(events: &[Event]) -> Result<Vec<Line>, StoreError> {
+    events.iter().map(line).collect()
 }
 
 fn line(event: &Event) -> Result<Line, StoreError> {

@@ -13,7 +13,8 @@ pub(super) use claim::{Ask, claim};
 
 use super::db::{CHUNK, Row, Tx, Value, sql};
 use super::group::Work;
-use super::{ClaimRequest, Claimed, LedgerEntry, SendOutcome, Store, StoreError};
+use super::{ClaimRequest, Claimed, LedgerEntry, SendOutcome, Store, StoreError, journal};
+use crate::event::Event;
 use crate::message::{ConversationId, ProviderError};
 use crate::trace::TraceParent;
 
@@ -56,15 +57,16 @@ impl Store {
         answer.ok_or_else(|| StoreError::Refused("a claim got no answer".into()))
     }
 
-    /// Records how provider calls ended, in one transaction. Ids that were never claimed are left
-    /// out.
+    /// Records how provider calls ended, and the events that tell of it, in one transaction. Ids that
+    /// were never claimed are left out.
     pub async fn record(
         &self,
         outcomes: &[(Uuid, SendOutcome)],
+        events: &[Event],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         if !outcomes.is_empty() {
-            let work = Work::Record(outcomes.to_vec(), now);
+            let work = Work::Record(outcomes.to_vec(), journal::lines(events)?, now);
             self.group.commit(work).await?;
         }
         Ok(())

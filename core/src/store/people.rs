@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use super::db::{CHUNK, Value, sql};
+use super::db::{CHUNK, Tx, Value, sql};
 use super::{Known, Store, StoreError};
 use crate::event::Seen;
 use crate::message::ConversationId;
@@ -70,35 +70,6 @@ impl Store {
         rows.iter().map(|row| Ok(row.get(0)?)).collect()
     }
 
-    /// Notes what inbound messages told about persons; older news never replaces newer.
-    pub async fn note_seen(&self, seen: &[Seen]) -> Result<(), StoreError> {
-        // A statement may touch a row once: all news of a conversation become one row first.
-        let mut news: BTreeMap<&ConversationId, News> = BTreeMap::new();
-        for seen in seen {
-            news.entry(&seen.conversation).or_default().add(seen);
-        }
-        let news: Vec<_> = news.into_iter().collect();
-        for chunk in news.chunks(CHUNK) {
-            let rows = chunk
-                .iter()
-                .map(|(conversation, news)| news.row(conversation));
-            let statement = sql("INSERT INTO people AS known (conversation, wrote_at, name, name_at, \
-                 username, username_at, phone, phone_at, blocked, blocked_at, \
-                 no_advertising, no_advertising_at) VALUES ")
-            .rows(rows)
-            .then(" ON CONFLICT (conversation) DO UPDATE SET ")
-            .then("wrote_at = CASE WHEN excluded.wrote_at > coalesce(known.wrote_at, excluded.wrote_at - 1) \
-                 THEN excluded.wrote_at ELSE known.wrote_at END")
-            .then(&newer("name"))
-            .then(&newer("username"))
-            .then(&newer("phone"))
-            .then(&newer("blocked"))
-            .then(&newer("no_advertising"));
-            self.db.execute(statement).await?;
-        }
-        Ok(())
-    }
-
     /// What is known of the person in a conversation.
     pub async fn known(&self, conversation: &ConversationId) -> Result<Known, StoreError> {
         let statement = sql(
@@ -117,6 +88,35 @@ impl Store {
             no_advertising: row.flag(5)?,
         })
     }
+}
+
+/// Notes what messages told about persons; older news never replaces newer.
+pub(super) async fn note(tx: &mut Tx, seen: &[&Seen]) -> Result<(), sqlx::Error> {
+    // A statement may touch a row once: all news of a conversation become one row first.
+    let mut news: BTreeMap<&ConversationId, News> = BTreeMap::new();
+    for seen in seen {
+        news.entry(&seen.conversation).or_default().add(seen);
+    }
+    let news: Vec<_> = news.into_iter().collect();
+    for chunk in news.chunks(CHUNK) {
+        let rows = chunk
+            .iter()
+            .map(|(conversation, news)| news.row(conversation));
+        let statement = sql("INSERT INTO people AS known (conversation, wrote_at, name, name_at, \
+             username, username_at, phone, phone_at, blocked, blocked_at, \
+             no_advertising, no_advertising_at) VALUES ")
+        .rows(rows)
+        .then(" ON CONFLICT (conversation) DO UPDATE SET ")
+        .then("wrote_at = CASE WHEN excluded.wrote_at > coalesce(known.wrote_at, excluded.wrote_at - 1) \
+             THEN excluded.wrote_at ELSE known.wrote_at END")
+        .then(&newer("name"))
+        .then(&newer("username"))
+        .then(&newer("phone"))
+        .then(&newer("blocked"))
+        .then(&newer("no_advertising"));
+        tx.execute(statement).await?;
+    }
+    Ok(())
 }
 
 fn preferred(ids: &[String], known: &HashMap<String, String>) -> Option<String> {

@@ -451,8 +451,8 @@ mod tests {
         SCANNED.set(0);
         store.ownership(&conversation, now).await.unwrap();
         assert_eq!(store.claim(&[request], now).await.unwrap(), [Claimed::Go]);
-        store.record(&[(id, sent)], now).await.unwrap();
-        store.append_events(&[event]).await.unwrap();
+        store.record(&[(id, sent)], &[], now).await.unwrap();
+        store.journal(&[event], &[]).await.unwrap();
         SCANNED.get()
     }
 

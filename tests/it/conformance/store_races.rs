@@ -45,7 +45,7 @@ async fn of_fifty_reclaims_of_one_id_one_goes(ground: Ground) {
         .await
         .unwrap();
     stores[0]
-        .record(&[(request.id, SendOutcome::InDoubt)], at(1))
+        .record(&[(request.id, SendOutcome::InDoubt)], &[], at(1))
         .await
         .unwrap();
 
@@ -191,7 +191,7 @@ async fn journal_positions_are_never_missed_by_a_reader_who_follows_them(ground:
     let writes = (0..60).map(|n| {
         let event = Event::new(Uuid::new_v4(), Kind::System, at(n));
         let store = &stores[usize::try_from(n).unwrap() % 2];
-        async move { store.append_events(&[event]).await.unwrap() }
+        async move { store.journal(&[event], &[]).await.unwrap() }
     });
     let reader = async {
         let (mut seen, mut position) = (Vec::new(), 0);
@@ -224,7 +224,7 @@ async fn many_claims_and_records_at_once_all_count(ground: Ground) {
             let id = request.id;
             assert_eq!(store.claim(&[request], at(0)).await.unwrap(), [Claimed::Go]);
             store
-                .record(&[(id, sent(&format!("wamid.{n}")))], at(1))
+                .record(&[(id, sent(&format!("wamid.{n}")))], &[], at(1))
                 .await
                 .unwrap();
         }

@@ -98,7 +98,12 @@ pub(super) async fn judge(run: &Run, store: &Store) -> usize {
     let drafts = store.drafts(&run.about).await.unwrap();
     let drafts: BTreeSet<Uuid> = drafts.into_iter().map(|draft| draft.id).collect();
     assert_eq!(drafts, held_back, "drafts");
-    let journal = run.fenced.lock().unwrap().clone();
+    let journal = store.events_of(&run.about, 1_000).await.unwrap();
+    let journal: BTreeSet<Uuid> = journal
+        .iter()
+        .filter(|event| event.outcome.as_deref() == Some("fenced"))
+        .filter_map(|event| event.outbound_id)
+        .collect();
     assert!(
         journal.is_superset(&held_back),
         "{journal:?} in the journal"

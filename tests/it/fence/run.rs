@@ -119,8 +119,6 @@ pub(super) struct Run {
     parts: Mutex<BTreeMap<Uuid, Outbound>>,
     pub(super) inbound: Mutex<VecDeque<Inbound>>,
     pub(super) outbound: Mutex<VecDeque<Vec<Outbound>>>,
-    /// Journal lines of sends that were held back.
-    pub(super) fenced: Mutex<BTreeSet<Uuid>>,
     /// Whether the answer worker is in a turn.
     pub(super) answering: AtomicBool,
     /// What it has taken that expects an answer.
@@ -149,7 +147,6 @@ impl Run {
             parts: Mutex::default(),
             inbound: Mutex::default(),
             outbound: Mutex::default(),
-            fenced: Mutex::default(),
             answering: AtomicBool::new(false),
             taken: Mutex::default(),
         }

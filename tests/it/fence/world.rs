@@ -20,7 +20,6 @@ use zapis_channels::telegram::{Telegram, TelegramConfig};
 use zapis_channels::whatsapp::{Flavour, WhatsApp, WhatsAppConfig};
 use zapis_core::broker::{Broker, BrokerError, Depth, Publish, Subscription, Topic};
 use zapis_core::config::Secret;
-use zapis_core::event::JournalItem;
 use zapis_core::intake::{Arrival, Intake};
 use zapis_core::lanes::{Failure, Worker};
 use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound};
@@ -395,22 +394,12 @@ impl Broker for Queue {
                 // For the staff's desk.
                 continue;
             };
-            match message.topic.as_str() {
-                "inbound" => {
-                    let inbound: Inbound = serde_json::from_slice(&message.body).unwrap();
-                    run.inbound.lock().unwrap().push_back(inbound);
-                }
-                "journal" => {
-                    let items: Vec<JournalItem> = serde_json::from_slice(&message.body).unwrap();
-                    run.fenced
-                        .lock()
-                        .unwrap()
-                        .extend(items.iter().filter_map(held_back));
-                }
-                _ => {
-                    let batch: Vec<Outbound> = serde_json::from_slice(&message.body).unwrap();
-                    run.outbound.lock().unwrap().push_back(batch);
-                }
+            if message.topic == Topic::inbound() {
+                let inbound: Inbound = serde_json::from_slice(&message.body).unwrap();
+                run.inbound.lock().unwrap().push_back(inbound);
+            } else {
+                let batch: Vec<Outbound> = serde_json::from_slice(&message.body).unwrap();
+                run.outbound.lock().unwrap().push_back(batch);
             }
         }
         Ok(())
@@ -429,13 +418,4 @@ impl Broker for Queue {
     }
 
     async fn close(&self) {}
-}
-
-fn held_back(item: &JournalItem) -> Option<uuid::Uuid> {
-    match item {
-        JournalItem::Event(event) if event.outcome.as_deref() == Some("fenced") => {
-            event.outbound_id
-        }
-        _ => None,
-    }
 }

@@ -24,10 +24,9 @@ use zapis_core::broker::{
     Broker, BrokerError, Delivery, Depth, Incoming, LARGEST_BODY, Publish, Subscription, Topic,
 };
 use zapis_core::config::Secret;
-use zapis_core::event::JournalItem;
 use zapis_core::intake::Intake;
 use zapis_core::lanes::{Message, Worker};
-use zapis_core::message::{ConversationId, Inbound, Outbound};
+use zapis_core::message::{ConversationId, DeliveryReport, Inbound, Outbound};
 use zapis_core::sessions::{Rate, Saved, Sessions, SessionsError};
 use zapis_core::store::{StaffThread, Store};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
@@ -215,8 +214,7 @@ impl Ground {
             match message.topic.as_str() {
                 "inbound" => self.answer_to(message),
                 "journal" => {
-                    let items: Vec<JournalItem> = serde_json::from_slice(&message.body).unwrap();
-                    assert!(!items.is_empty());
+                    serde_json::from_slice::<DeliveryReport>(&message.body).unwrap();
                 }
                 _ => self.cut(message),
             }

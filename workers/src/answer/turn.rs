@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 use zapis_core::broker::Publish;
-use zapis_core::event::{Client, Event, JournalItem, Kind, Seen};
+use zapis_core::event::{Client, Event, Kind, Seen};
 use zapis_core::ids;
-use zapis_core::intake::{journal_message, outbound_message};
+use zapis_core::intake::outbound_message;
 use zapis_core::message::{
     Author, Content, ConversationId, Fence, Inbound, Line, Outbound, StaffCard, Urgency, What,
 };
-use zapis_core::session::{Outgoing, Session};
+use zapis_core::session::{Outbox, Outgoing, Session};
 use zapis_core::store::{Escalation, Ownership};
 use zapis_core::trace::TraceParent;
 
@@ -30,7 +30,8 @@ pub(super) struct Turn {
     first_at: DateTime<Utc>,
     to_customer: Vec<Outbound>,
     to_desk: Vec<Outbound>,
-    journal: Vec<JournalItem>,
+    events: Vec<Event>,
+    news: Vec<Seen>,
 }
 
 impl Turn {
@@ -55,7 +56,8 @@ impl Turn {
             first_at: first.map_or(now, |inbound| inbound.received_at),
             to_customer: Vec::new(),
             to_desk: Vec::new(),
-            journal: Vec::new(),
+            events: Vec::new(),
+            news: Vec::new(),
             conversation,
         }
     }
@@ -63,10 +65,8 @@ impl Turn {
     /// Takes what happened into the transcript, the journal and, where the staff looks on, the desk.
     pub(super) fn record(&mut self, fresh: &[&Inbound], session: &mut Session, desks: &Desks) {
         for (n, inbound) in fresh.iter().enumerate() {
-            self.journal
-                .push(JournalItem::Seen(Box::new(seen(inbound))));
-            self.journal
-                .push(JournalItem::Event(Box::new(self.inbound_event(inbound, n))));
+            self.news.push(seen(inbound));
+            self.events.push(self.inbound_event(inbound, n));
             if let What::Contact {
                 phone: Some(phone),
                 own: true,
@@ -117,7 +117,7 @@ impl Turn {
         event.action = Some("none".into());
         event.reason = Some("a person has the conversation".into());
         event.outcome = Some("silent".into());
-        self.journal.push(JournalItem::Event(Box::new(event)));
+        self.events.push(event);
     }
 
     /// Turns a thought into messages and journal lines; returns the call for a person, if this is a new one.
@@ -193,12 +193,12 @@ impl Turn {
         let mut event = self.event(Kind::Handoff, "handoff", 0);
         event.reason = Some(handover.reason.clone());
         event.action = Some("handoff".into());
-        self.journal.push(JournalItem::Event(Box::new(event)));
+        self.events.push(event);
         Some(escalation)
     }
 
-    /// Everything to publish: replies as one message, the desk as one, the journal as one.
-    pub(super) fn into_outbox(self) -> Vec<Outgoing> {
+    /// Everything to publish: replies as one message, the desk as one, and lines for the journal.
+    pub(super) fn into_outbox(self) -> Outbox {
         let mut messages: Vec<Publish> = Vec::new();
         if !self.to_customer.is_empty() {
             messages.push(outbound_message(&self.to_customer));
@@ -206,14 +206,11 @@ impl Turn {
         if !self.to_desk.is_empty() {
             messages.push(outbound_message(&self.to_desk));
         }
-        let id = ids::of(self.id, "journal", 0).to_string();
-        messages.push(journal_message(
-            self.conversation.as_str(),
-            id,
-            &self.journal,
-            self.trace,
-        ));
-        messages.into_iter().map(Outgoing::from).collect()
+        Outbox {
+            messages: messages.into_iter().map(Outgoing::from).collect(),
+            events: self.events,
+            news: self.news,
+        }
     }
 
     fn relay(&mut self, desks: &Desks, id: Uuid, from: Author, text: String) {
@@ -297,18 +294,18 @@ impl Turn {
             }
             .into(),
         );
-        self.journal.push(JournalItem::Event(Box::new(event)));
+        self.events.push(event);
         if thought.facts.opt_out {
             let event = self.event(Kind::Optout, "optout", 0);
-            self.journal.push(JournalItem::Event(Box::new(event)));
-            self.journal.push(JournalItem::Seen(Box::new(Seen {
+            self.events.push(event);
+            self.news.push(Seen {
                 conversation: self.conversation.clone(),
                 at: self.now,
                 wrote: false,
                 profile: zapis_core::message::Profile::default(),
                 reachable: None,
                 advertising: Some(false),
-            })));
+            });
         }
     }
 }

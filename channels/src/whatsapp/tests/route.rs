@@ -293,7 +293,10 @@ async fn staff_on_the_phone_takes_over_at_once_and_our_own_echo_does_not() {
     let sent = SendOutcome::Sent {
         provider_id: Some("wamid.ours".into()),
     };
-    door.store.record(&[(ours, sent)], now()).await.unwrap();
+    door.store
+        .record(&[(ours, sent)], &[], now())
+        .await
+        .unwrap();
     let echo = |id: &str, more: Value| {
         let mut echo = json!({"to": "79000000001", "id": id, "timestamp": "1794999990", "type": "text",
             "text": {"body": "Ждём"}});

@@ -286,7 +286,7 @@ async fn a_later_message_of_the_customer_opens_the_window_again() {
         reachable: None,
         advertising: None,
     };
-    desk.door.store.note_seen(&[seen]).await.unwrap();
+    desk.door.store.journal(&[], &[seen]).await.unwrap();
 
     desk.sends(&reply).await.unwrap();
 }

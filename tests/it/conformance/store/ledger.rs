@@ -54,16 +54,16 @@ async fn a_message_that_was_sent_is_not_claimed_again(ground: Ground) {
         [Claimed::Go]
     );
     store
-        .record(&[(request.id, sent("wamid.1"))], at(1))
+        .record(&[(request.id, sent("wamid.1"))], &[], at(1))
         .await
         .unwrap();
     // Late news of the same call change nothing.
     store
-        .record(&[(request.id, SendOutcome::InDoubt)], at(2))
+        .record(&[(request.id, SendOutcome::InDoubt)], &[], at(2))
         .await
         .unwrap();
     store
-        .record(&[(request.id, SendOutcome::NotSent)], at(2))
+        .record(&[(request.id, SendOutcome::NotSent)], &[], at(2))
         .await
         .unwrap();
 
@@ -131,7 +131,7 @@ async fn what_was_not_sent_is_given_back_and_does_not_count(ground: Ground) {
             [Claimed::Go]
         );
         store
-            .record(&[(request.id, SendOutcome::NotSent)], at(1))
+            .record(&[(request.id, SendOutcome::NotSent)], &[], at(1))
             .await
             .unwrap();
     }
@@ -148,7 +148,7 @@ async fn what_failed_for_good_is_done(ground: Ground) {
         .unwrap();
 
     store
-        .record(&[(request.id, SendOutcome::Failed(failure()))], at(1))
+        .record(&[(request.id, SendOutcome::Failed(failure()))], &[], at(1))
         .await
         .unwrap();
 
@@ -175,7 +175,7 @@ async fn what_is_in_doubt_is_claimed_again_on_purpose_only(ground: Ground) {
         .await
         .unwrap();
     store
-        .record(&[(request.id, SendOutcome::InDoubt)], at(1))
+        .record(&[(request.id, SendOutcome::InDoubt)], &[], at(1))
         .await
         .unwrap();
 
@@ -185,7 +185,7 @@ async fn what_is_in_doubt_is_claimed_again_on_purpose_only(ground: Ground) {
         .unwrap();
     let on_purpose = store.reclaim(&request, at(3)).await.unwrap();
     store
-        .record(&[(request.id, sent("wamid.1"))], at(4))
+        .record(&[(request.id, sent("wamid.1"))], &[], at(4))
         .await
         .unwrap();
     let late = store.reclaim(&request, at(5)).await.unwrap();
@@ -205,7 +205,7 @@ async fn what_is_in_doubt_is_not_sent_against_its_fence(ground: Ground) {
         .await
         .unwrap();
     store
-        .record(&[(request.id, SendOutcome::InDoubt)], at(1))
+        .record(&[(request.id, SendOutcome::InDoubt)], &[], at(1))
         .await
         .unwrap();
     store
@@ -275,7 +275,7 @@ async fn a_status_never_goes_back(ground: Ground) {
         .await
         .unwrap();
     store
-        .record(&[(request.id, sent("wamid.1"))], at(1))
+        .record(&[(request.id, sent("wamid.1"))], &[], at(1))
         .await
         .unwrap();
 
@@ -311,7 +311,7 @@ async fn a_status_names_the_message_by_our_id_before_the_provider_told_its_own(g
         .await
         .unwrap();
     store
-        .record(&[(request.id, SendOutcome::InDoubt)], at(1))
+        .record(&[(request.id, SendOutcome::InDoubt)], &[], at(1))
         .await
         .unwrap();
 
@@ -350,7 +350,7 @@ async fn a_status_that_overtakes_the_answer_to_our_call_is_not_lost(ground: Grou
 
     let known = store.delivered(&[failed, delivered]).await.unwrap();
     store
-        .record(&[(request.id, sent("wamid.1"))], at(1))
+        .record(&[(request.id, sent("wamid.1"))], &[], at(1))
         .await
         .unwrap();
 
@@ -370,7 +370,7 @@ async fn each_part_of_a_split_message_is_found(ground: Ground) {
         .await
         .unwrap();
     store
-        .record(&[(request.id, sent("wamid.1,wamid.2"))], at(1))
+        .record(&[(request.id, sent("wamid.1,wamid.2"))], &[], at(1))
         .await
         .unwrap();
 
@@ -400,7 +400,7 @@ async fn the_same_provider_id_on_another_account_is_another_message(ground: Grou
         .await
         .unwrap();
     store
-        .record(&[(request.id, sent("7"))], at(1))
+        .record(&[(request.id, sent("7"))], &[], at(1))
         .await
         .unwrap();
 
@@ -450,7 +450,7 @@ async fn a_thousand_claims_in_one_call_are_answered_in_order(ground: Ground) {
         .iter()
         .map(|one| (one.id, sent(&one.id.to_string())))
         .collect();
-    store.record(&outcomes, at(1)).await.unwrap();
+    store.record(&outcomes, &[], at(1)).await.unwrap();
 
     assert_eq!(answers.len(), requests.len());
     for (n, answer) in answers.iter().enumerate() {
@@ -469,7 +469,7 @@ async fn the_outcome_of_what_was_never_claimed_changes_nothing(ground: Ground) {
     let store = ground.open().await;
 
     store
-        .record(&[(Uuid::new_v4(), sent("wamid.1"))], at(0))
+        .record(&[(Uuid::new_v4(), sent("wamid.1"))], &[], at(0))
         .await
         .unwrap();
 

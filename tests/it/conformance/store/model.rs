@@ -151,7 +151,7 @@ async fn agree(steps: &[Step]) {
                 let open = matches!(model.states.get(&id), Some(&("claimed" | "doubt")));
                 if open {
                     let outcomes = [(Uuid::from_u128(id.into()), outcome)];
-                    store.record(&outcomes, at(now)).await.unwrap();
+                    store.record(&outcomes, &[], at(now)).await.unwrap();
                     model.states.insert(id, state);
                 }
             }

@@ -134,7 +134,7 @@ async fn older_news_never_replace_newer(ground: Ground) {
         with_phone,
         seen(30),
     ] {
-        store.note_seen(&[news]).await.unwrap();
+        store.journal(&[], &[news]).await.unwrap();
     }
 
     let known = store.known(&chat).await.unwrap();
@@ -163,10 +163,10 @@ async fn news_of_one_batch_are_taken_by_time_and_not_by_place(ground: Ground) {
     };
 
     store
-        .note_seen(&[named(10, "New"), back, named(5, "Old"), gone])
+        .journal(&[], &[named(10, "New"), back, named(5, "Old"), gone])
         .await
         .unwrap();
-    store.note_seen(&[]).await.unwrap();
+    store.journal(&[], &[]).await.unwrap();
 
     let known = store.known(&conversation("1")).await.unwrap();
     assert_eq!(known.name.as_deref(), Some("New"));
@@ -481,11 +481,11 @@ async fn events_are_kept_once_whole_and_in_order(ground: Ground) {
 
     assert_eq!(store.last_event_position().await.unwrap(), 0);
     store
-        .append_events(&[event.clone(), other.clone(), changed.clone()])
+        .journal(&[event.clone(), other.clone(), changed.clone()], &[])
         .await
         .unwrap();
-    store.append_events(&[changed]).await.unwrap();
-    store.append_events(&[]).await.unwrap();
+    store.journal(&[changed], &[]).await.unwrap();
+    store.journal(&[], &[]).await.unwrap();
 
     let all = store.events_after(0, 10).await.unwrap();
     let events: Vec<_> = all.iter().map(|(_, event)| event.clone()).collect();
