@@ -4,6 +4,11 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a holder may take to leave: a process that ends, or a child that is about to become another
+/// program, holds the lock a moment longer.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// Held for as long as it lives. The operating system lets go of it when the process dies.
 #[derive(Debug)]
@@ -52,13 +57,19 @@ impl DataLock {
             .write(true)
             .open(&path)
             .map_err(unusable(&path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let holder = holder(&mut file);
-                return Err(DataDirError::Held { path, holder });
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begun.elapsed() < LEAVING => {
+                    std::thread::sleep(LEAVING / 50);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let holder = holder(&mut file);
+                    return Err(DataDirError::Held { path, holder });
+                }
+                Err(TryLockError::Error(error)) => return Err(unusable(&path)(error)),
             }
-            Err(TryLockError::Error(error)) => return Err(unusable(&path)(error)),
         }
         write_holder(&mut file, process).map_err(unusable(&path))?;
         Ok(Self { _file: file })

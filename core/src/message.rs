@@ -129,7 +129,7 @@ pub struct Inbound {
     pub id: String,
     /// Where it happened.
     pub conversation: ConversationId,
-    /// The provider's time; the time of arrival where there is none or it is unbelievable.
+    /// The provider's time; `received_at` where there is none or it is unbelievable.
     pub at: DateTime<Utc>,
     /// When the gateway took it.
     pub received_at: DateTime<Utc>,

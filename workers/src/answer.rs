@@ -478,3 +478,44 @@ fn remembered(conversation: &ConversationId) -> TimeDelta {
         TimeDelta::days(7)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zapis_core::message::Profile;
+    use zapis_core::trace::TraceParent;
+
+    use super::*;
+
+    /// `at` and `received_at` in seconds.
+    fn order(burst: [(i64, i64); 3]) -> Vec<String> {
+        let second = |n| chrono::DateTime::from_timestamp(n, 0).unwrap();
+        let tasks: Vec<Arc<Inbound>> = (1..)
+            .zip(burst)
+            .map(|(n, (at, received_at))| {
+                Arc::new(Inbound {
+                    id: format!("{n}"),
+                    conversation: "telegram:main:1".parse().unwrap(),
+                    at: second(at),
+                    received_at: second(received_at),
+                    profile: Profile::default(),
+                    what: What::Text { text: "?".into() },
+                    raw: None,
+                    trace: TraceParent::start(),
+                })
+            })
+            .collect();
+        let fresh = unseen(&Session::default(), &tasks);
+        fresh.iter().map(|inbound| inbound.id.clone()).collect()
+    }
+
+    #[test]
+    fn the_providers_time_orders_a_burst() {
+        assert_eq!(order([(103, 200), (101, 201), (102, 202)]), ["2", "3", "1"]);
+    }
+
+    #[test]
+    fn our_own_time_does_not() {
+        // The second and third arrived after our clock was put back, and say no time of their own.
+        assert_eq!(order([(103, 200), (50, 50), (51, 51)]), ["1", "2", "3"]);
+    }
+}

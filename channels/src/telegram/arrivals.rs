@@ -191,7 +191,7 @@ impl Account {
             id: item.id.clone(),
             conversation,
             at: item.at,
-            received_at: self.intake.clock().now(),
+            received_at: item.received_at,
             profile: item.profile.clone(),
             what,
             raw: Some(raw),

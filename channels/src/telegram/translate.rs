@@ -92,8 +92,10 @@ pub(super) struct Item {
     pub(super) id: String,
     /// Where.
     pub(super) address: Address,
-    /// When.
+    /// When, as Telegram says; when it arrived, where that is unbelievable.
     pub(super) at: DateTime<Utc>,
+    /// When it arrived.
+    pub(super) received_at: DateTime<Utc>,
     /// Who.
     pub(super) profile: Profile,
     /// What.
@@ -446,6 +448,7 @@ impl Reader {
             id,
             address,
             at: self.believable(int(event, "date")),
+            received_at: self.received_at,
             profile,
             what,
             by_owner: false,
