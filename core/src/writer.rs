@@ -62,9 +62,16 @@ pub(crate) fn open(path: &Path, schema: &str) -> rusqlite::Result<Connection> {
     file.pragma_update(None, "journal_mode", "WAL")?;
     file.pragma_update(None, "synchronous", "FULL")?;
     file.pragma_update(None, "wal_autocheckpoint", 4_000)?;
-    file.pragma_update(None, "cache_size", -16_000)?;
+    tune(&file)?;
     file.execute_batch(schema)?;
     Ok(file)
+}
+
+/// What makes many writes cheap: room for the pages of indexes, and no temporary file for each statement
+/// over many rows.
+pub(crate) fn tune(file: &Connection) -> rusqlite::Result<()> {
+    file.pragma_update(None, "cache_size", -16_000)?;
+    file.pragma_update(None, "temp_store", "MEMORY")
 }
 
 /// Starts the thread. It ends with [`Next::Stop`], or when all senders are gone.

@@ -1,13 +1,14 @@
-//! The yardstick: a loop over the same engines that publishes, consumes, acknowledges, reads and
-//! writes as much as the product does for a message, each engine spoken to in the way that is fastest
-//! for it, and nothing thought in between. No order, no retries, no fences.
+//! The yardstick: a loop over the same engines that moves a message as the blueprint draws it: inbound,
+//! session, reply, claim, record, and the journal through a queue of its own; each engine spoken to in
+//! the way that is fastest for it, and nothing thought in between. No order, no retries, no fences. The
+//! product needs fewer messages by now, because it writes the journal with the ledger; the yardstick
+//! stays as it is.
 
 pub(super) mod postgres;
 pub(super) mod rabbit;
 pub(super) mod redis;
 pub(super) mod sqlite;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -27,20 +28,25 @@ use crate::output::complain;
 /// How many messages a consumer of a partition may hold, as in the product.
 const PREFETCH: u16 = 256;
 
+/// How many journal lines are written together at most, as in the product.
+const LINES: usize = 256;
+
 /// The queues of the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
     Inbound,
     Outbound,
+    Journal,
 }
 
 impl Stage {
-    pub(super) const ALL: [Self; 2] = [Self::Inbound, Self::Outbound];
+    pub(super) const ALL: [Self; 3] = [Self::Inbound, Self::Outbound, Self::Journal];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Inbound => "inbound",
             Self::Outbound => "outbound",
+            Self::Journal => "journal",
         }
     }
 }
@@ -101,8 +107,8 @@ pub(super) struct Line {
 pub(super) struct Sizes {
     pub(super) inbound: usize,
     pub(super) outbound: usize,
-    /// A line of the journal; a message has three: that it came, what was decided, that it was sent.
-    pub(super) line: usize,
+    /// What a turn writes into the journal: the message, the decision and news of the person.
+    pub(super) turn_journal: usize,
     pub(super) session: usize,
 }
 
@@ -172,6 +178,7 @@ impl BareLoop {
         let engines = BareEngines::open(ground).await?;
         let inbound = engines.queue.consume(Stage::Inbound, PREFETCH).await?;
         let outbound = engines.queue.consume(Stage::Outbound, PREFETCH).await?;
+        let journal = engines.queue.consume(Stage::Journal, PREFETCH).await?;
         let bare = Arc::new(Self {
             engines,
             sizes,
@@ -185,6 +192,7 @@ impl BareLoop {
         let mut tasks = bare.tasks.lock().await;
         tasks.spawn(each(Arc::clone(&bare), inbound, Self::answer));
         tasks.spawn(each(Arc::clone(&bare), outbound, Self::send));
+        tasks.spawn(Self::write_journal(Arc::clone(&bare), journal));
         drop(tasks);
         Ok(bare)
     }
@@ -197,7 +205,6 @@ impl BareLoop {
     ) -> anyhow::Result<Outcome> {
         let marks = Arc::new(Marks::new(first, count));
         self.marks.store(Arc::clone(&marks));
-        // Three lines for each message.
         self.expected.fetch_add(3 * count, Ordering::AcqRel);
         let subject = Arc::clone(self) as Arc<dyn Subject>;
         drive(&subject, &marks, pace).await
@@ -228,11 +235,8 @@ impl BareLoop {
         let session = Bytes::from(vec![b'x'; self.sizes.session]);
         self.engines.sessions.save(conversation, session).await?;
         let reply = self.note(Stage::Outbound, n, self.sizes.outbound);
-        let (published, told) = tokio::join!(
-            self.engines.queue.publish(vec![reply]),
-            self.journal(n, conversation, 0..2)
-        );
-        published.and(told)
+        let journal = self.note(Stage::Journal, n, self.sizes.turn_journal);
+        self.engines.queue.publish(vec![reply, journal]).await
     }
 
     /// Claim, record, and a line for the journal.
@@ -240,26 +244,48 @@ impl BareLoop {
         let (n, conversation) = read(&body)?;
         self.engines.store.claim(n, conversation).await?;
         self.marks.load().finish(usize::try_from(n)?);
-        let (recorded, told) = tokio::join!(
-            self.engines.store.record(n),
-            self.journal(n, conversation, 2..3)
-        );
-        recorded.and(told)
+        self.engines.store.record(n).await?;
+        // One line of the three that a turn has.
+        let line = self.note(Stage::Journal, n, self.sizes.turn_journal / 3);
+        self.engines.queue.publish(vec![line]).await
     }
 
-    async fn journal(&self, n: u64, conversation: u64, lines: Range<usize>) -> anyhow::Result<()> {
-        let count = lines.len();
-        let line = |k| Line {
+    async fn write_journal(bare: Arc<Self>, mut journal: mpsc::Receiver<Taken>) {
+        let mut batch = Vec::with_capacity(LINES);
+        while journal.recv_many(&mut batch, LINES).await > 0 {
+            let lines: Vec<Line> = batch
+                .iter()
+                .flat_map(|taken| bare.lines(&taken.body))
+                .collect();
+            let count = lines.len();
+            if let Err(error) = bare.engines.store.journal(lines).await {
+                complain(format!("The bare journal failed: {error:#}"));
+                return;
+            }
+            bare.written.fetch_add(count, Ordering::AcqRel);
+            for taken in batch.drain(..) {
+                (taken.acknowledge)();
+            }
+        }
+    }
+
+    /// A turn's journal has two events and news of the person; a send's one event.
+    fn lines(&self, body: &Bytes) -> Vec<Line> {
+        let Ok((n, conversation)) = read(body) else {
+            return Vec::new();
+        };
+        let size = self.sizes.turn_journal / 3;
+        let ids = if body.len() < self.sizes.turn_journal {
+            2..3
+        } else {
+            0..2
+        };
+        ids.map(|k| Line {
             id: format!("{n:032}-{k}"),
             conversation,
-            text: "x".repeat(self.sizes.line),
-        };
-        self.engines
-            .store
-            .journal(lines.map(line).collect())
-            .await?;
-        self.written.fetch_add(count, Ordering::AcqRel);
-        Ok(())
+            text: "x".repeat(size),
+        })
+        .collect()
     }
 }
 
@@ -301,6 +327,7 @@ impl Subject for BareLoop {
         self.engines.queue.publish(vec![note]).await
     }
 
+    /// Three lines for each message.
     async fn settled(&self) -> anyhow::Result<Instant> {
         while self.written.load(Ordering::Acquire) < self.expected.load(Ordering::Acquire) {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -198,7 +198,7 @@ impl Ours {
         Ok(Sizes {
             inbound: sample(&Topic::inbound()),
             outbound: sample(&Topic::outbound(CHANNEL)),
-            line: serde_json::to_vec(&lines)?.len() / lines.len().max(1),
+            turn_journal: serde_json::to_vec(&lines)?.len(),
             session: session.map_or(0, |saved| saved.body.len()),
         })
     }

@@ -165,7 +165,7 @@ impl Account {
             // What stops the bot is told from `what` by the intake.
             _ => None,
         };
-        Ok(Ok(self.inbound(
+        Ok(Ok(Self::inbound(
             conversation,
             &item,
             item.what.clone(),
@@ -175,7 +175,6 @@ impl Account {
     }
 
     fn inbound(
-        &self,
         conversation: ConversationId,
         item: &Item,
         what: What,
@@ -259,7 +258,7 @@ impl Account {
             What::Text { text } => {
                 let words = self.relayed(&about, &who, &item, text);
                 let what = silence(Some(text.clone()), false);
-                let takeover = self.inbound(about, &item, what, Some(owner), raw);
+                let takeover = Self::inbound(about, &item, what, Some(owner), raw);
                 taken.arrivals.extend([takeover, words]);
             }
             What::Command { name, .. } => match name.as_str() {
@@ -267,7 +266,7 @@ impl Account {
                 "take" => {
                     say(words::TAKEN);
                     let what = silence(None, true);
-                    let arrival = self.inbound(about, &item, what, Some(owner), raw);
+                    let arrival = Self::inbound(about, &item, what, Some(owner), raw);
                     taken.arrivals.push(arrival);
                 }
                 "bot" | "close" => {
@@ -275,7 +274,7 @@ impl Account {
                     if let ("close", Some(topic)) = (name.as_str(), topic) {
                         taken.effects.push(Effect::CloseTopic { chat, topic });
                     }
-                    let arrival = self.inbound(about, &item, handback, Some(NewOwner::Bot), raw);
+                    let arrival = Self::inbound(about, &item, handback, Some(NewOwner::Bot), raw);
                     taken.arrivals.push(arrival);
                 }
                 _ => say(words::UNKNOWN_COMMAND),

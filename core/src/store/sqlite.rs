@@ -267,6 +267,7 @@ fn open_and_migrate(
         // Turning an empty file into a log-structured one does not wait for another process that does
         // the same, whatever the time-out says.
         patiently(|| connection.pragma_update(None, "journal_mode", "WAL")).map_err(failed)?;
+        crate::writer::tune(&connection).map_err(failed)?;
     }
     migrate(&mut connection, migrations)?;
     Ok(connection)
