@@ -195,6 +195,7 @@ mod tests {
             at(0),
             TimeDelta::days(1),
         );
+        session.mark_published();
         session.finish_turn(
             Uuid::from_u128(2),
             ["new".into()],
@@ -204,6 +205,7 @@ mod tests {
         );
         assert!(session.has_seen("old"));
 
+        session.mark_published();
         session.finish_turn(
             Uuid::from_u128(3),
             [],
