@@ -66,7 +66,7 @@ pub(crate) async fn judge(firm: &Firm, crowd: &Crowd) -> Verdict {
         verdict = verdict + told.received(&store, &order).await;
     }
     store.close().await;
-    staff_was_heard(firm, crowd);
+    staff_was_heard(firm, crowd).await;
     nothing_is_left(firm, crowd).await;
     verdict
 }
@@ -294,21 +294,25 @@ fn accepted(firm: &Firm, peer: &str) -> Vec<Call> {
     calls
 }
 
-/// What a person wrote reached a customer.
-fn staff_was_heard(firm: &Firm, crowd: &Crowd) {
-    let calls = firm.sandbox.calls(&CallFilter::default());
-    let log = |text: &str| {
-        let query = format!("SELECT count(*) FROM chat_log WHERE entry LIKE '%{text}%'");
-        firm.count(&query) > 0
-    };
-    for text in &crowd.said {
+/// Waits until everything that a person wrote has reached a customer.
+async fn staff_was_heard(firm: &Firm, crowd: &Crowd) {
+    let heard = |text: &&String| {
         let (_, mark) = text.rsplit_once(' ').unwrap();
-        let heard = calls.iter().any(|call| {
-            call.accepted && !call.body.to_string().contains("-100") && {
-                call.body.to_string().contains(mark)
-            }
-        });
-        assert!(heard || log(mark), "{text} is lost\n{}", firm.log());
+        let sent = firm
+            .sandbox
+            .calls(&CallFilter::default())
+            .iter()
+            .any(|call| {
+                let body = call.body.to_string();
+                call.accepted && !body.contains("-100") && body.contains(mark)
+            });
+        let query = format!("SELECT count(*) FROM chat_log WHERE entry LIKE '%{mark}%'");
+        sent || firm.count(&query) > 0
+    };
+    let deadline = Instant::now() + PATIENCE * 2;
+    while let Some(text) = crowd.said.iter().find(|text| !heard(text)) {
+        assert!(Instant::now() < deadline, "{text} is lost\n{}", firm.log());
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
