@@ -210,7 +210,7 @@ pub enum WorkerName {
     Send,
     /// Repeats calls for a person that nobody answered.
     Remind,
-    /// Writes the journal.
+    /// Writes what messengers report of deliveries into the ledger and the journal.
     Journal,
 }
 

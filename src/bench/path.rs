@@ -1,6 +1,6 @@
 //! The whole path of a message: accepted, answered from the firm's knowledge, claimed, sent to a
 //! messenger that takes everything at once, recorded, journalled; next to a loop of bare clients over
-//! the same engines that publishes, consumes, reads and writes as much and thinks nothing.
+//! the same engines that thinks nothing.
 
 use std::fmt::Display;
 use std::sync::Arc;

@@ -118,8 +118,10 @@ impl Place {
     pub(super) async fn crash(&self, firm: &mut Firm, crowd: &mut Crowd, process: usize) {
         self.set_the_scene(firm, crowd, process).await;
         firm.kill();
-        if self.scene == Scene::Unreadable {
-            leave_garbage(firm, crowd).await;
+        match self.scene {
+            Scene::Unreadable => leave_garbage(firm, crowd).await,
+            Scene::Retry => firm.sql("UPDATE dead SET retry = 1 WHERE topic = 'inbound'"),
+            _ => {}
         }
         let nth = match self.scene {
             Scene::Talk => 1 + crowd.chance(3),
@@ -163,11 +165,11 @@ impl Place {
                 firm.kill();
                 leave_garbage(firm, crowd).await;
                 firm.start().await;
-                let letters = || firm.count("SELECT count(*) FROM dead");
-                while letters() < crowd.unusable {
+                let deadline = Instant::now() + PATIENCE;
+                while firm.count("SELECT count(*) FROM dead") < crowd.unusable {
+                    assert!(Instant::now() < deadline, "{}", firm.log());
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
-                firm.sql("UPDATE dead SET retry = 1 WHERE topic = 'inbound'");
             }
             Scene::Unanswered => {
                 let who = crowd.stranger();
