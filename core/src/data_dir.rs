@@ -13,7 +13,8 @@ const LEAVING: Duration = Duration::from_secs(1);
 /// Held for as long as it lives. The operating system lets go of it when the process dies.
 #[derive(Debug)]
 pub(crate) struct DataLock {
-    _file: File,
+    #[cfg_attr(not(test), expect(dead_code, reason = "held, not used"))]
+    file: File,
 }
 
 /// Why a data folder could not be used.
@@ -72,7 +73,7 @@ impl DataLock {
             }
         }
         write_holder(&mut file, process).map_err(unusable(&path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -111,5 +112,22 @@ mod tests {
         assert!(text.contains("engines.data_dir"), "{text}");
         drop(first);
         DataLock::take(folder.path(), "queue", "zapis worker").unwrap();
+    }
+
+    #[test]
+    fn a_holder_that_is_just_leaving_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = DataLock::take(folder.path(), "queue", "zapis run").unwrap();
+        // A child holds what it inherits for as long as it lives.
+        let mut leaving = std::process::Command::new("sleep")
+            .arg("0.2")
+            .stdin(first.file.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        drop(first);
+
+        DataLock::take(folder.path(), "queue", "zapis run").unwrap();
+
+        leaving.wait().unwrap();
     }
 }

@@ -93,6 +93,9 @@ impl Broker for RabbitBroker {
         if self.stop.is_cancelled() {
             return Err(BrokerError::Unavailable(Closed.into()));
         }
+        if messages.is_empty() {
+            return Ok(());
+        }
         super::check_sizes(&messages)?;
         self.publisher.publish(&messages).await
     }

@@ -1,6 +1,7 @@
 //! The send ledger.
 
 use uuid::Uuid;
+use zapis_core::event::{Event, Kind};
 use zapis_core::message::{DeliveryReport, DeliveryStatus, Fence, ProviderError};
 use zapis_core::store::{Claimed, LedgerEntry, NewOwner, SendOutcome};
 
@@ -10,6 +11,7 @@ use crate::conformance::store_ground::{
 
 on_both!(
     a_message_that_was_sent_is_not_claimed_again,
+    the_end_of_a_call_has_its_line_in_the_journal_once,
     a_claim_nobody_settled_is_in_doubt_and_says_since_when,
     a_doubt_from_before_the_clock_was_put_back_ends_in_time,
     what_was_not_sent_is_given_back_and_does_not_count,
@@ -40,6 +42,32 @@ fn failure() -> ProviderError {
 fn ids(known: &[Option<LedgerEntry>]) -> Vec<Option<Uuid>> {
     let id = |entry: &Option<LedgerEntry>| entry.as_ref().map(|entry| entry.id);
     known.iter().map(id).collect()
+}
+
+async fn the_end_of_a_call_has_its_line_in_the_journal_once(ground: Ground) {
+    let store = ground.open().await;
+    let request = message("1", Fence::Staff);
+    store
+        .claim(std::slice::from_ref(&request), at(0))
+        .await
+        .unwrap();
+    let line = Event::new(request.id, Kind::Outbound, at(1)).about(&request.conversation);
+
+    for _ in 0..2 {
+        store
+            .record(
+                &[(request.id, sent("wamid.1"))],
+                std::slice::from_ref(&line),
+                at(1),
+            )
+            .await
+            .unwrap();
+    }
+
+    let entry = store.ledger(request.id).await.unwrap().unwrap();
+    assert_eq!(entry.state, "sent");
+    let journal = store.events_of(&request.conversation, 10).await.unwrap();
+    assert_eq!(journal, [line]);
 }
 
 async fn a_message_that_was_sent_is_not_claimed_again(ground: Ground) {
