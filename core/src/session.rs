@@ -3,9 +3,10 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::broker::{Publish, Topic};
@@ -49,9 +50,22 @@ pub struct Outbox {
     /// For the queue.
     pub messages: Vec<Outgoing>,
     /// For the journal.
+    #[serde(serialize_with = "without_empty_keys")]
     pub events: Vec<Event>,
     /// What became known of persons.
     pub news: Vec<Seen>,
+}
+
+/// Most keys of an event are empty, and a session is written as a whole with every turn.
+fn without_empty_keys<S: Serializer>(events: &[Event], to: S) -> Result<S::Ok, S::Error> {
+    let full = serde_json::to_value(events).map_err(S::Error::custom)?;
+    let filled = |event: &Value| {
+        let keys = event.as_object().into_iter().flatten();
+        let keys = keys.filter(|(_, value)| !value.is_null());
+        keys.map(|(key, value)| (key.clone(), value.clone()))
+            .collect::<Map<_, _>>()
+    };
+    to.collect_seq(full.as_array().into_iter().flatten().map(filled))
 }
 
 /// A message that a turn decided to publish.
@@ -146,6 +160,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Client, Kind};
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(seconds, 0).unwrap()
@@ -183,6 +198,25 @@ mod tests {
 
         assert!(session.unpublished().is_none());
         assert!(session.has_seen("a"));
+    }
+
+    #[test]
+    fn events_come_back_as_they_were() {
+        let event = Event {
+            client: Some(Client::default()),
+            tokens: Some(0),
+            ..Event::new(Uuid::from_u128(1), Kind::Turn, at(0))
+        };
+        let outbox = Outbox {
+            events: vec![event],
+            ..Outbox::default()
+        };
+
+        let saved = serde_json::to_string(&outbox).unwrap();
+
+        assert!(!saved.contains("bot_response"), "{saved}");
+        let loaded: Outbox = serde_json::from_str(&saved).unwrap();
+        assert_eq!(loaded.events, outbox.events);
     }
 
     #[test]
