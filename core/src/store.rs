@@ -15,6 +15,7 @@ mod ownership;
 mod people;
 mod queue_troubles;
 mod small;
+mod spend;
 mod sqlite;
 mod story;
 
@@ -28,6 +29,8 @@ use uuid::Uuid;
 
 use crate::message::{Button, ConversationId, DeliveryStatus, Fence, ProviderError};
 use crate::trace::TraceParent;
+
+pub use spend::{Spend, Spent};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]

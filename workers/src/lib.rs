@@ -8,6 +8,7 @@ pub mod dialogue;
 pub mod eval;
 pub mod journal;
 pub mod knowledge;
+pub mod llm;
 pub mod remind_staff;
 pub mod texts;
 pub mod understand;

@@ -1,0 +1,80 @@
+//! What language models cost, by day: for the budgets.
+
+use chrono::NaiveDate;
+
+use super::db::sql;
+use super::{Store, StoreError};
+use crate::message::ConversationId;
+
+/// The scope of everybody together; no conversation has this name.
+const ALL: &str = "";
+
+/// Tokens, and money in millionths.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spend {
+    /// Of questions and answers.
+    pub tokens: u64,
+    /// In millionths of the currency of the configured prices.
+    pub micros: u64,
+}
+
+/// What was spent on a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// On all conversations.
+    pub day: Spend,
+    /// On one of them.
+    pub conversation: Spend,
+}
+
+impl Store {
+    /// What was spent on a day, on all conversations and on this one.
+    pub async fn spent(
+        &self,
+        day: NaiveDate,
+        conversation: &ConversationId,
+    ) -> Result<Spent, StoreError> {
+        let statement =
+            sql("SELECT scope, tokens, micros FROM spend WHERE day = $1 AND scope IN ($2, $3)");
+        let statement = statement.bind(day.to_string()).bind(ALL).bind(conversation);
+        let mut spent = Spent::default();
+        for row in self.db.fetch(statement).await? {
+            let spend = Spend {
+                tokens: row.count(1)?,
+                micros: row.count(2)?,
+            };
+            match row.get::<String>(0)?.as_str() {
+                ALL => spent.day = spend,
+                _ => spent.conversation = spend,
+            }
+        }
+        Ok(spent)
+    }
+
+    /// Adds to what was spent on a day.
+    pub async fn spend(
+        &self,
+        day: NaiveDate,
+        conversation: &ConversationId,
+        spend: Spend,
+    ) -> Result<(), StoreError> {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let row = |scope: &str| {
+            let (tokens, micros) = (number(spend.tokens), number(spend.micros));
+            [
+                day.to_string().into(),
+                scope.into(),
+                tokens.into(),
+                micros.into(),
+            ]
+        };
+        let statement = sql("INSERT INTO spend (day, scope, tokens, micros) VALUES ")
+            .rows([row(ALL), row(conversation.as_str())])
+            .then(
+                " ON CONFLICT (day, scope) DO UPDATE \
+                 SET tokens = spend.tokens + excluded.tokens, micros = spend.micros + excluded.micros",
+            );
+        self.db.execute(statement).await?;
+        Ok(())
+    }
+}
