@@ -6,6 +6,7 @@ pub mod content;
 pub mod desk;
 pub mod dialogue;
 pub mod eval;
+pub mod guard;
 pub mod journal;
 pub mod knowledge;
 pub mod llm;

@@ -1,0 +1,446 @@
+//! What is known in a turn: passages and receipts, cut into clauses, each with its values and words.
+
+use std::collections::{BTreeSet, HashSet};
+use std::mem::discriminant;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use super::Kind;
+use super::statements::{Said, Statement, statements};
+use super::values::{Bound, Claim, Value, claims, names_day};
+use crate::words::{folded, is_frame, is_light, stem, tokens};
+
+/// Words that say neither of what nor what: they are in answers of every kind.
+const GENERIC: &str = "визит процедура процедуры процедуру услуга услуги сумма сумму итого составит составляет составляют \
+    обойдется обойдутся выйдет получится примерно около обычно зависит клиент клиенты гость гости момент данный наш наша \
+    наши нашем нашего выходной выходная закрыто закрыт график visit total usually about approximately depends service closed off";
+
+/// Everything that a message may claim.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    passages: Vec<Passage>,
+    /// Stems of names that may be used though no passage has them: the customer's, the firm's.
+    names: BTreeSet<String>,
+    /// What was done in this turn.
+    done: BTreeSet<&'static str>,
+    /// Stems of what the customer asked.
+    asked: BTreeSet<String>,
+    /// Stems of the names of the firm's people.
+    people: HashSet<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Passage {
+    title: BTreeSet<String>,
+    units: Vec<Unit>,
+    /// Of all its words.
+    stems: HashSet<String>,
+    /// Of all its names.
+    names: HashSet<String>,
+    /// Folded words, to recognise what is quoted whole.
+    text: String,
+}
+
+/// A clause of a passage.
+#[derive(Debug, Clone)]
+struct Unit {
+    words: BTreeSet<String>,
+    values: Vec<Claim>,
+    statements: Vec<Statement>,
+    /// First names in it, or else those that its line goes on about.
+    people: BTreeSet<String>,
+}
+
+/// What a claim is made about: the words around it, and the people.
+#[derive(Debug, Clone, Default)]
+pub(super) struct About {
+    words: BTreeSet<String>,
+    people: BTreeSet<String>,
+}
+
+impl Evidence {
+    /// What the customer asked: an answer that names nothing is about that. The people of the firm are told by their
+    /// names, however rare.
+    pub fn new<'n>(question: &str, people: impl IntoIterator<Item = &'n str>) -> Self {
+        Self {
+            asked: words(question),
+            people: people.into_iter().flat_map(stems).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn people(&self) -> &HashSet<String> {
+        &self.people
+    }
+
+    /// Adds a passage of the knowledge base, or a receipt of a tool in words.
+    pub fn add(&mut self, title: &str, body: &str) {
+        let whole = format!("{title}\n{body}");
+        let unit = |subject: Subject| Unit {
+            words: subject.words,
+            values: claims(&whole[subject.span.clone()]),
+            statements: statements(&whole[subject.span], &self.people),
+            people: subject.people,
+        };
+        let units = subjects(&whole, &self.people)
+            .into_iter()
+            .map(unit)
+            .collect();
+        self.passages.push(Passage {
+            title: words(title),
+            units,
+            stems: stems(&whole).collect(),
+            names: statements(&whole, &self.people)
+                .into_iter()
+                .filter_map(Statement::into_name)
+                .collect(),
+            text: plain(&whole),
+        });
+    }
+
+    /// Allows a name: the customer's, the firm's.
+    pub fn allow_name(&mut self, name: &str) {
+        self.names.extend(stems(name));
+    }
+
+    /// Notes what was done: `booked`, `moved`, `cancelled`, `told`, `refunded`.
+    pub fn done(&mut self, what: &'static str) {
+        self.done.insert(what);
+    }
+
+    /// The clauses of a message and what each is about: what it names, or else the nearest clause before it that
+    /// names anything that is known, or the question.
+    pub(super) fn about(&self, message: &str) -> Vec<(Range<usize>, About)> {
+        let mut last = self.asked.clone();
+        let about = |Subject {
+                         span,
+                         mut words,
+                         people,
+                     }: Subject| {
+            if words.iter().any(|word| !is_day(word) && self.names(word)) {
+                last.clone_from(&words);
+                last.retain(|word| !is_day(word));
+            } else {
+                words.extend(last.iter().cloned());
+            }
+            (span, About { words, people })
+        };
+        subjects(message, &self.people)
+            .into_iter()
+            .map(about)
+            .collect()
+    }
+
+    fn names(&self, word: &String) -> bool {
+        let mut passages = self.passages.iter();
+        passages.any(|passage| passage.stems.contains(word))
+    }
+
+    /// What is wrong with a claim about something, if anything is.
+    pub(super) fn lacks(&self, claim: &Claim, about: &About) -> Option<Kind> {
+        let rivals: Vec<(&Passage, &Unit)> = self
+            .units()
+            .filter(|(_, unit)| unit.rivals(claim))
+            .collect();
+        let mut known = false;
+        for (passage, unit) in self.units() {
+            if unit.values.iter().any(|value| agrees(claim, value)) {
+                known = true;
+                if belongs(claim, about, (passage, unit), &rivals) {
+                    return None;
+                }
+            }
+        }
+        Some(if known {
+            Kind::Misplaced
+        } else {
+            Kind::Unknown
+        })
+    }
+
+    fn units(&self) -> impl Iterator<Item = (&Passage, &Unit)> {
+        self.passages
+            .iter()
+            .flat_map(|passage| passage.units.iter().map(move |unit| (passage, unit)))
+    }
+
+    /// Whether a statement about something is known.
+    pub(super) fn supports(&self, statement: &Statement, about: &About) -> bool {
+        match &statement.said {
+            Said::Done(what) => self.done.contains(what) || self.quotes(&statement.sentence),
+            Said::Promise(what) => self.units().any(|(_, unit)| {
+                let mut days = about.words.iter().filter(|word| is_day(word));
+                unit.statements.iter().any(|known| {
+                    known.said == Said::Promise(what) && known.negated == statement.negated
+                }) && days.all(|day| unit.words.contains(day))
+            }),
+            Said::Name(name) => {
+                let mut passages = self.passages.iter();
+                self.names.contains(name) || passages.any(|passage| passage.stems.contains(name))
+            }
+            Said::Person(name) => self.is_person(name, about),
+        }
+    }
+
+    /// Whether what is said of a person is not known of somebody else only.
+    pub(super) fn is_person(&self, name: &str, about: &About) -> bool {
+        let is_name = |word: &String| {
+            self.passages
+                .iter()
+                .any(|passage| passage.names.contains(word))
+        };
+        let traits = about.words.iter();
+        let traits = traits.filter(|word| !is_day(word) && !is_name(word));
+        let elsewhere = |word: &String| {
+            let mut units = self.units();
+            units.any(|(_, unit)| {
+                unit.words.contains(word) && !unit.people.is_empty() && !unit.people.contains(name)
+            })
+        };
+        let elsewhere: Vec<&String> = traits.filter(|word| elsewhere(word)).collect();
+        let mut units = self.units().filter(|(_, unit)| unit.people.contains(name));
+        self.names.contains(name)
+            || units.any(|(_, unit)| elsewhere.iter().all(|word| unit.words.contains(*word)))
+    }
+
+    /// The first of the people of a clause of whom something is said that is not known of them.
+    pub(super) fn misses_person(&self, about: &About) -> bool {
+        about.people.iter().any(|name| !self.is_person(name, about))
+    }
+
+    /// Whether a sentence stands in a passage word for word.
+    fn quotes(&self, sentence: &str) -> bool {
+        let sentence = plain(sentence);
+        self.passages
+            .iter()
+            .any(|passage| passage.text.contains(&sentence))
+    }
+}
+
+impl Unit {
+    /// Whether it has another value of the kind of a claim.
+    fn rivals(&self, claim: &Claim) -> bool {
+        let alike = |value: &Value| {
+            let kind = discriminant(value);
+            claim
+                .meanings
+                .iter()
+                .any(|meant| discriminant(meant) == kind)
+        };
+        let mut values = self.values.iter();
+        values.any(|value| value.meanings.iter().any(alike) && !agrees(claim, value))
+    }
+
+    fn is_about(&self, word: &String, passage: &Passage) -> bool {
+        self.words.contains(word) || !is_day(word) && passage.title.contains(word)
+    }
+}
+
+/// Whether a value that stands in a clause is claimed of what it stands there of. `rivals` are the clauses with other
+/// values of its kind.
+fn belongs(
+    claim: &Claim,
+    about: &About,
+    (passage, unit): (&Passage, &Unit),
+    rivals: &[(&Passage, &Unit)],
+) -> bool {
+    // A passage with one value of the kind is about it as a whole.
+    let alone = !rivals
+        .iter()
+        .any(|(rival, _)| std::ptr::eq(*rival, passage));
+    let nearby = |word: &String| {
+        unit.is_about(word, passage)
+            || alone && passage.units.iter().any(|other| other.words.contains(word))
+    };
+    // What is known of one person is claimed of no other.
+    if !unit.people.is_empty() && !about.people.is_subset(&unit.people) {
+        return false;
+    }
+    let mut telling = about.words.iter().filter(|word| !is_day(word)).peekable();
+    if measures(claim) && telling.peek().is_some() && !telling.any(nearby) {
+        return false;
+    }
+    let elsewhere = |word: &String| {
+        // What is stated of some days is stated of no others.
+        is_day(word) && unit.words.iter().any(|known| is_day(known))
+            || rivals
+                .iter()
+                .any(|(passage, rival)| rival.is_about(word, passage))
+    };
+    let mut words = about.words.iter();
+    words.all(|word| nearby(word) || !elsewhere(word))
+}
+
+/// Whether a claim is the same as what is known.
+fn agrees(claim: &Claim, known: &Claim) -> bool {
+    let same = claim.meanings.iter().any(|meant| {
+        known
+            .meanings
+            .iter()
+            .any(|value| meant == value || same_number(meant, value))
+    });
+    let bound = if measures(claim) {
+        // "From 2400" is not "2400", and "2400 to 3600" neither.
+        claim.bound == known.bound || known.bound == Bound::Exactly
+    } else {
+        // What opens at ten does not close at ten.
+        claim.bound == known.bound || [claim.bound, known.bound].contains(&Bound::Exactly)
+    };
+    same && bound
+}
+
+/// A number without a unit, or with one that only one side tells.
+fn same_number(a: &Value, b: &Value) -> bool {
+    use Value::{Counted, Money, Number};
+    match (a, b) {
+        (Number(a), Money(b)) | (Money(a), Number(b)) => a == b && *a >= 100_000,
+        (Number(a), Counted(b, _)) => a == b,
+        _ => false,
+    }
+}
+
+/// Whether a claim is an amount of something, and not a moment.
+fn measures(claim: &Claim) -> bool {
+    claim.meanings.iter().any(|value| {
+        matches!(
+            value,
+            Value::Money(_) | Value::Percent(_) | Value::Duration(_)
+        )
+    })
+}
+
+/// What begins the mark of a day among words.
+const DAY: &str = "day ";
+
+fn is_day(word: &str) -> bool {
+    word.starts_with(DAY)
+}
+
+/// A clause and what it is about.
+struct Subject {
+    span: Range<usize>,
+    words: BTreeSet<String>,
+    people: BTreeSet<String>,
+}
+
+/// The clauses of a text and what each is about: its own words and those of the clauses right before it in its line
+/// that state nothing; or else what the clause before it is about ("Mon 10–18, Tue–Fri 10–20"). A line that has named
+/// people goes on about them.
+fn subjects(text: &str, known_people: &HashSet<String>) -> Vec<Subject> {
+    let mut out: Vec<Subject> = Vec::new();
+    let mut pending = BTreeSet::new();
+    for span in clauses(text) {
+        let before = out.last().map_or(0, |last| last.span.end);
+        let new_line = text[before..span.start].contains(['\n', '•']);
+        if new_line {
+            pending.clear();
+        }
+        let last = out.last().filter(|_| !new_line);
+        let clause = &text[span.clone()];
+        let mut about = words(clause);
+        if claims(clause).is_empty() {
+            pending.extend(about.iter().cloned());
+        } else {
+            about.append(&mut pending);
+            if let (true, Some(last)) = (about.iter().all(|word| is_day(word)), last) {
+                about.extend(last.words.iter().filter(|word| !is_day(word)).cloned());
+            }
+        }
+        let mut people: BTreeSet<String> = people(clause, known_people).collect();
+        if let (true, Some(last)) = (people.is_empty(), last) {
+            people.clone_from(&last.people);
+        }
+        out.push(Subject {
+            span,
+            words: about,
+            people,
+        });
+    }
+    out
+}
+
+/// Stems of the first names in a text.
+fn people(text: &str, known: &HashSet<String>) -> impl Iterator<Item = String> {
+    statements(text, known)
+        .into_iter()
+        .filter_map(|statement| match statement.said {
+            Said::Person(name) => Some(name),
+            _ => None,
+        })
+}
+
+/// The stems of what a text is about, and its days.
+fn words(text: &str) -> BTreeSet<String> {
+    let folded = folded(text);
+    let telling = tokens(&folded).filter(|word| {
+        !is_light(word) && !names_day(word) && !word.starts_with(|c: char| c.is_ascii_digit())
+    });
+    let stems = telling.map(|word| stem(word).into_owned());
+    let mut words: BTreeSet<String> = stems
+        .filter(|stem| !is_frame(stem) && !GENERIC_STEMS.contains(stem))
+        .collect();
+    for value in claims(text).into_iter().flat_map(|claim| claim.meanings) {
+        match value {
+            Value::Weekday(day) => drop(words.insert(format!("{DAY}{day}"))),
+            Value::Date(day, month) => drop(words.insert(format!("{DAY}{day}.{month}"))),
+            _ => {}
+        }
+    }
+    words
+}
+
+static GENERIC_STEMS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let words = GENERIC.split_whitespace();
+    words.map(|word| stem(word).into_owned()).collect()
+});
+
+/// Stems of all words.
+fn stems(text: &str) -> impl Iterator<Item = String> {
+    let folded = folded(text);
+    let stems: Vec<String> = tokens(&folded)
+        .map(|word| stem(word).into_owned())
+        .collect();
+    stems.into_iter()
+}
+
+/// Words without what stands between them.
+fn plain(text: &str) -> String {
+    let folded = folded(text);
+    tokens(&folded).collect::<Vec<_>>().join(" ")
+}
+
+/// The parts of a text that say one thing each: between full stops, line breaks, semicolons, commas, and «а», «но»
+/// before something else.
+pub(super) fn clauses(text: &str) -> Vec<Range<usize>> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, c)) = letters.next() {
+        let next = letters.peek().map(|(_, next)| *next);
+        let apart = next.is_none_or(char::is_whitespace);
+        let ends = match c {
+            '\n' | ';' | '•' => true,
+            '.' | '!' | '?' | '…' | ',' => apart,
+            _ => false,
+        };
+        // «тыс. руб.» goes on.
+        let shortened = c == '.'
+            && ["тыс", "руб", "мин", "ул", "пр", "д", "г", "р", "ч"]
+                .iter()
+                .any(|short| {
+                    text[start..at].ends_with(short)
+                        && !text[start..at - short.len()].ends_with(char::is_alphabetic)
+                })
+            && letters
+                .clone()
+                .find(|(_, c)| !c.is_whitespace())
+                .is_some_and(|(_, c)| !c.is_uppercase());
+        if ends && !shortened {
+            out.push(start..at);
+            start = at + c.len_utf8();
+        }
+    }
+    out.push(start..text.len());
+    out.retain(|span| text[span.clone()].chars().any(char::is_alphanumeric));
+    out
+}

@@ -1,0 +1,249 @@
+//! What a text says besides values: that something is done, promises, names.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use super::Kind;
+use super::values::names_day;
+use crate::words::{folded, stem};
+
+/// Something that a text says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Statement {
+    pub(super) span: Range<usize>,
+    pub(super) kind: Kind,
+    pub(super) said: Said,
+    /// Whether a "no" stands in the same clause.
+    pub(super) negated: bool,
+    /// The sentence it stands in.
+    pub(super) sentence: String,
+}
+
+impl Statement {
+    /// The stem of a name, if it is one.
+    pub(super) fn into_name(self) -> Option<String> {
+        match self.said {
+            Said::Name(name) | Said::Person(name) => Some(name),
+            Said::Done(_) | Said::Promise(_) => None,
+        }
+    }
+}
+
+/// What it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Something is done, or will be.
+    Done(&'static str),
+    /// A word that binds the firm.
+    Promise(&'static str),
+    /// The stem of a name of anything.
+    Name(String),
+    /// The stem of a first name.
+    Person(String),
+}
+
+/// Words that bind the firm, by how they begin.
+const PROMISES: [(&str, &str); 17] = [
+    ("free", "бесплатн даром безвозмездн free= complimentary"),
+    ("discount", "скидк скидочн discount"),
+    ("gift", "подарок подарк подарочн gift present="),
+    ("guarantee", "гарант guarant warrant"),
+    ("always open", "круглосуточн всегда always="),
+    (
+        "safe",
+        "безопасн безвредн безболезнен гипоаллерген safe painless hypoallergenic harmless",
+    ),
+    ("certified", "сертифицир лицензи certified licen"),
+    ("sterile", "стерил sterili"),
+    ("prepayment", "предоплат аванс залог депозит prepay deposit"),
+    (
+        "transfer",
+        "переведите перевести переводом реквизит transfer=",
+    ),
+    ("sale", "акци распродаж sale="),
+    ("bonus", "бонус кешбэк кэшбэк кешбек cashback bonus"),
+    ("instalments", "рассрочк кредит instalment installment"),
+    ("certificate", "сертификат certificate voucher"),
+    ("closed", "закрыт выходной= closed="),
+    ("free time", "свободн окошк окошеч available= slot= slots="),
+    ("best", "лучш самый самая best= №1"),
+];
+
+/// Things that are done, or will be, by us: by how the word begins.
+const DEEDS: [(&str, &str); 6] = [
+    (
+        "booked",
+        "записал= записала= записали= записан= записана= записаны= запишу= запишем= забронир зарезервир оформил \
+        подтвердил подтвержден booked= reserved= confirmed=",
+    ),
+    (
+        "moved",
+        "перенес перенесл перенесен переношу= перенесу= rescheduled= moved=",
+    ),
+    (
+        "cancelled",
+        "отменил отменен отменяю= отменю= cancelled= canceled=",
+    ),
+    (
+        "told",
+        "передал= передала= передали= передам= передано= сообщил сообщу= уточню= уточним= свяжусь= свяжемся= свяжется= перезвон \
+        напомню= напишу= позвоню= отправил отправлю= forwarded= notified=",
+    ),
+    (
+        "refunded",
+        "вернул= вернули= верну= вернем= возвращен возместим= начислил начислим= refunded=",
+    ),
+    ("paid", "оплачено= оплачен= списал= списали="),
+];
+
+/// Common first names: at the beginning of a sentence a capital letter tells nothing.
+const NAMES: &str = "александр александра алексей алена алина алла анастасия анатолий андрей анжелика анна антон антонина арина артем артур \
+    борис вадим валентина валерий валерия варвара василий вера вероника виктор виктория виталий владимир владислав вячеслав галина \
+    геннадий георгий глеб григорий дарья денис диана дмитрий евгений евгения егор екатерина елена елизавета жанна зинаида зоя иван игорь \
+    илья инна ирина камилла карина кирилл кира клавдия константин кристина ксения лариса лев леонид лидия лилия любовь людмила максим \
+    маргарита марина мария марк марта матвей милана михаил надежда наталья наталия никита николай нина оксана олег олеся ольга павел \
+    петр полина раиса регина роман руслан светлана семен сергей снежана софия софья станислав степан тамара татьяна тимофей тимур ульяна \
+    федор эдуард эльвира эмма юлия юрий яна ярослав ярослава \
+    аня анюта катя лена ира оля таня наташа маша даша света юля настя саша женя валя галя люда надя \
+    anna maria elena olga irina marina natalia julia kate john michael david sarah emma";
+
+static NAME_STEMS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let names = NAMES.split_whitespace();
+    names.map(|name| stem(name).into_owned()).collect()
+});
+
+/// Everything of that kind in a text.
+pub(super) fn statements(text: &str, people: &HashSet<String>) -> Vec<Statement> {
+    let mut out = Vec::new();
+    for sentence in sentences(text) {
+        let whole = &text[sentence.clone()];
+        for word in words(whole) {
+            let place = sentence.start + word.start..sentence.start + word.end;
+            let folded = folded(&whole[word.clone()]);
+            let said = deed(&folded)
+                .map(|deed| (Kind::Done, Said::Done(deed)))
+                .or_else(|| promise(&folded).map(|promise| (Kind::Promise, Said::Promise(promise))))
+                .or_else(|| name(whole, &word, &folded, people).map(|name| (Kind::Name, name)));
+            if let Some((kind, said)) = said {
+                out.push(Statement {
+                    span: place,
+                    kind,
+                    said,
+                    negated: negated(whole, &word),
+                    sentence: whole.to_owned(),
+                });
+            }
+        }
+    }
+    out
+}
+
+fn deed(word: &str) -> Option<&'static str> {
+    among(&DEEDS, word)
+}
+
+fn promise(word: &str) -> Option<&'static str> {
+    among(&PROMISES, word)
+}
+
+/// The class of a word: by how it begins, or the whole word where the list ends it with `=`.
+fn among(classes: &[(&'static str, &'static str)], word: &str) -> Option<&'static str> {
+    let first = word.chars().next()?;
+    let begins = |begin: &str| match begin.strip_suffix('=') {
+        Some(whole) => word == whole,
+        None => word.starts_with(begin),
+    };
+    let holds = |list: &str| {
+        list.split(' ')
+            .any(|begin| begin.starts_with(first) && begins(begin))
+    };
+    let found = classes.iter().find(|(_, list)| holds(list));
+    found.map(|(class, _)| *class)
+}
+
+/// A capital letter inside a sentence, or a first name anywhere.
+fn name(
+    sentence: &str,
+    word: &Range<usize>,
+    folded: &str,
+    people: &HashSet<String>,
+) -> Option<Said> {
+    let written = &sentence[word.clone()];
+    let before = sentence[..word.start].trim_end();
+    let begins = !before.contains(char::is_alphanumeric) || before.ends_with(':');
+    let mut letters = written.chars();
+    let capital = letters.next().is_some_and(char::is_uppercase);
+    let rest_small = letters.clone().any(char::is_lowercase);
+    let stemmed = stem(folded).into_owned();
+    let person = NAME_STEMS.contains(&stemmed) || people.contains(&stemmed);
+    let polite = matches!(
+        folded,
+        "вы" | "вас"
+            | "вам"
+            | "вами"
+            | "ваш"
+            | "ваша"
+            | "ваше"
+            | "ваши"
+            | "вашей"
+            | "вашего"
+            | "вашу"
+            | "i"
+    );
+    if !capital || !rest_small || polite || names_day(folded) {
+        return None;
+    }
+    match (person, begins) {
+        (true, _) => Some(Said::Person(stemmed)),
+        (false, false) => Some(Said::Name(stemmed)),
+        (false, true) => None,
+    }
+}
+
+/// Whether a "no" stands in the clause of a word.
+fn negated(sentence: &str, word: &Range<usize>) -> bool {
+    let from = sentence[..word.start]
+        .rfind([',', ';', ':'])
+        .map_or(0, |at| at + 1);
+    let to = sentence[word.end..]
+        .find([',', ';', ':'])
+        .map_or(sentence.len(), |at| word.end + at);
+    let clause = folded(&sentence[from..to]);
+    crate::words::tokens(&clause).any(|word| {
+        matches!(
+            word,
+            "не" | "нет" | "без" | "ни" | "no" | "not" | "without" | "never" | "don" | "isn"
+        )
+    })
+}
+
+fn sentences(text: &str) -> Vec<Range<usize>> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, c)) = letters.next() {
+        let apart = letters.peek().is_none_or(|(_, next)| next.is_whitespace());
+        if matches!(c, '\n' | '•') || matches!(c, '.' | '!' | '?' | '…') && apart {
+            out.push(start..at);
+            start = at + c.len_utf8();
+        }
+    }
+    out.push(start..text.len());
+    out.retain(|span| text[span.clone()].chars().any(char::is_alphanumeric));
+    out
+}
+
+fn words(text: &str) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = Vec::new();
+    for (at, c) in text.char_indices() {
+        if !(c.is_alphanumeric() || c == '№') {
+            continue;
+        }
+        match out.last_mut() {
+            Some(last) if last.end == at => last.end = at + c.len_utf8(),
+            _ => out.push(at..at + c.len_utf8()),
+        }
+    }
+    out
+}
