@@ -24,7 +24,7 @@ use zapis_core::{Clock, causes};
 
 pub use demo::{demo, sandbox};
 pub use engines::{Engines, open_queue, open_sessions, open_store};
-pub use parts::{channels, start_workers};
+pub use parts::{channels, check_prompts, start_workers};
 
 use crate::cli::WorkerName;
 use crate::client;

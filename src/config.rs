@@ -18,6 +18,7 @@ mod tree;
 
 use serde::Deserialize;
 use zapis_core::config::{EnginesConfig, Findings};
+use zapis_workers::llm::LlmConfig;
 
 pub use channels::ChannelsConfig;
 pub use dialogue::{DefaultLanguage, DialogueConfig};
@@ -42,6 +43,8 @@ pub struct Config {
     pub staff: StaffConfig,
     /// `[dialogue]`
     pub dialogue: DialogueConfig,
+    /// `[llm]`
+    pub llm: LlmConfig,
     /// `[observability]`
     pub observability: ObservabilityConfig,
 }
@@ -54,6 +57,7 @@ impl Config {
         self.channels.check(findings);
         self.staff.check(findings);
         self.dialogue.check(findings);
+        self.llm.check(findings);
         self.observability.check(findings);
     }
 

@@ -157,6 +157,8 @@ pub struct Event {
     pub variant: Option<String>,
     /// Tokens used.
     pub tokens: Option<i64>,
+    /// What they cost, in the currency of the configured prices.
+    pub cost: Option<f64>,
     /// From the first inbound of the turn to the decision, or of the provider call.
     pub latency_ms: Option<i64>,
     /// How it ended: `sent`, `fenced`, `failed`, `delivered`, `read`, …
@@ -206,6 +208,7 @@ impl Event {
             prompt_version: None,
             variant: None,
             tokens: None,
+            cost: None,
             latency_ms: None,
             outcome: None,
             trace_id: None,
@@ -235,7 +238,7 @@ mod tests {
         let keys = "event_id timestamp kind turn_id inbound_ids outbound_id provider_id owner epoch \
             staff_id reason error_code channel account conversation_id session_id customer_id client \
             intent confidence sentiment customer_text bot_response sources action crm_id booking_id \
-            model prompt_version variant tokens latency_ms outcome trace_id";
+            model prompt_version variant tokens cost latency_ms outcome trace_id";
         for key in keys.split_whitespace() {
             assert!(json.get(key).is_some(), "{key}");
         }

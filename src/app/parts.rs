@@ -14,6 +14,7 @@ use zapis_channels::telegram::{Telegram, TelegramConfig};
 use zapis_channels::webchat::WebChat;
 use zapis_channels::whatsapp::WhatsApp;
 use zapis_core::broker::Topic;
+use zapis_core::config::Findings;
 use zapis_core::ids;
 use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
@@ -21,8 +22,9 @@ use zapis_core::message::{Content, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
 use zapis_workers::content::Content as FirmContent;
 use zapis_workers::desk::Desks;
-use zapis_workers::dialogue::Receptionist;
+use zapis_workers::dialogue::{Generator, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
+use zapis_workers::llm::{Llm, LlmConfig, Prompts};
 use zapis_workers::remind_staff::RemindStaff;
 
 use super::{Engines, Roles};
@@ -168,9 +170,11 @@ fn answer(
         anyhow::anyhow!("the content cannot be used:\n{}", lines.join("\n"))
     })?;
     let dialogue = &config.dialogue;
+    let generator = generator(config, &content, engines)?;
     Ok(Answer {
         mind: Arc::new(Receptionist {
             content: Arc::new(content),
+            generator,
         }),
         sessions: Arc::clone(&engines.sessions),
         store: engines.store.clone(),
@@ -186,6 +190,41 @@ fn answer(
         clock: engines.clock.clone(),
         published: PublishedTurns::default(),
     })
+}
+
+/// What puts answers into words, if a language model is configured.
+fn generator(
+    config: &Config,
+    content: &FirmContent,
+    engines: &Engines,
+) -> anyhow::Result<Option<Generator>> {
+    let mut findings = Findings::default();
+    check_prompts(&config.llm, &content.prompts, &mut findings);
+    if let Some(finding) = findings.0.first() {
+        anyhow::bail!("{}: {} ({})", finding.key, finding.message, finding.hint);
+    }
+    let llm = Llm::new(&config.llm, &engines.store, &engines.clock);
+    let llm = llm.context("setting the language models up ([llm])")?;
+    Ok(llm.map(|llm| Generator {
+        llm,
+        prompts: config.llm.answer_prompts.clone(),
+    }))
+}
+
+/// Notes versions of the prompt that are not there.
+pub fn check_prompts(config: &LlmConfig, prompts: &Prompts, findings: &mut Findings) {
+    if !config.endpoints.iter().any(|endpoint| endpoint.enabled) {
+        return;
+    }
+    let known: Vec<&str> = prompts.versions().collect();
+    for version in &config.answer_prompts {
+        findings.check(
+            known.contains(&version.as_str()),
+            "llm.answer_prompts",
+            &format!("there is no prompt answer.{version}.md in config/prompts"),
+            &format!("there are: {}", known.join(", ")),
+        );
+    }
 }
 
 /// The staff groups of the enabled bots.

@@ -5,9 +5,10 @@ use std::path::Path;
 use serde::Serialize;
 use zapis_core::config::{Findings, Problem};
 
-use zapis_workers::content::check_content;
+use zapis_workers::content::Content;
 
 use super::Failure;
+use crate::app::check_prompts;
 use crate::config::{self, Environment, Missing};
 use crate::output::{self, Table};
 use crate::probes::{self, Probed};
@@ -34,7 +35,14 @@ pub(super) async fn check(path: &Path, connect: bool, json: bool) -> Result<(), 
         let mut findings = Findings::default();
         loaded.config.check_escalation(&mut findings);
         problems.extend(loaded.problems(findings));
-        problems.extend(check_content(&loaded.folder));
+        match Content::load(&loaded.folder) {
+            Ok(content) => {
+                let mut findings = Findings::default();
+                check_prompts(&loaded.config.llm, &content.prompts, &mut findings);
+                problems.extend(loaded.problems(findings));
+            }
+            Err(found) => problems.extend(found),
+        }
         if connect {
             probes = probes::probe(loaded).await;
         }

@@ -15,6 +15,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -24,7 +25,7 @@ use zapis_core::broker::Broker;
 use zapis_core::intake::outbound_message;
 use zapis_core::lanes::{Failure, Gather, Message, Worker, unreadable};
 use zapis_core::measure::{CHANNELS, Stage};
-use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, What};
+use zapis_core::message::{Content, ConversationId, Fence, Inbound, Line, Outbound, What};
 use zapis_core::session::{Outgoing, Session};
 use zapis_core::sessions::{Sessions, SessionsError};
 use zapis_core::store::{Ownership, Store};
@@ -38,10 +39,12 @@ const TRIES: usize = 5;
 /// How many conversations' published turns are remembered; forgetting one only publishes again.
 const REMEMBERED: usize = 100_000;
 
-/// What the bot thinks of what it heard: understand, decide, phrase. Pure: no effect, no clock.
+/// What the bot thinks of what it heard: understand, decide, phrase. It changes nothing and knows no clock; it may
+/// ask a language model.
+#[async_trait]
 pub trait Mind: Send + Sync + fmt::Debug + 'static {
     /// Decides.
-    fn think(&self, heard: &Heard<'_>) -> Thought;
+    async fn think(&self, heard: &Heard<'_>) -> Thought;
 }
 
 /// What a turn has to think about.
@@ -59,6 +62,8 @@ pub struct Heard<'a> {
     pub staff_called: bool,
     /// The dialogue's state of the last turn, `Null` at first.
     pub state: &'a Value,
+    /// The newest lines of the conversation, oldest first, with those of this turn.
+    pub transcript: &'a [Line],
 }
 
 /// What the bot decided.
@@ -113,6 +118,25 @@ pub struct Facts {
     pub reason: Option<String>,
     /// Whether the customer asks for no more messages.
     pub opt_out: bool,
+    /// What a language model did for it.
+    pub model: Option<ModelUse>,
+}
+
+/// What a language model did for a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelUse {
+    /// Its name, where it answered.
+    pub model: Option<String>,
+    /// The version of its prompt.
+    pub prompt: String,
+    /// The variant, where there are several.
+    pub variant: Option<String>,
+    /// Tokens of question and answer.
+    pub tokens: u64,
+    /// Money, in millionths.
+    pub micros: u64,
+    /// What became of its answer: `sent`, or why not.
+    pub outcome: &'static str,
 }
 
 /// How turns are taken.
@@ -313,9 +337,10 @@ impl Answer {
             stale: turn.now - newest > self.rules.stale_after,
             staff_called: session.called_staff.is_some(),
             state: &session.dialogue,
+            transcript: &session.transcript,
         };
         let stage = Stage::begin("think");
-        let thought = self.mind.think(&heard);
+        let thought = self.mind.think(&heard).await;
         drop(stage);
         session.dialogue.clone_from(&thought.state);
         let call = turn.speak(&thought, newest, session, &self.desks);

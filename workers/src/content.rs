@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::business::Business;
 use crate::knowledge::Knowledge;
+use crate::llm::Prompts;
 use crate::texts::Texts;
 use crate::understand::Understander;
 use zapis_core::config::Problem;
@@ -19,6 +20,8 @@ pub struct Content {
     pub knowledge: Knowledge,
     /// `intents.yaml`
     pub understander: Understander,
+    /// `prompts/`
+    pub prompts: Prompts,
 }
 
 impl Content {
@@ -37,13 +40,17 @@ impl Content {
                 &mut problems,
             )
         });
-        match (business, texts, knowledge, understander) {
-            (Some(business), Some(texts), Some(knowledge), Some(understander)) => Ok(Self {
-                business,
-                texts,
-                knowledge,
-                understander,
-            }),
+        let prompts = kept(Prompts::load(&config.join("prompts")), &mut problems);
+        match (business, texts, knowledge, understander, prompts) {
+            (Some(business), Some(texts), Some(knowledge), Some(understander), Some(prompts)) => {
+                Ok(Self {
+                    business,
+                    texts,
+                    knowledge,
+                    understander,
+                    prompts,
+                })
+            }
             _ => Err(problems),
         }
     }

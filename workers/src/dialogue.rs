@@ -1,21 +1,25 @@
 //! The bot's side of a conversation: understand, decide, phrase. Pure: no effect, no clock.
 
 mod decide;
+mod generate;
 mod phrase;
 mod said;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use decide::{Decision, Reason, Situation, Step, decide};
+pub use generate::{Generated, Generator};
 pub use phrase::phrase;
 pub use said::Said;
 
 use crate::answer::{Heard, Mind, Thought};
 use crate::content::Content;
 use crate::words::Language;
+use decide::{draft, finish};
 
 /// What the bot remembers of a conversation from turn to turn.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -42,10 +46,13 @@ pub struct DialogueState {
 pub struct Receptionist {
     /// What it knows and says.
     pub content: Arc<Content>,
+    /// What puts answers into words of its own, if a language model is configured.
+    pub generator: Option<Generator>,
 }
 
+#[async_trait]
 impl Mind for Receptionist {
-    fn think(&self, heard: &Heard<'_>) -> Thought {
+    async fn think(&self, heard: &Heard<'_>) -> Thought {
         let content = &*self.content;
         // A state of another version, or none: the conversation goes on, a little forgetful.
         let state = DialogueState::deserialize(heard.state).unwrap_or_default();
@@ -60,8 +67,15 @@ impl Mind for Receptionist {
             stale: heard.stale,
             staff_called: heard.staff_called,
         };
-        let decision = decide(&situation);
-        phrase(&decision, &situation)
+        let mut decision = draft(&situation);
+        let model = match &self.generator {
+            Some(generator) => generator.improve(&mut decision, &situation, heard).await,
+            None => None,
+        };
+        finish(&situation, &mut decision);
+        let mut thought = phrase(&decision, &situation);
+        thought.facts.model = model;
+        thought
     }
 }
 

@@ -121,10 +121,10 @@ impl Llm {
                 let answered = timeout_at(deadline, asked)
                     .await
                     .unwrap_or(Err(Failed::TimedOut));
-                let spend = answered
+                let cost = answered
                     .as_ref()
                     .map_or_else(Failed::spend, |raw| raw.spend);
-                self.note(day, ask, endpoint, spend).await;
+                self.note(day, ask, endpoint, cost).await;
                 let parsed = answered.and_then(Raw::shaped);
                 endpoint.count(parsed.as_ref().err());
                 match parsed {

@@ -37,18 +37,18 @@ impl Store {
         let statement =
             sql("SELECT scope, tokens, micros FROM spend WHERE day = $1 AND scope IN ($2, $3)");
         let statement = statement.bind(day.to_string()).bind(ALL).bind(conversation);
-        let mut spent = Spent::default();
+        let mut all = Spent::default();
         for row in self.db.fetch(statement).await? {
             let spend = Spend {
                 tokens: row.count(1)?,
                 micros: row.count(2)?,
             };
             match row.get::<String>(0)?.as_str() {
-                ALL => spent.day = spend,
-                _ => spent.conversation = spend,
+                ALL => all.day = spend,
+                _ => all.conversation = spend,
             }
         }
-        Ok(spent)
+        Ok(all)
     }
 
     /// Adds to what was spent on a day.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -22,8 +23,9 @@ use zapis_workers::desk::Desks;
 #[derive(Debug)]
 struct Echo;
 
+#[async_trait]
 impl Mind for Echo {
-    fn think(&self, heard: &Heard<'_>) -> Thought {
+    async fn think(&self, heard: &Heard<'_>) -> Thought {
         let said: Vec<&str> = heard
             .inbound
             .iter()

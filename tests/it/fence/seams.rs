@@ -10,7 +10,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use zapis_channels::sender::Alarm;
 use zapis_channels::{Channel, Probe, SendError, Sent};
@@ -62,13 +61,13 @@ impl Seams {
 }
 
 /// Answers everything with one message.
+#[async_trait]
 impl Mind for Seams {
-    fn think(&self, heard: &Heard<'_>) -> Thought {
+    async fn think(&self, heard: &Heard<'_>) -> Thought {
         let run = self.run(heard.conversation);
         let ids = heard.inbound.iter().map(|inbound| inbound.id.clone());
         run.note(Entry::Thought(ids.collect()));
-        let step = self.reach(heard.conversation, Place::Generate);
-        tokio::task::block_in_place(|| Handle::current().block_on(step));
+        self.reach(heard.conversation, Place::Generate).await;
         Thought {
             replies: vec![Reply {
                 text: "Первая часть|Вторая часть".into(),

@@ -115,6 +115,7 @@ impl Ground {
             answer: Answer {
                 mind: Arc::new(Receptionist {
                     content: Arc::clone(&CONTENT),
+                    generator: None,
                 }),
                 sessions: Arc::<Engines>::clone(&engines),
                 store: store.clone(),

@@ -280,6 +280,15 @@ impl Turn {
         event.sentiment.clone_from(&thought.facts.sentiment);
         event.sources.clone_from(&thought.facts.sources);
         event.reason.clone_from(&thought.facts.reason);
+        if let Some(model) = &thought.facts.model {
+            event.model.clone_from(&model.model);
+            event.prompt_version = Some(model.prompt.clone());
+            event.variant.clone_from(&model.variant);
+            event.tokens = i64::try_from(model.tokens).ok();
+            event.cost = Some(money(model.micros));
+            let reason = event.reason.take().unwrap_or_default();
+            event.reason = Some(format!("{reason}, model: {}", model.outcome));
+        }
         event.action = Some(if thought.facts.action.is_empty() {
             "none".into()
         } else {
@@ -308,6 +317,14 @@ impl Turn {
             });
         }
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "one answer costs far less than 2^53 millionths"
+)]
+fn money(micros: u64) -> f64 {
+    micros as f64 / 1e6
 }
 
 /// What a message says, in words: for the transcript, the desk and the journal.

@@ -5,7 +5,7 @@ mod part;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::{DialogueState, Said};
+use super::{DialogueState, Generated, Said};
 use crate::content::Content;
 use crate::knowledge::Passage;
 use crate::texts::Phrase;
@@ -47,6 +47,8 @@ pub enum Step {
     OpenToday,
     /// Quote passages.
     Quote(Vec<Passage>),
+    /// Say what a language model made of passages.
+    Tell(Generated),
     /// Offer passages to choose from.
     Offer(Vec<Passage>),
     /// Show the main questions as buttons.
@@ -178,6 +180,13 @@ impl Decision {
 
 /// Decides.
 pub fn decide(situation: &Situation<'_>) -> Decision {
+    let mut decision = draft(situation);
+    finish(situation, &mut decision);
+    decision
+}
+
+/// Decides about what was said; what holds for the turn as a whole is left to [`finish`].
+pub(super) fn draft(situation: &Situation<'_>) -> Decision {
     let mut decision = Decision::new(situation);
     if situation.stale {
         decision.hand_over(Reason::Late, "late");
@@ -190,7 +199,6 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     } else {
         written(situation, &mut decision);
     }
-    finish(situation, &mut decision);
     decision
 }
 
@@ -328,12 +336,12 @@ fn written(situation: &Situation<'_>, decision: &mut Decision) {
 const URGENT_FROM: f32 = 0.25;
 
 /// What holds for the whole turn: misunderstandings, greetings, calls that were made before.
-fn finish(situation: &Situation<'_>, decision: &mut Decision) {
+pub(super) fn finish(situation: &Situation<'_>, decision: &mut Decision) {
     let missed = decision.rule == "not_understood";
     let helped = decision
         .steps
         .iter()
-        .any(|step| matches!(step, Step::Quote(_)));
+        .any(|step| matches!(step, Step::Quote(_) | Step::Tell(_)));
     if missed && !helped && decision.handover.is_none() {
         if situation.staff_called {
             decision.steps.clear();

@@ -11,6 +11,7 @@ use crate::business::day_text;
 use crate::knowledge::{Asked, Passage};
 use crate::texts::Phrase;
 use crate::understand::Intent;
+use crate::words::Language;
 
 /// What the knowledge base offers to the staff with a call.
 const HINTS: usize = 3;
@@ -71,6 +72,7 @@ impl Voice<'_> {
                 }
                 Step::OpenToday => paragraphs.push(self.open_today()),
                 Step::Quote(passages) => paragraphs.push(quoted(passages)),
+                Step::Tell(generated) => paragraphs.push(generated.text.clone()),
                 Step::Offer(_) | Step::Menu => {}
             }
         }
@@ -88,17 +90,7 @@ impl Voice<'_> {
     }
 
     fn open_today(&self) -> String {
-        let business = &self.situation.content.business;
-        let today = business.local(self.situation.now).date_naive();
-        let hours: Vec<String> = business
-            .open_on(today)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        if hours.is_empty() {
-            return self.say(Phrase::ClosedToday, &[]);
-        }
-        self.say(Phrase::OpenToday, &[("hours", &hours.join(", "))])
+        open_today(self.situation, self.decision.language)
     }
 
     /// When a person will answer.
@@ -158,7 +150,7 @@ impl Voice<'_> {
                     }));
                     buttons.push(button(Phrase::ButtonPerson, "person"));
                 }
-                Step::Say(_) | Step::OpenToday | Step::Quote(_) => {}
+                Step::Say(_) | Step::OpenToday | Step::Quote(_) | Step::Tell(_) => {}
             }
         }
         let mut seen = std::collections::BTreeSet::new();
@@ -214,6 +206,7 @@ impl Voice<'_> {
             .iter()
             .filter_map(|step| match step {
                 Step::Quote(passages) => Some(passages),
+                Step::Tell(generated) => Some(&generated.passages),
                 _ => None,
             })
             .flatten()
@@ -248,8 +241,24 @@ impl Voice<'_> {
             .to_owned(),
             reason: Some(self.decision.rule.to_owned()),
             opt_out: self.decision.opt_out,
+            model: None,
         }
     }
+}
+
+/// Whether and when the firm is open today, in words.
+pub(super) fn open_today(situation: &Situation<'_>, language: Language) -> String {
+    let (business, texts) = (&situation.content.business, &situation.content.texts);
+    let today = business.local(situation.now).date_naive();
+    let hours: Vec<String> = business
+        .open_on(today)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    if hours.is_empty() {
+        return texts.say(language, Phrase::ClosedToday, &[]);
+    }
+    texts.say(language, Phrase::OpenToday, &[("hours", &hours.join(", "))])
 }
 
 /// Passages as they are read: one as it is, several services as a list.

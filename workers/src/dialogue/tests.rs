@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use futures::FutureExt as _;
 use serde_json::Value;
 use zapis_core::message::{Attachment, ConversationId, Inbound, Profile, What};
 use zapis_core::trace::TraceParent;
@@ -48,17 +49,20 @@ impl Customer {
             raw: None,
             trace: TraceParent::start(),
         };
-        let thought = Receptionist {
+        let bot = Receptionist {
             content: CONTENT.clone(),
-        }
-        .think(&Heard {
+            generator: None,
+        };
+        let heard = Heard {
             conversation: &inbound.conversation,
             inbound: vec![&inbound],
             now: at,
             stale: self.stale,
             staff_called: self.staff_called,
             state: &self.state,
-        });
+            transcript: &[],
+        };
+        let thought = bot.think(&heard).now_or_never().unwrap();
         self.state = thought.state.clone();
         self.staff_called |= thought.handover.is_some();
         thought

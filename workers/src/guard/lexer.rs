@@ -187,21 +187,18 @@ fn in_words(tokens: Vec<Token>) -> Vec<Token> {
                 room: room_after(value),
                 ..open
             });
-            match joined {
-                Some(joined) => {
-                    extend(&mut out, &token, joined.total());
-                    open = Some(joined);
-                }
-                None => {
-                    // Two numbers in digits are two numbers; only words and thousands go on.
-                    let room = if digits { 0 } else { room_after(value) };
-                    push(&mut out, token, value, digits);
-                    open = Some(Open {
-                        whole: 0,
-                        part: value,
-                        room,
-                    });
-                }
+            if let Some(joined) = joined {
+                extend(&mut out, &token, joined.total());
+                open = Some(joined);
+            } else {
+                // Two numbers in digits are two numbers; only words and thousands go on.
+                let room = if digits { 0 } else { room_after(value) };
+                push(&mut out, token, value, digits);
+                open = Some(Open {
+                    whole: 0,
+                    part: value,
+                    room,
+                });
             }
         } else if let Some(scale) = scale(&token) {
             let known = open.unwrap_or(Open {

@@ -13,9 +13,9 @@ const FAILURES: u32 = 4;
 /// … for so long.
 const REST: Duration = Duration::from_secs(30);
 /// A wrong key or model does not mend itself quickly.
-const LONG_REST: Duration = Duration::from_secs(300);
+const LONG_REST: Duration = Duration::from_mins(5);
 /// The longest wait that a server may ask for.
-const LONGEST_REST: Duration = Duration::from_secs(3600);
+const LONGEST_REST: Duration = Duration::from_hours(1);
 
 /// What a breaker does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

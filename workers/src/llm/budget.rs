@@ -38,10 +38,10 @@ mod tests {
 
     #[test]
     fn each_bound_holds_by_itself_and_nothing_is_no_bound() {
-        let spend = |tokens, micros| Spend { tokens, micros };
+        let of = |tokens, micros| Spend { tokens, micros };
         let spent = Spent {
-            day: spend(1_000, 2_000_000),
-            conversation: spend(100, 500_000),
+            day: of(1_000, 2_000_000),
+            conversation: of(100, 500_000),
         };
         let free = LlmConfig::default();
         let refused = |config: LlmConfig| check(&config, &spent).is_err();

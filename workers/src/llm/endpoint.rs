@@ -1,6 +1,6 @@
 //! One OpenAI-compatible server with one model: a call, and what may go wrong with it.
 //!
-//! Source of the wire format: OpenAI's API reference, "Create chat completion", which vLLM, Ollama,
+//! Source of the wire format: the API reference of `OpenAI`, "Create chat completion", which vLLM, Ollama,
 //! llama.cpp and the hosted providers follow.
 
 use std::time::Duration;

@@ -1,0 +1,377 @@
+//! An answer in a language model's own words, made of passages only, and sent only if the claim guard finds
+//! everything in it there. Otherwise the passages are quoted, as without a model.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tracing::{debug, info};
+use zapis_core::causes;
+use zapis_core::message::{Author, Line};
+
+use super::decide::{Decision, Reason, Situation, Step};
+use super::phrase::open_today;
+use crate::answer::{Heard, ModelUse};
+use crate::business::day_text;
+use crate::guard::{self, Evidence};
+use crate::knowledge::{Asked, OFFER_FROM, Passage};
+use crate::llm::{Ask, Llm, LlmError, Mask, Prompt, Said, Turn};
+use crate::texts::Phrase;
+use crate::words::{Language, folded, tokens};
+
+/// How many passages a model gets.
+const PASSAGES: usize = 6;
+/// The least confidence of a passage that it gets.
+const GIVEN_FROM: f32 = 0.2;
+/// How many lines of the conversation it gets.
+const HISTORY: usize = 6;
+/// The longest answer, in characters.
+const LONGEST: usize = 900;
+/// So many words in a row are not by chance the same as in the instructions.
+const LEAK: usize = 8;
+
+/// What a language model made of passages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generated {
+    /// The answer.
+    pub text: String,
+    /// What it rests on.
+    pub passages: Vec<Passage>,
+}
+
+/// Puts answers into words.
+#[derive(Debug)]
+pub struct Generator {
+    /// The models.
+    pub llm: Arc<Llm>,
+    /// The versions of the prompt in use.
+    pub prompts: Vec<String>,
+}
+
+/// What a model is told to answer with.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    known: bool,
+    answer: String,
+    #[serde(default)]
+    passages: Vec<usize>,
+}
+
+/// What a prompt is made of.
+#[derive(Serialize)]
+struct Data<'a> {
+    salon: &'a str,
+    about: Option<&'a str>,
+    language: &'a str,
+    today: String,
+    passages: Vec<Given>,
+    history: Vec<Told>,
+    question: String,
+}
+
+#[derive(Serialize)]
+struct Given {
+    number: usize,
+    question: String,
+    answer: String,
+}
+
+#[derive(Serialize)]
+struct Told {
+    who: &'static str,
+    text: String,
+}
+
+impl Generator {
+    /// Replaces what would be quoted by an answer of a model, where there is one that can be trusted. Returns what a
+    /// model did, if one was asked.
+    pub(super) async fn improve(
+        &self,
+        decision: &mut Decision,
+        situation: &Situation<'_>,
+        heard: &Heard<'_>,
+    ) -> Option<ModelUse> {
+        let passages = given(decision, situation)?;
+        let customer = heard.conversation.as_str();
+        let prompt = situation.content.prompts.chosen(&self.prompts, customer)?;
+        let mut mask = Mask::new(names(heard));
+        let data = data(situation, decision.language, heard, &passages, &mut mask);
+        let turns = prompt.render(&data)?;
+        let ask = Ask {
+            conversation: heard.conversation,
+            turns: &turns,
+            schema: &schema(passages.len()),
+        };
+        let said = self.llm.ask::<Answer>(&ask).await;
+        let usage = self.usage(prompt, said.as_ref().ok());
+        let outcome = match said {
+            Err(LlmError::OverBudget(budget)) => {
+                info!(budget, "No money for a language model");
+                "over_budget"
+            }
+            Err(error) => {
+                info!(error = %causes(&error), "Answered without a language model");
+                "unavailable"
+            }
+            Ok(said) => {
+                let checked = Checked {
+                    situation,
+                    heard,
+                    decision,
+                    passages: &passages,
+                    turns: &turns,
+                };
+                match checked.accept(&said.answer, &mask) {
+                    Ok(generated) => {
+                        tell(decision, generated);
+                        "sent"
+                    }
+                    Err(why) => {
+                        debug!(why, "The answer of a language model is not used");
+                        why
+                    }
+                }
+            }
+        };
+        metrics::counter!("zapis_llm_answers_total", "outcome" => outcome).increment(1);
+        Some(ModelUse { outcome, ..usage })
+    }
+
+    fn usage(&self, prompt: &Prompt, said: Option<&Said<Answer>>) -> ModelUse {
+        ModelUse {
+            model: said.map(|said| said.model.clone()),
+            prompt: prompt.name.clone(),
+            variant: (self.prompts.len() > 1).then(|| prompt.name.clone()),
+            tokens: said.map_or(0, |said| said.tokens),
+            micros: said.map_or(0, |said| said.micros),
+            outcome: "unavailable",
+        }
+    }
+}
+
+/// The passages for a model, if there is a question for one.
+fn given(decision: &Decision, situation: &Situation<'_>) -> Option<Vec<Passage>> {
+    let said = situation.said;
+    if situation.stale || said.pressed.is_some() || said.command.is_some() || said.text.is_empty() {
+        return None;
+    }
+    // Whatever else is decided is nothing to be put into other words.
+    let asks = decision
+        .handover
+        .is_none_or(|reason| reason == Reason::NotKnown)
+        && (decision.handover.is_some()
+            || decision.rule == "not_understood"
+            || decision
+                .steps
+                .iter()
+                .any(|step| matches!(step, Step::Quote(_))));
+    if !asks || situation.understood.own_visit {
+        return None;
+    }
+    let quoted = decision.steps.iter().filter_map(|step| match step {
+        Step::Quote(passages) | Step::Offer(passages) => Some(passages),
+        _ => None,
+    });
+    let mut passages: Vec<Passage> = quoted.flatten().cloned().collect();
+    let text = match &situation.state.subject {
+        Some(subject) => format!("{} {subject}", said.text),
+        None => said.text.clone(),
+    };
+    for text in [&said.text, &text] {
+        let found = situation.content.knowledge.search(
+            &Asked {
+                text,
+                language: Some(decision.language),
+                topics: &[],
+                today: situation.content.business.local(situation.now).date_naive(),
+            },
+            PASSAGES,
+        );
+        passages.extend(
+            found
+                .into_iter()
+                .filter(|passage| passage.score >= GIVEN_FROM),
+        );
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    passages.retain(|passage| seen.insert(passage.id.clone()));
+    passages.truncate(PASSAGES);
+    (!passages.is_empty()).then_some(passages)
+}
+
+fn names<'h>(heard: &'h Heard<'_>) -> impl Iterator<Item = &'h str> {
+    let profiles = heard.inbound.iter().map(|inbound| &inbound.profile);
+    profiles
+        .flat_map(|profile| [profile.name.as_deref(), profile.username.as_deref()])
+        .flatten()
+}
+
+fn data<'a>(
+    situation: &'a Situation<'_>,
+    language: Language,
+    heard: &Heard<'_>,
+    passages: &[Passage],
+    mask: &mut Mask,
+) -> Data<'a> {
+    let business = &situation.content.business;
+    let before = heard.transcript.len().saturating_sub(heard.inbound.len());
+    let history = &heard.transcript[before.saturating_sub(HISTORY)..before];
+    let mut told = |line: &Line| Told {
+        who: match line.from {
+            Author::Customer => "клиент",
+            Author::Bot | Author::Staff => "салон",
+        },
+        text: mask.hide(&line.text),
+    };
+    Data {
+        salon: business.name.in_language(language),
+        about: business
+            .about
+            .as_ref()
+            .map(|about| about.in_language(language)),
+        language: language.code(),
+        today: today(situation, language),
+        passages: passages
+            .iter()
+            .zip(1..)
+            .map(|(passage, number)| Given {
+                number,
+                question: passage.question.clone(),
+                answer: passage.answer.clone(),
+            })
+            .collect(),
+        history: history.iter().map(&mut told).collect(),
+        question: mask.hide(&situation.said.text),
+    }
+}
+
+/// The day and whether the firm is open, in words.
+fn today(situation: &Situation<'_>, language: Language) -> String {
+    let date = situation.content.business.local(situation.now).date_naive();
+    format!(
+        "{}. {}",
+        day_text(date, language),
+        open_today(situation, language)
+    )
+}
+
+/// The shape of an answer.
+fn schema(passages: usize) -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["known", "answer", "passages"],
+        "properties": {
+            "known": { "type": "boolean" },
+            "answer": { "type": "string" },
+            "passages": {
+                "type": "array",
+                "items": { "type": "integer", "minimum": 1, "maximum": passages },
+            },
+        },
+    })
+}
+
+/// What an answer is checked against.
+struct Checked<'a> {
+    situation: &'a Situation<'a>,
+    heard: &'a Heard<'a>,
+    decision: &'a Decision,
+    passages: &'a [Passage],
+    turns: &'a [Turn],
+}
+
+impl Checked<'_> {
+    /// The answer as it may go out, or why it may not.
+    fn accept(&self, answer: &Answer, mask: &Mask) -> Result<Generated, &'static str> {
+        if !answer.known {
+            return Err("not_known");
+        }
+        let cited: Vec<Passage> = answer
+            .passages
+            .iter()
+            .filter_map(|number| self.passages.get(number.checked_sub(1)?).cloned())
+            .collect();
+        let text = mask.restore(answer.answer.trim());
+        if cited.is_empty() || cited.len() < answer.passages.len() {
+            return Err("no_source");
+        }
+        if text.is_empty() || text.chars().count() > LONGEST {
+            return Err("length");
+        }
+        if Mask::is_left_in(&text) || text.contains(['<', '{', '`']) {
+            return Err("form");
+        }
+        if Language::of(&text).is_some_and(|language| language != self.decision.language) {
+            return Err("language");
+        }
+        if self.leaks(&text) {
+            return Err("instructions");
+        }
+        // Against the bot's own "I do not know", a passage must be near enough to be offered.
+        let unknown = self.decision.handover.is_some();
+        if unknown && !cited.iter().any(|passage| passage.score >= OFFER_FROM) {
+            return Err("too_far");
+        }
+        match guard::check(&text, &self.evidence(&cited)).first() {
+            Some(unsupported) => Err(unsupported.kind.name()),
+            None => Ok(Generated {
+                text,
+                passages: cited,
+            }),
+        }
+    }
+
+    fn evidence(&self, cited: &[Passage]) -> Evidence {
+        let business = &self.situation.content.business;
+        let people = business
+            .staff
+            .iter()
+            .flat_map(|person| Language::ALL.map(|language| person.name.in_language(language)));
+        let mut evidence = Evidence::new(&self.situation.said.text, people);
+        let firm = Language::ALL.map(|language| business.name.in_language(language));
+        for name in firm.into_iter().chain(names(self.heard)) {
+            evidence.allow_name(name);
+        }
+        let language = self.decision.language;
+        evidence.add("", &today(self.situation, language));
+        for passage in cited {
+            evidence.add(&passage.question, &passage.answer);
+        }
+        evidence
+    }
+
+    /// Whether the instructions come out word for word.
+    fn leaks(&self, text: &str) -> bool {
+        let words = |text: &str| {
+            let folded = folded(text);
+            tokens(&folded).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let instructions = self.turns.iter().filter(|turn| turn.role == "system");
+        let said = words(text);
+        instructions.map(|turn| words(&turn.text)).any(|secret| {
+            let mut runs = secret.windows(LEAK);
+            runs.any(|run| said.windows(LEAK).any(|other| other == run))
+        })
+    }
+}
+
+/// Says what a model made in place of everything that it stands for.
+fn tell(decision: &mut Decision, generated: Generated) {
+    let replaced = |step: &Step| {
+        matches!(
+            step,
+            Step::Quote(_) | Step::Offer(_) | Step::OpenToday | Step::Menu
+        ) || matches!(step, Step::Say(Phrase::Unclear | Phrase::WhichOne))
+    };
+    let place = decision
+        .steps
+        .iter()
+        .position(replaced)
+        .unwrap_or(decision.steps.len());
+    decision.steps.retain(|step| !replaced(step));
+    let place = place.min(decision.steps.len());
+    decision.steps.insert(place, Step::Tell(generated));
+    decision.handover = None;
+    decision.rule = "answered";
+}
