@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tracing::{debug, error, warn};
+use uuid::Uuid;
 use zapis_core::intake::{Arrival, IntakeError};
 use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, What};
 use zapis_core::store::{NewOwner, OwnershipChange, StoreError};
@@ -119,10 +120,13 @@ impl Account {
             News::Moved { from, to } => self.moved(from, to).await?,
             News::Membership { chat, status } => self.membership(chat, &status).await?,
             News::Group(item) => {
-                if self.is_staff_chat(item.address.chat).await?
-                    && let Some(about) = self.about(&item).await?
-                {
-                    self.staff(Post::new(about, *item, raw), taken);
+                if self.is_staff_chat(item.address.chat).await? {
+                    match self.about(&item).await? {
+                        Some(about) => self.staff(Post::new(about, *item, raw), taken),
+                        // Opened by a process that died before it could note whose it is.
+                        None if item.topic_by_bot => taken.arrivals.extend(self.nobodys(&item)),
+                        None => {}
+                    }
                 }
             }
             News::Private(item) => {
@@ -291,16 +295,32 @@ impl Account {
 
     /// The words of the staff, on their way to the customer.
     fn relayed(&self, about: &ConversationId, who: &str, item: &Item, text: &str) -> Arrival {
+        let id = ids::derive(&["staff", &self.config.account, &item.id]);
+        self.outbound(id, about.clone(), text, Some(who))
+    }
+
+    /// Tells who wrote in a topic without a customer that nobody heard it.
+    fn nobodys(&self, item: &Item) -> Option<Arrival> {
+        let id = ids::derive(&["nobody's", &self.config.account, &item.id]);
+        let here = Address {
+            topic: item.topic,
+            ..Address::chat(item.address.chat)
+        };
+        let here = here.conversation(&self.config.account)?;
+        Some(self.outbound(id, here, words::NOBODYS_TOPIC, None))
+    }
+
+    fn outbound(&self, id: Uuid, to: ConversationId, text: &str, staff: Option<&str>) -> Arrival {
         Arrival::Outbound(Box::new(Outbound {
-            id: ids::derive(&["staff", &self.config.account, &item.id]),
-            conversation: about.clone(),
+            id,
+            conversation: to,
             turn: None,
             answers: Vec::new(),
             fence: Fence::Staff,
             content: Content::Message {
                 text: text.to_owned(),
                 buttons: Vec::new(),
-                staff: Some(who.to_owned()),
+                staff: staff.map(str::to_owned),
             },
             language: "ru".to_owned(),
             purpose: None,

@@ -108,6 +108,18 @@ pub(super) struct Item {
     pub(super) reply_to: Option<i64>,
     /// The forum topic, in a group.
     pub(super) topic: Option<i64>,
+    /// Whether a bot opened that topic.
+    pub(super) topic_by_bot: bool,
+}
+
+/// Whether a message stands in a topic that a bot opened: the first messages of a thread in it "reply" to the one that
+/// tells of its opening.
+fn opened_by_bot(message: &Value) -> bool {
+    let root = object(message, "reply_to_message");
+    root.is_some_and(|root| {
+        object(root, "forum_topic_created").is_some()
+            && object(root, "from").is_some_and(|from| flag(from, "is_bot"))
+    })
 }
 
 /// Understands one update.
@@ -204,6 +216,7 @@ impl Reader {
             "private" => News::Private(Box::new(item)),
             "group" | "supergroup" => {
                 item.topic = topic;
+                item.topic_by_bot = opened_by_bot(message);
                 News::Group(Box::new(item))
             }
             _ => News::Ignored("chat"),
@@ -455,6 +468,7 @@ impl Reader {
             message: int(event, "message_id"),
             reply_to: object(event, "reply_to_message").and_then(|reply| int(reply, "message_id")),
             topic: None,
+            topic_by_bot: false,
         }
     }
 

@@ -17,6 +17,9 @@ pub(super) const UNKNOWN_COMMAND: &str = "Такой команды нет. Ес
 /// After a picture, a voice message and so on.
 pub(super) const NO_FILES: &str = "Файлы, голосовые и контакты клиенту пока не передаются — он этого не получил. Напишите текстом.";
 
+/// In a topic that belongs to nobody.
+pub(super) const NOBODYS_TOPIC: &str = "Эта тема осталась без клиента: бот прервался, когда её создавал. Клиент этого сообщения не получил — ответьте ему в теме с его карточкой, а эту можно удалить.";
+
 /// How to answer, at the foot of a card.
 pub(super) const HOW_TO_ANSWER: &str = "Ответьте здесь — клиент получит ваши слова, а бот замолчит. /bot — вернуть диалог боту, // в начале сообщения — заметка для своих.";
 

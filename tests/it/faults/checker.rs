@@ -10,8 +10,8 @@ use zapis_core::message::ConversationId;
 use zapis_core::store::{LedgerEntry, Store};
 use zapis_sandbox::{Call, CallFilter, Provider};
 
-use super::crowd::Crowd;
-use crate::support::firm::{Firm, PATIENCE};
+use super::crowd::{Crowd, Spoken};
+use crate::support::firm::{Firm, PATIENCE, STAFF};
 
 /// How a message to a customer can end. In doubt stays what a person's takeover kept from being sent
 /// once more.
@@ -294,18 +294,23 @@ fn accepted(firm: &Firm, peer: &str) -> Vec<Call> {
     calls
 }
 
-/// What a person wrote reached a customer.
+/// What a person wrote reached a customer, or the person was told that it did not: in a topic that a process opened
+/// and died before it noted whose it is.
 fn staff_was_heard(firm: &Firm, crowd: &Crowd) {
     let calls = firm.sandbox.calls(&CallFilter::default());
-    for text in &crowd.said {
+    for Spoken { text, topic } in &crowd.said {
         let (_, mark) = text.rsplit_once(' ').unwrap();
         let sent = calls.iter().any(|call| {
             let body = call.body.to_string();
             call.accepted && !body.contains("-100") && body.contains(mark)
         });
+        let in_topic = firm.sandbox.telegram_transcript(STAFF, Some(*topic));
+        let orphaned = in_topic
+            .iter()
+            .any(|line| line.from == "bot" && line.text.contains("осталась без клиента"));
         let query = format!("SELECT count(*) FROM chat_log WHERE entry LIKE '%{mark}%'");
         assert!(
-            sent || firm.count(&query) > 0,
+            sent || orphaned || firm.count(&query) > 0,
             "{text} is lost\n{}",
             firm.log()
         );

@@ -39,12 +39,20 @@ pub(crate) struct Crowd {
     strangers: usize,
     pub(crate) written: Written,
     /// What the staff wrote to customers; every text is another one.
-    pub(crate) said: Vec<String>,
+    pub(crate) said: Vec<Spoken>,
     /// What nobody can use, and so must be in `dead`.
     pub(crate) unusable: i64,
     /// Whether the sessions were lost: then a message may be in two turns, but is answered in one.
     pub(crate) sessions_lost: bool,
     visitors: Vec<SiteVisitor>,
+}
+
+/// What a person of the firm wrote.
+pub(crate) struct Spoken {
+    /// Unlike any other.
+    pub(crate) text: String,
+    /// In which topic.
+    pub(crate) topic: i64,
 }
 
 /// A visitor of the site.
@@ -226,7 +234,7 @@ impl Crowd {
             let text = format!("Ольга слушает вас, {}", Uuid::new_v4());
             let sent = firm.sandbox.staff_writes(STAFF, Some(topic), &text);
             sent.unwrap();
-            self.said.push(text);
+            self.said.push(Spoken { text, topic });
         }
         firm.sandbox
             .staff_writes(STAFF, Some(topic), "/bot")

@@ -52,7 +52,8 @@ pub struct Generator {
 #[derive(Debug, Deserialize)]
 struct Answer {
     known: bool,
-    answer: String,
+    #[serde(rename = "answer")]
+    text: String,
     #[serde(default)]
     passages: Vec<usize>,
 }
@@ -292,7 +293,7 @@ impl Checked<'_> {
             .iter()
             .filter_map(|number| self.passages.get(number.checked_sub(1)?).cloned())
             .collect();
-        let text = mask.restore(answer.answer.trim());
+        let text = mask.restore(answer.text.trim());
         if cited.is_empty() || cited.len() < answer.passages.len() {
             return Err("no_source");
         }

@@ -297,3 +297,24 @@ async fn a_group_that_became_a_supergroup_keeps_its_conversations() {
     desk.sandbox.telegram(action).unwrap();
     assert!(matches!(desk.inbound().await.what, What::Staff { .. }));
 }
+
+#[tokio::test]
+async fn who_writes_in_a_topic_that_lost_its_customer_is_told() {
+    let mut desk = with_anna(FORUM).await;
+    desk.sends(card_for(FORUM, Urgency::First)).await;
+    let thread = desk.sandbox.telegram_topics(FORUM)[0].0;
+    // As if the process had died before it noted whose topic it is.
+    desk.store
+        .forget_staff_thread(&conversation("7000000001"))
+        .await
+        .unwrap();
+
+    desk.sandbox
+        .staff_writes(FORUM, Some(thread), "Здравствуйте, это Мария")
+        .unwrap();
+
+    let told = desk.outbound().await;
+    desk.sends(told).await;
+    let lines = desk.sandbox.telegram_transcript(FORUM, Some(thread));
+    assert!(lines.last().unwrap().text.contains("осталась без клиента"));
+}
