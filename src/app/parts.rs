@@ -19,7 +19,7 @@ use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
-use zapis_workers::content::Content as FirmContent;
+use zapis_workers::content::{Live, Watch};
 use zapis_workers::desk::Desks;
 use zapis_workers::dialogue::Receptionist;
 use zapis_workers::journal::{JournalWorker, undelivered_card};
@@ -67,7 +67,7 @@ pub(super) fn topics(channels: &[Arc<dyn Channel>]) -> Vec<Topic> {
 }
 
 /// Starts the workers of these roles.
-pub fn start_workers(
+pub async fn start_workers(
     tasks: &mut JoinSet<anyhow::Result<()>>,
     roles: &Roles,
     config: &Config,
@@ -79,7 +79,13 @@ pub fn start_workers(
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
     if has(WorkerName::Answer) {
-        let answer = answer(config, content_dir, &desks, engines)?;
+        let watch = Watch::start(content_dir, &engines.store).await?;
+        let answer = answer(config, watch.live(), &desks, engines);
+        let stopped = stop.clone();
+        tasks.spawn(async move {
+            watch.run(stopped).await;
+            Ok(())
+        });
         tasks.spawn(consume(
             Arc::new(answer),
             Topic::inbound(),
@@ -157,21 +163,10 @@ async fn consume<W: lanes::Worker>(
         .with_context(|| format!("consuming {name}"))
 }
 
-fn answer(
-    config: &Config,
-    content_dir: &Path,
-    desks: &Desks,
-    engines: &Engines,
-) -> anyhow::Result<Answer> {
-    let content = FirmContent::load(content_dir).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("the content cannot be used:\n{}", lines.join("\n"))
-    })?;
+fn answer(config: &Config, content: Live, desks: &Desks, engines: &Engines) -> Answer {
     let dialogue = &config.dialogue;
-    Ok(Answer {
-        mind: Arc::new(Receptionist {
-            content: Arc::new(content),
-        }),
+    Answer {
+        mind: Arc::new(Receptionist { content }),
         sessions: Arc::clone(&engines.sessions),
         store: engines.store.clone(),
         broker: Arc::clone(&engines.broker),
@@ -185,7 +180,7 @@ fn answer(
         },
         clock: engines.clock.clone(),
         published: PublishedTurns::default(),
-    })
+    }
 }
 
 /// The staff groups of the enabled bots.

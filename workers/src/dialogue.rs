@@ -4,8 +4,6 @@ mod decide;
 mod phrase;
 mod said;
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +12,7 @@ pub use phrase::phrase;
 pub use said::Said;
 
 use crate::answer::{Heard, Mind, Thought};
-use crate::content::Content;
+use crate::content::Live;
 use crate::words::Language;
 
 /// What the bot remembers of a conversation from turn to turn.
@@ -41,12 +39,13 @@ pub struct DialogueState {
 #[derive(Debug)]
 pub struct Receptionist {
     /// What it knows and says.
-    pub content: Arc<Content>,
+    pub content: Live,
 }
 
 impl Mind for Receptionist {
     fn think(&self, heard: &Heard<'_>) -> Thought {
-        let content = &*self.content;
+        // Once: what is swapped meanwhile holds from the next turn on.
+        let content = &*self.content.now();
         // A state of another version, or none: the conversation goes on, a little forgetful.
         let state = DialogueState::deserialize(heard.state).unwrap_or_default();
         let said = Said::of(&heard.inbound);

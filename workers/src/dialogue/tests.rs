@@ -49,7 +49,7 @@ impl Customer {
             trace: TraceParent::start(),
         };
         let thought = Receptionist {
-            content: CONTENT.clone(),
+            content: CONTENT.clone().into(),
         }
         .think(&Heard {
             conversation: &inbound.conversation,
