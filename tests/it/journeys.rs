@@ -3,6 +3,7 @@
 mod answers;
 mod desk;
 mod figures;
+mod knowledge;
 mod operator;
 mod privacy;
 mod tracing;
