@@ -26,12 +26,12 @@ fn keep_readers_quiet() {
 }
 
 /// Takes an input and says what must hold of what became of it.
-fn takes(round: &mut Round, name: &str, bytes: Vec<u8>) {
+fn takes(round: &mut Round, name: &str, bytes: &[u8]) {
     QUIET.call_once(keep_readers_quiet);
-    round.input.clone_from(&bytes);
+    round.input = bytes.to_vec();
     let material = || Material {
         name: name.to_owned(),
-        bytes: bytes.clone(),
+        bytes: bytes.to_vec(),
         ..Material::default()
     };
     let first = read(material());
@@ -113,7 +113,7 @@ fn word() {
     fuzz("documents::word", 150, |round| {
         let spoilt = spoilt_text(&mut round.chance, &good, std::slice::from_ref(&good));
         let bytes = samples::docx(&String::from_utf8_lossy(&spoilt));
-        takes(round, "memo.docx", bytes);
+        takes(round, "memo.docx", &bytes);
     });
 }
 
@@ -154,7 +154,7 @@ fn excel() {
             .enumerate()
             .map(|(n, (name, text))| (name.as_str(), if n == at { &spoilt } else { text.as_str() }))
             .collect();
-        takes(round, "prices.xlsx", samples::package(&packed));
+        takes(round, "prices.xlsx", &samples::package(&packed));
     });
 }
 
@@ -167,7 +167,7 @@ fn pdf() {
     let good = String::from_utf8(good).unwrap();
     fuzz("documents::pdf", 150, |round| {
         let bytes = spoilt_text(&mut round.chance, &good, std::slice::from_ref(&good));
-        takes(round, "memo.pdf", bytes);
+        takes(round, "memo.pdf", &bytes);
     });
 }
 
@@ -176,7 +176,7 @@ fn pages() {
     let corpus = [PAGE.to_owned()];
     fuzz("documents::pages", 300, |round| {
         let bytes = spoilt_text(&mut round.chance, PAGE, &corpus);
-        takes(round, "page.html", bytes);
+        takes(round, "page.html", &bytes);
     });
 }
 
@@ -187,7 +187,7 @@ fn rows_and_notes() {
     fuzz("documents::rows_and_notes", 400, |round| {
         let at = round.chance.random_range(0..names.len());
         let bytes = spoilt_text(&mut round.chance, &corpus[at.min(2)], &corpus);
-        takes(round, names[at], bytes);
+        takes(round, names[at], &bytes);
     });
 }
 
@@ -207,6 +207,6 @@ fn packed_bytes() {
     fuzz("documents::packed_bytes", 300, |round| {
         let (name, good) = &corpus[round.chance.random_range(0..corpus.len())];
         let bytes = spoilt_bytes(&mut round.chance, good.clone());
-        takes(round, name, bytes);
+        takes(round, name, &bytes);
     });
 }

@@ -22,6 +22,9 @@ pub(super) fn entries(source: &SourceText) -> Result<Vec<Entry>, Vec<Problem>> {
     let line_of =
         |at: Option<&csv::Position>| at.map_or(0, |at| usize::try_from(at.line()).unwrap_or(0));
     for row in reader.records() {
+        if grid.rows.len() > super::MOST {
+            return Err(vec![super::too_many(&source.file)]);
+        }
         match row {
             Ok(row) => {
                 let cells = row.iter().map(str::to_owned).collect();

@@ -32,6 +32,9 @@ use zapis_core::config::Problem;
 /// The largest document.
 pub(super) const LARGEST: u64 = 32 * 1024 * 1024;
 
+/// How many entries a document may become: a firm knows some thousand things.
+const MOST: usize = 20_000;
+
 /// How the names of documents end.
 const ENDINGS: [&str; 10] = [
     "md", "markdown", "csv", "tsv", "txt", "xlsx", "docx", "pdf", "html", "htm",
@@ -122,6 +125,12 @@ pub(super) fn too_large(name: &str) -> Problem {
     problem(name, 0, 0, "", "is larger than 32 MiB", hint)
 }
 
+/// What a document with too many entries or rows is told.
+fn too_many(name: &str) -> Problem {
+    let hint = "bring in what customers ask about, not a whole database";
+    problem(name, 0, 0, "", "has more than 20,000 entries", hint)
+}
+
 /// Reads a document, or says everything that is wrong with it.
 pub fn read(material: Material) -> Result<Reading, Vec<Problem>> {
     let one = |problem| vec![problem];
@@ -162,6 +171,9 @@ pub fn read(material: Material) -> Result<Reading, Vec<Problem>> {
             _ => "write something in it",
         };
         return Err(vec![problem(&name, 0, 0, "", "has no text", hint)]);
+    }
+    if reading.entries.len() > MOST {
+        return Err(vec![too_many(&name)]);
     }
     name_entries(&name, &mut reading.entries);
     Ok(reading)

@@ -130,6 +130,11 @@ fn what_cannot_be_read_is_told_with_its_file() {
     for (bytes, file, why) in [
         (b"".to_vec(), "a.md", "is empty"),
         (vec![b'x'; 33 << 20], "a.md", "is larger than 32 MiB"),
+        (
+            [b"question,answer\n".to_vec(), b"a,b\n".repeat(20_001)].concat(),
+            "a.csv",
+            "has more than 20,000 entries",
+        ),
         (b"x".to_vec(), "a.exe", "is no kind of document"),
         (b"x".to_vec(), "a.pdf", "it is not what its name says"),
         (vec![0xff, 0, 1, 2, 3, 4, 5, 6], "a.md", "is no text"),

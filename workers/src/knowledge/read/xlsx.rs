@@ -11,7 +11,7 @@ use super::rows::{self, Grid};
 use crate::source_text::problem;
 use zapis_core::config::Problem;
 
-/// A sheet may have that many rows, and that many columns are looked at.
+/// How many rows and columns of a sheet are looked at.
 const ROWS: u32 = 100_000;
 const COLUMNS: u32 = 64;
 
@@ -40,6 +40,10 @@ pub(super) fn entries(file: &str, bytes: &[u8]) -> Result<Vec<Entry>, Vec<Proble
             rows,
         };
         if grid.rows.is_empty() {
+            continue;
+        }
+        if grid.rows.len() > super::MOST {
+            problems.push(super::too_many(file));
             continue;
         }
         match rows::entries(&grid, true) {
