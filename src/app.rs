@@ -119,7 +119,8 @@ async fn run_on(
         &channels,
         &engines,
         &soft,
-    )?;
+    )
+    .await?;
     let vitals = Vitals {
         broker: Arc::clone(&engines.broker),
         sessions: Arc::clone(&engines.sessions),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 use zapis_core::message::ConversationId;
@@ -96,8 +97,9 @@ The first line of the output is the address of the page. Nothing outside this ma
     #[command(
         subcommand,
         after_help = "Examples:
-  zapis knowledge import prices.csv about-us.md
-  zapis knowledge list
+  zapis knowledge import --dry-run prices.xlsx
+  zapis knowledge import prices.xlsx memo.docx https://salon.example/faq
+  zapis knowledge versions
   zapis knowledge search \"сколько стоит стрижка\""
     )]
     Knowledge(KnowledgeCommand),
@@ -294,24 +296,45 @@ pub struct Selection {
     pub json: bool,
 }
 
+/// What to bring in.
+#[derive(Debug, Args)]
+pub struct KnowledgeImport {
+    /// Files, and addresses of pages.
+    #[arg(required = true, value_name = "FILE|URL")]
+    pub sources: Vec<String>,
+    /// Only tell what would change.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Who says that it is right, where a document does not say it.
+    #[arg(long, value_name = "NAME")]
+    pub verified_by: Option<String>,
+    /// The last day it may be quoted, where a document does not say it.
+    #[arg(long, value_name = "DAY")]
+    pub valid_until: Option<NaiveDate>,
+    /// How many links away from a given page to go, on the same site.
+    #[arg(long, default_value_t = 1, value_parser = within(0, 10))]
+    pub depth: usize,
+    /// How many pages of a site to read at most.
+    #[arg(long, default_value_t = 30, value_parser = within(1, 1_000))]
+    pub pages: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// The firm's documents.
 #[derive(Debug, Subcommand)]
 pub enum KnowledgeCommand {
-    /// Check documents and copy them into the knowledge folder, over those of the same name.
+    /// Bring documents and sites in: what came under the same name before is replaced.
     #[command(after_help = "Examples:
-  zapis knowledge import --dry-run prices.csv
-  zapis knowledge import prices.csv about-us.md")]
-    Import {
-        /// Markdown and CSV files.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// Only tell what would change.
-        #[arg(long)]
-        dry_run: bool,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+  zapis knowledge import --dry-run prices.xlsx
+  zapis knowledge import prices.xlsx memo.docx faq.md
+  zapis knowledge import https://salon.example/prices --depth 0
+  zapis knowledge import winter.pdf --verified-by \"Марина\" --valid-until 2027-02-28
+
+Files: .md .csv .tsv .xlsx .docx .pdf .html .txt. Everything is brought in, or nothing. Exit code 2 when it
+cannot be. Running workers know a few seconds later.")]
+    Import(KnowledgeImport),
     /// What the bot can answer from.
     #[command(after_help = "Examples:
   zapis knowledge list --json")]
@@ -331,6 +354,41 @@ pub enum KnowledgeCommand {
         /// At most this many passages.
         #[arg(long, default_value_t = 5)]
         limit: usize,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What was brought in, removed and taken back, newest first.
+    #[command(after_help = "Examples:
+  zapis knowledge versions
+  zapis knowledge versions --limit 5 --json")]
+    Versions {
+        /// At most this many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go back to what was brought in up to a version, as a new version.
+    #[command(after_help = "Examples:
+  zapis knowledge rollback 7
+  zapis knowledge rollback 0        as if nothing had ever been brought in")]
+    Rollback {
+        /// The version.
+        version: i64,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take out what was brought in under a name, as a new version.
+    #[command(after_help = "Examples:
+  zapis knowledge remove prices.xlsx
+  zapis knowledge remove https://salon.example/prices")]
+    Remove {
+        /// Names of files and addresses, as `list` shows them in `from`.
+        #[arg(required = true, value_name = "SOURCE")]
+        sources: Vec<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,

@@ -86,7 +86,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Sandbox(listen) => run::sandbox(listen.listen).await,
         Command::Check { connect, json } => check::check(path, connect, json).await,
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
-        Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command),
+        Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command).await,
         Command::Understand { text, json } => understand::understand(&content(path)?, &text, json),
         Command::Eval {
             what,

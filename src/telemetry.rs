@@ -17,6 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 use zapis_core::trace::TARGET;
+use zapis_workers::knowledge::READER;
 
 use crate::config::{LogFormat, ObservabilityConfig};
 
@@ -57,6 +58,10 @@ pub fn start(config: &ObservabilityConfig, role: &str) -> anyhow::Result<Telemet
     started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))?;
     // The words of a panic can quote what a customer wrote; the place is enough to find it.
     std::panic::set_hook(Box::new(|panicked| {
+        // A broken document: told as such by whoever reads it.
+        if std::thread::current().name() == Some(READER) {
+            return;
+        }
         let place = panicked.location().map(ToString::to_string);
         tracing::error!(place, "A part of the program panicked");
     }));

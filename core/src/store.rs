@@ -9,6 +9,7 @@ mod desk;
 mod figures;
 mod group;
 mod journal;
+mod knowledge;
 mod ledger;
 mod open;
 mod ownership;
@@ -300,6 +301,41 @@ pub struct Draft {
     pub reason: String,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+/// A version of the knowledge that was brought in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnowledgeVersion {
+    /// Its number, from 1.
+    pub version: i64,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// By whom.
+    pub who: String,
+    /// What was done, in words.
+    pub what: String,
+}
+
+/// What one source says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnowledgeSource {
+    /// The name of the file, or the address of the site.
+    pub source: String,
+    /// The version that brought it.
+    pub version: i64,
+    /// Its entries, as JSON.
+    pub entries: String,
+}
+
+/// What changes in the knowledge with the next version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnowledgeChange {
+    /// Who changes it.
+    pub who: String,
+    /// What is done, in words.
+    pub what: String,
+    /// The entries of each source that changes, as JSON; none for one that goes.
+    pub sources: Vec<(String, Option<String>)>,
 }
 
 /// What metrics show of the store.

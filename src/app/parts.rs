@@ -20,7 +20,7 @@ use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
-use zapis_workers::content::Content as FirmContent;
+use zapis_workers::content::{Live, Watch};
 use zapis_workers::desk::Desks;
 use zapis_workers::dialogue::{Generator, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
@@ -69,7 +69,7 @@ pub(super) fn topics(channels: &[Arc<dyn Channel>]) -> Vec<Topic> {
 }
 
 /// Starts the workers of these roles.
-pub fn start_workers(
+pub async fn start_workers(
     tasks: &mut JoinSet<anyhow::Result<()>>,
     roles: &Roles,
     config: &Config,
@@ -81,7 +81,14 @@ pub fn start_workers(
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
     if has(WorkerName::Answer) {
-        let answer = answer(config, content_dir, &desks, engines)?;
+        let watch = Watch::start(content_dir, &engines.store).await?;
+        let generator = generator(config, &watch.live().now().prompts, engines)?;
+        let answer = answer(config, watch.live(), generator, &desks, engines);
+        let stopped = stop.clone();
+        tasks.spawn(async move {
+            watch.run(stopped).await;
+            Ok(())
+        });
         tasks.spawn(consume(
             Arc::new(answer),
             Topic::inbound(),
@@ -161,21 +168,14 @@ async fn consume<W: lanes::Worker>(
 
 fn answer(
     config: &Config,
-    content_dir: &Path,
+    content: Live,
+    generator: Option<Generator>,
     desks: &Desks,
     engines: &Engines,
-) -> anyhow::Result<Answer> {
-    let content = FirmContent::load(content_dir).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("the content cannot be used:\n{}", lines.join("\n"))
-    })?;
+) -> Answer {
     let dialogue = &config.dialogue;
-    let generator = generator(config, &content, engines)?;
-    Ok(Answer {
-        mind: Arc::new(Receptionist {
-            content: Arc::new(content),
-            generator,
-        }),
+    Answer {
+        mind: Arc::new(Receptionist { content, generator }),
         sessions: Arc::clone(&engines.sessions),
         store: engines.store.clone(),
         broker: Arc::clone(&engines.broker),
@@ -189,17 +189,17 @@ fn answer(
         },
         clock: engines.clock.clone(),
         published: PublishedTurns::default(),
-    })
+    }
 }
 
 /// What puts answers into words, if a language model is configured.
 fn generator(
     config: &Config,
-    content: &FirmContent,
+    prompts: &Prompts,
     engines: &Engines,
 ) -> anyhow::Result<Option<Generator>> {
     let mut findings = Findings::default();
-    check_prompts(&config.llm, &content.prompts, &mut findings);
+    check_prompts(&config.llm, prompts, &mut findings);
     if let Some(finding) = findings.0.first() {
         anyhow::bail!("{}: {} ({})", finding.key, finding.message, finding.hint);
     }

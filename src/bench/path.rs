@@ -134,7 +134,8 @@ impl Ours {
             &[Arc::clone(&mouth) as Arc<dyn Channel>],
             &ground.engines,
             &stop,
-        )?;
+        )
+        .await?;
         let intake = Intake::new(
             Arc::clone(&ground.engines.broker),
             ground.engines.store.clone(),

@@ -394,8 +394,83 @@ fn the_knowledge_can_be_searched_and_extended() {
     let file = salon.folder.path().join("no-knowledge.pdf");
     std::fs::write(&file, "x").unwrap();
     let (code, text) = salon.told(&["knowledge", "import", "no-knowledge.pdf"]);
-    assert_eq!(code, 1, "{text}");
-    assert!(text.contains("neither Markdown nor CSV"), "{text}");
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("it is not what its name says"), "{text}");
+}
+
+#[test]
+fn knowledge_is_imported_version_by_version() {
+    let salon = Salon::with(SITE);
+    let write = |name: &str, text: &str| {
+        std::fs::write(salon.folder.path().join(name), text).unwrap();
+    };
+    let json = |arguments: &[&str]| -> (i32, serde_json::Value) {
+        let output = salon.zapis(arguments).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
+        (output.status.code().unwrap(), value)
+    };
+    let known = |id: &str| {
+        let (_, all) = json(&["knowledge", "list", "--json"]);
+        let mut all = all.as_array().unwrap().clone().into_iter();
+        all.find(|entry| entry["id"] == id)
+    };
+    write("bar.csv", "id;question;answer\nx-tea;Есть чай?;Да.\n");
+
+    let (code, report) = json(&["knowledge", "import", "--dry-run", "--json", "bar.csv"]);
+    assert_eq!((code, &report[0]["version"]), (0, &serde_json::Value::Null));
+    assert_eq!(report[0]["changes"][0]["change"], "new");
+    assert!(known("x-tea").is_none(), "only told");
+    let signed = ["--verified-by", "Марина", "--valid-until", "2099-01-31"];
+    let import = ["knowledge", "import", "--json", "bar.csv"];
+    let (code, report) = json(&[&import[..], &signed[..]].concat());
+    assert_eq!((code, &report[0]["version"]), (0, &1.into()));
+    let entry = known("x-tea").unwrap();
+    for (key, value) in [
+        ("from", "bar.csv"),
+        ("file", "bar.csv"),
+        ("verified_by", "Марина"),
+        ("valid_until", "2099-01-31"),
+    ] {
+        assert_eq!(entry[key], value, "{entry}");
+    }
+    assert_eq!((&entry["version"], &entry["line"]), (&1.into(), &2.into()));
+    let (_, found) = json(&["knowledge", "search", "--json", "есть чай?"]);
+    assert_eq!(found[0]["id"], "x-tea");
+    assert_eq!(found[0]["version"], 1);
+    assert_eq!(found[0]["source"]["file"], "bar.csv");
+
+    // A second one that cannot be read keeps the first one out too.
+    write("good.md", "## Есть сок? {#x-juice}\n\nДа.\n");
+    write("bad.csv", "id;question;answer\npayment;Картой?;Да.\n");
+    let (code, report) = json(&["knowledge", "import", "--json", "good.md", "bad.csv"]);
+    assert_eq!(code, 2);
+    let problem = report[1]["problems"][0]["message"].as_str().unwrap();
+    assert!(problem.contains("oplata.md"), "{problem}");
+    let (code, _) = json(&["knowledge", "import", "--dry-run", "--json", "bad.csv"]);
+    assert_eq!(code, 2);
+    assert!(known("x-juice").is_none());
+
+    assert_eq!(
+        json(&["knowledge", "remove", "--json", "bar.csv"]).1["version"],
+        2
+    );
+    assert!(known("x-tea").is_none());
+    assert_eq!(salon.told(&["knowledge", "remove", "bar.csv"]).0, 1);
+    assert_eq!(
+        json(&["knowledge", "rollback", "--json", "1"]).1["version"],
+        3
+    );
+    assert!(known("x-tea").is_some());
+    assert_eq!(salon.told(&["knowledge", "rollback", "9"]).0, 2);
+    let (_, versions) = json(&["knowledge", "versions", "--json"]);
+    let what: Vec<&str> = versions
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(what, ["rollback to 1", "remove bar.csv", "import bar.csv"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! input derives from a seed alone; a finding names its seed.
 
 mod corpus;
+mod documents;
 mod files;
 mod ground;
 mod mutate;

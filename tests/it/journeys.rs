@@ -3,6 +3,7 @@
 mod answers;
 mod desk;
 mod figures;
+mod knowledge;
 mod models;
 mod operator;
 mod privacy;

@@ -1,45 +1,73 @@
 //! All content of a firm at once: loaded, or every problem of every file told.
 
+mod live;
+
 use std::path::Path;
+use std::sync::Arc;
+
+pub use live::{Live, LoadError, Watch};
 
 use crate::business::Business;
-use crate::knowledge::Knowledge;
+use crate::knowledge::{Entry, Knowledge};
 use crate::llm::Prompts;
 use crate::texts::Texts;
 use crate::understand::Understander;
 use zapis_core::config::Problem;
 
 /// The content files beside `zapis.toml`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Content {
     /// `business.toml`
-    pub business: Business,
+    pub business: Arc<Business>,
     /// `texts/`
-    pub texts: Texts,
-    /// `knowledge/` and the facts of the firm
-    pub knowledge: Knowledge,
+    pub texts: Arc<Texts>,
+    /// `knowledge/`, the facts of the firm and what was imported
+    pub knowledge: Arc<Knowledge>,
     /// `intents.yaml`
-    pub understander: Understander,
+    pub understander: Arc<Understander>,
     /// `prompts/`
-    pub prompts: Prompts,
+    pub prompts: Arc<Prompts>,
 }
 
 impl Content {
-    /// Reads all content, or says everything that is wrong with it.
+    /// Reads all content but what was imported, or says everything that is wrong with it.
     pub fn load(config: &Path) -> Result<Self, Vec<Problem>> {
+        Self::reload(config, Vec::new(), None, Changed::ALL)
+    }
+
+    /// Reads what has changed and takes the rest from the content before.
+    fn reload(
+        config: &Path,
+        imported: Vec<Entry>,
+        before: Option<&Self>,
+        changed: Changed,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let business = kept(Business::load(&config.join("business.toml")), &mut problems);
-        let texts = kept(Texts::load(&config.join("texts")), &mut problems);
-        let understander = kept(
-            Understander::load(&config.join("intents.yaml")),
-            &mut problems,
-        );
-        let knowledge = business.as_ref().and_then(|business| {
-            kept(
-                Knowledge::load(&config.join("knowledge"), business),
+        let business = match before {
+            Some(before) if !changed.business => Some(Arc::clone(&before.business)),
+            _ => kept(Business::load(&config.join("business.toml")), &mut problems),
+        };
+        let texts = match before {
+            Some(before) if !changed.texts => Some(Arc::clone(&before.texts)),
+            _ => kept(Texts::load(&config.join("texts")), &mut problems),
+        };
+        let understander = match before {
+            Some(before) if !changed.intents => Some(Arc::clone(&before.understander)),
+            _ => kept(
+                Understander::load(&config.join("intents.yaml")),
                 &mut problems,
-            )
-        });
+            ),
+        };
+        let knowledge = match (before, &business) {
+            (Some(before), _) if !changed.business && !changed.knowledge => {
+                Some(Arc::clone(&before.knowledge))
+            }
+            (_, Some(business)) => {
+                let folder = config.join("knowledge");
+                kept(Knowledge::load(&folder, business, imported), &mut problems)
+            }
+            (_, None) => None,
+        };
         let prompts = kept(Prompts::load(&config.join("prompts")), &mut problems);
         match (business, texts, knowledge, understander, prompts) {
             (Some(business), Some(texts), Some(knowledge), Some(understander), Some(prompts)) => {
@@ -56,14 +84,33 @@ impl Content {
     }
 }
 
+/// Which parts of the content are to be read again.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "one flag for each part")]
+struct Changed {
+    business: bool,
+    texts: bool,
+    intents: bool,
+    knowledge: bool,
+}
+
+impl Changed {
+    const ALL: Self = Self {
+        business: true,
+        texts: true,
+        intents: true,
+        knowledge: true,
+    };
+}
+
 /// Everything that is wrong with the content files beside `zapis.toml`.
 pub fn check_content(config: &Path) -> Vec<Problem> {
     Content::load(config).err().unwrap_or_default()
 }
 
-fn kept<T>(loaded: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
+fn kept<T>(loaded: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<Arc<T>> {
     match loaded {
-        Ok(loaded) => Some(loaded),
+        Ok(loaded) => Some(Arc::new(loaded)),
         Err(found) => {
             problems.extend(found);
             None

@@ -5,8 +5,6 @@ mod generate;
 mod phrase;
 mod said;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,7 +15,7 @@ pub use phrase::phrase;
 pub use said::Said;
 
 use crate::answer::{Heard, Mind, Thought};
-use crate::content::Content;
+use crate::content::Live;
 use crate::words::Language;
 use decide::{draft, finish};
 
@@ -45,7 +43,7 @@ pub struct DialogueState {
 #[derive(Debug)]
 pub struct Receptionist {
     /// What it knows and says.
-    pub content: Arc<Content>,
+    pub content: Live,
     /// What puts answers into words of its own, if a language model is configured.
     pub generator: Option<Generator>,
 }
@@ -53,7 +51,8 @@ pub struct Receptionist {
 #[async_trait]
 impl Mind for Receptionist {
     async fn think(&self, heard: &Heard<'_>) -> Thought {
-        let content = &*self.content;
+        // Once: what is swapped meanwhile holds from the next turn on.
+        let content = &*self.content.now();
         // A state of another version, or none: the conversation goes on, a little forgetful.
         let state = DialogueState::deserialize(heard.state).unwrap_or_default();
         let said = Said::of(&heard.inbound);

@@ -69,7 +69,7 @@ impl SourceText {
 }
 
 /// A problem in words.
-fn problem(
+pub(crate) fn problem(
     file: &str,
     line: usize,
     column: usize,

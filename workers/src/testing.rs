@@ -26,8 +26,13 @@ fn fine<T>(loaded: Result<T, Vec<Problem>>) -> Arc<T> {
 static BUSINESS: LazyLock<Arc<Business>> =
     LazyLock::new(|| fine(Business::load(&config().join("business.toml"))));
 static TEXTS: LazyLock<Arc<Texts>> = LazyLock::new(|| fine(Texts::load(&config().join("texts"))));
-static KNOWLEDGE: LazyLock<Arc<Knowledge>> =
-    LazyLock::new(|| fine(Knowledge::load(&config().join("knowledge"), &business())));
+static KNOWLEDGE: LazyLock<Arc<Knowledge>> = LazyLock::new(|| {
+    fine(Knowledge::load(
+        &config().join("knowledge"),
+        &business(),
+        Vec::new(),
+    ))
+});
 static UNDERSTANDER: LazyLock<Arc<Understander>> =
     LazyLock::new(|| fine(Understander::load(&config().join("intents.yaml"))));
 

@@ -18,6 +18,7 @@ macro_rules! migrations {
         vec![
             migrations!($folder, 1, "first"),
             migrations!($folder, 2, "sight"),
+            migrations!($folder, 3, "knowledge"),
             migrations!($folder, 4, "spend"),
         ]
     };

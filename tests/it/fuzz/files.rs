@@ -219,7 +219,7 @@ fn knowledge() {
         "knowledge/faq-en.md",
     ];
     shop.spoil("files::knowledge", 80, &names, |shop| {
-        Knowledge::load(&shop.path("knowledge"), &business)
+        Knowledge::load(&shop.path("knowledge"), &business, Vec::new())
             .err()
             .unwrap_or_default()
     });

@@ -114,7 +114,7 @@ impl Ground {
         Self {
             answer: Answer {
                 mind: Arc::new(Receptionist {
-                    content: Arc::clone(&CONTENT),
+                    content: Arc::clone(&CONTENT).into(),
                     generator: None,
                 }),
                 sessions: Arc::<Engines>::clone(&engines),

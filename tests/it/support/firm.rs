@@ -305,7 +305,8 @@ format = "json"
         self.config_dir().join("zapis.toml")
     }
 
-    fn config_dir(&self) -> PathBuf {
+    /// Where the configuration and the content are.
+    pub(crate) fn config_dir(&self) -> PathBuf {
         self.folder.path().join("config")
     }
 

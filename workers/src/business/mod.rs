@@ -271,7 +271,7 @@ impl Service {
 }
 
 /// A number with its thousands apart.
-fn thousands(number: u32) -> String {
+pub(crate) fn thousands(number: u32) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -191,8 +191,8 @@ impl Voice<'_> {
         found.retain(|passage| passage.score >= HINT_FROM);
         let hint = |passage: &Passage| {
             format!(
-                "{}: {} ({}:{})",
-                passage.question, passage.answer, passage.source.file, passage.source.line
+                "{}: {} ({})",
+                passage.question, passage.answer, passage.source
             )
         };
         found.iter().map(hint).collect()
@@ -212,7 +212,7 @@ impl Voice<'_> {
             .flatten()
             .map(|passage| {
                 let source = &passage.source;
-                json!({ "id": passage.id, "file": source.file, "line": source.line, "score": passage.score })
+                json!({ "id": passage.id, "file": source.file, "line": source.line, "part": source.part, "score": passage.score })
             })
             .collect();
         let sentiment = if understood.negative {

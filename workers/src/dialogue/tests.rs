@@ -50,7 +50,7 @@ impl Customer {
             trace: TraceParent::start(),
         };
         let bot = Receptionist {
-            content: CONTENT.clone(),
+            content: CONTENT.clone().into(),
             generator: None,
         };
         let heard = Heard {

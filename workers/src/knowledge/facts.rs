@@ -8,6 +8,13 @@ use crate::words::Language;
 /// How the ids of services begin.
 pub(super) const SERVICE: &str = "service:";
 
+/// How people ask for the price of a service and what belongs to it, in Russian and English.
+pub(super) const PRICE_WORDS: [&str; 2] = [
+    "цена стоимость сколько стоит почем прайс по деньгам обойдется \
+     сколько времени по времени длится занимает долго делаете услуга",
+    "price cost how much how long duration time takes offer service",
+];
+
 /// Every fact in every language.
 pub(super) fn entries(business: &Business) -> Vec<Entry> {
     Language::ALL
@@ -74,10 +81,12 @@ impl<'b> Writer<'b> {
             source: Source {
                 file: self.business.file.clone(),
                 line,
+                part: None,
             },
             origin: Origin::Fact,
             verified_by: None,
             valid_until: None,
+            imported: None,
         }
     }
 
@@ -113,12 +122,8 @@ impl<'b> Writer<'b> {
             questions,
             answer,
         );
-        let keywords = self.say(
-            "цена стоимость сколько стоит почем прайс по деньгам обойдется \
-             сколько времени по времени длится занимает долго делаете услуга",
-            "price cost how much how long duration time takes offer service",
-        );
-        entry.keywords.push_str(keywords);
+        let [ru, en] = PRICE_WORDS;
+        entry.keywords.push_str(self.say(ru, en));
         entry
     }
 

@@ -3,24 +3,24 @@
 
 mod entry;
 mod facts;
-mod import;
+pub mod import;
 mod index;
-mod markdown;
+mod read;
 mod search;
-mod table;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
+use tracing::warn;
 
-pub use entry::{Entry, Origin, Source};
-pub use import::{Change, Import, ImportError, import, plan_import};
+pub use entry::{Entry, Imported, Origin, Source};
 pub use index::Document;
+pub use read::{Material, READER, Reading, read};
 pub use search::{ANSWER_FROM, Asked, Finder, Hit, OFFER_FROM, Passage, extract};
 
 use crate::business::Business;
-use crate::source_text::SourceText;
+use crate::source_text::problem;
 use crate::words::Language;
 use zapis_core::config::Problem;
 
@@ -32,28 +32,36 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
-    /// Reads every Markdown and CSV file of a folder and adds the facts of the firm, or says
-    /// everything that is wrong.
-    pub fn load(folder: &Path, business: &Business) -> Result<Self, Vec<Problem>> {
+    /// Reads every document of a folder and adds the facts of the firm and what was imported, or says
+    /// everything that is wrong. What the folder says goes before an imported entry of the same id.
+    pub fn load(
+        folder: &Path,
+        business: &Business,
+        imported: Vec<Entry>,
+    ) -> Result<Self, Vec<Problem>> {
         let mut entries = facts::entries(business);
-        let mut problems = Vec::new();
-        match files(folder) {
-            Ok(paths) => {
-                for path in paths {
-                    match read_file(&path) {
-                        Ok(found) => entries.extend(found),
-                        Err(found) => problems.extend(found),
-                    }
-                }
+        entries.extend(written(folder)?);
+        let problems = repeated_ids(&entries);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self::joined(entries, imported))
+    }
+
+    /// What the firm says itself, joined with what was imported.
+    fn joined(mut own: Vec<Entry>, imported: impl IntoIterator<Item = Entry>) -> Self {
+        let ids: BTreeSet<(String, Language)> = own
+            .iter()
+            .map(|entry| (entry.id.clone(), entry.language))
+            .collect();
+        for entry in imported {
+            if ids.contains(&(entry.id.clone(), entry.language)) {
+                warn!(id = %entry.id, "An imported entry has the id of one in the folder, which goes before it");
+            } else {
+                own.push(entry);
             }
-            Err(problem) => problems.push(problem),
         }
-        problems.extend(repeated_ids(&entries));
-        if problems.is_empty() {
-            Ok(Self::of(entries))
-        } else {
-            Err(problems)
-        }
+        Self::of(own)
     }
 
     /// Knowledge made of these entries.
@@ -76,6 +84,12 @@ impl Knowledge {
             .iter()
             .find(fits)
             .map(|entry| entry.passage(1.0))
+    }
+
+    /// The entry with this id in a language.
+    pub fn entry(&self, id: &str, language: Language) -> Option<&Entry> {
+        let mut entries = self.entries.iter();
+        entries.find(|entry| entry.id == id && entry.language == language)
     }
 
     /// The facts about `hours` or `address` of every place.
@@ -138,21 +152,22 @@ impl Knowledge {
     }
 }
 
-/// The knowledge files of a folder, in the order of their names.
-fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, Problem> {
-    let unreadable = |error: std::io::Error| Problem {
-        file: folder.display().to_string(),
-        line: 0,
-        column: 0,
-        key: String::new(),
-        message: format!("cannot be read: {error}"),
-        hint: "the folder `knowledge` stands beside zapis.toml".to_owned(),
-        warning: false,
+/// The documents of a folder, in the order of their names.
+pub(crate) fn documents(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let unreadable = |error: std::io::Error| {
+        problem(
+            &folder.display().to_string(),
+            0,
+            0,
+            "",
+            &format!("cannot be read: {error}"),
+            "the folder `knowledge` stands beside zapis.toml",
+        )
     };
     let mut paths = Vec::new();
     for item in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = item.map_err(unreadable)?.path();
-        if is_knowledge_file(&path) {
+        if read::is_document(&path) {
             paths.push(path);
         }
     }
@@ -160,21 +175,22 @@ fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, Problem> {
     Ok(paths)
 }
 
-fn is_knowledge_file(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    matches!(ending, Some("md" | "csv"))
-        && !path
-            .file_name()
-            .is_some_and(|name| name.eq_ignore_ascii_case("readme.md"))
-}
-
-/// The entries of one file.
-fn read_file(path: &Path) -> Result<Vec<Entry>, Vec<Problem>> {
-    let source = SourceText::read(path).map_err(|problem| vec![problem])?;
-    if path.extension().is_some_and(|ending| ending == "csv") {
-        return table::entries(&source);
+/// What the documents of a folder say, or everything that is wrong with them.
+fn written(folder: &Path) -> Result<Vec<Entry>, Vec<Problem>> {
+    let mut entries = Vec::new();
+    let mut problems = Vec::new();
+    for path in documents(folder).map_err(|problem| vec![problem])? {
+        let read = read::open(&path).map_err(|problem| vec![problem]);
+        match read.and_then(read::read) {
+            Ok(reading) => entries.extend(reading.entries),
+            Err(found) => problems.extend(found),
+        }
     }
-    markdown::entries(&source)
+    if problems.is_empty() {
+        Ok(entries)
+    } else {
+        Err(problems)
+    }
 }
 
 fn repeated_ids(entries: &[Entry]) -> Vec<Problem> {
@@ -182,16 +198,20 @@ fn repeated_ids(entries: &[Entry]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for entry in entries {
         if let Some(first) = seen.insert((&entry.id, entry.language), entry) {
-            problems.push(Problem {
-                file: entry.source.file.clone(),
-                line: entry.source.line,
-                column: 1,
-                key: entry.id.clone(),
-                message: format!("is also in {}:{}", first.source.file, first.source.line),
-                hint: "give one of the two another id: `## Question {#id}`".to_owned(),
-                warning: false,
-            });
+            problems.push(taken(entry, first));
         }
     }
     problems
+}
+
+/// An id that two entries have.
+fn taken(entry: &Entry, first: &Entry) -> Problem {
+    problem(
+        &entry.source.whole(),
+        entry.source.line,
+        1,
+        &entry.id,
+        &format!("is also in {}", first.source),
+        "give one of the two another id: `## Question {#id}`, or a column `id`",
+    )
 }

@@ -4,53 +4,13 @@
 //! `---` lines says who verified the file and until when; a heading may say it for itself:
 //! `## Question {#id topic=payment until=2027-01-31}`.
 
-use chrono::NaiveDate;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use super::entry::{Entry, Origin, Source};
-use crate::source_text::{SourceText, nearest};
-use crate::words::{Language, folded};
+use super::super::entry::{Entry, Origin, Source};
+use super::header::Header;
+use super::plain;
+use crate::source_text::SourceText;
 use zapis_core::config::Problem;
-
-/// What the header of a file, or a row of a table, says about entries.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Header {
-    pub(super) verified_by: Option<String>,
-    pub(super) valid_until: Option<NaiveDate>,
-    pub(super) language: Option<Language>,
-    pub(super) topics: Vec<String>,
-}
-
-const KEYS: [&str; 4] = ["verified_by", "valid_until", "language", "topic"];
-
-impl Header {
-    /// Takes one setting; says what is wrong with it.
-    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), (&'static str, String)> {
-        match key {
-            "verified_by" => self.verified_by = Some(value.to_owned()),
-            "valid_until" | "until" => {
-                let day = value
-                    .parse()
-                    .map_err(|_| ("is not a day", "write 2027-01-31".to_owned()))?;
-                self.valid_until = Some(day);
-            }
-            "language" => {
-                let known = Language::from_code(value);
-                self.language =
-                    Some(known.ok_or(("is not a language of the bot", "use ru or en".to_owned()))?);
-            }
-            "topic" => {
-                self.topics = value
-                    .split([',', ' ', '|'])
-                    .filter(|t| !t.is_empty())
-                    .map(str::to_owned)
-                    .collect();
-            }
-            _ => return Err(("is not a known key", nearest(key, KEYS))),
-        }
-        Ok(())
-    }
-}
 
 /// A heading and what stands under it, while it is being read.
 #[derive(Debug, Default)]
@@ -69,6 +29,9 @@ pub(super) fn entries(source: &SourceText) -> Result<Vec<Entry>, Vec<Problem>> {
     let mut problems = Vec::new();
     let (header, body_start) = header(source, &mut problems);
     let sections = sections(source, body_start, &header, &mut problems);
+    if sections.is_empty() && problems.is_empty() {
+        return Ok(without_headings(source, body_start, &header));
+    }
     let mut entries = Vec::new();
     for (at, section) in sections.iter().enumerate() {
         if section.answer.trim().is_empty() {
@@ -94,40 +57,34 @@ pub(super) fn entries(source: &SourceText) -> Result<Vec<Entry>, Vec<Problem>> {
     }
 }
 
-fn entry(source: &SourceText, section: &Section) -> Entry {
-    let mut questions = vec![section.question.trim().to_owned()];
-    questions.extend(
-        section
-            .others
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .map(str::to_owned),
-    );
-    let answer = section.answer.trim().to_owned();
-    let language = section
-        .header
-        .language
-        .or_else(|| Language::of(&answer))
-        .unwrap_or_default();
-    Entry {
-        id: section
-            .id
-            .clone()
-            .unwrap_or_else(|| id(&source.file, &questions[0])),
-        questions,
-        answer,
-        keywords: String::new(),
-        topics: section.header.topics.clone(),
-        language,
-        source: Source {
-            file: source.file.clone(),
-            line: section.line,
-        },
-        origin: Origin::Written,
-        verified_by: section.header.verified_by.clone(),
-        valid_until: section.header.valid_until,
+/// A text without any heading is cut where its paragraphs end.
+fn without_headings(source: &SourceText, start: usize, header: &Header) -> Vec<Entry> {
+    let mut entries = plain::entries(source, start);
+    for entry in &mut entries {
+        header.clone().sign(entry);
     }
+    entries
+}
+
+fn entry(source: &SourceText, section: &Section) -> Entry {
+    let others = section.others.lines().map(str::trim);
+    let place = Source {
+        file: source.file.clone(),
+        line: section.line,
+        part: None,
+    };
+    let mut entry = Entry::new(
+        section.question.trim().to_owned(),
+        section.answer.trim().to_owned(),
+        place,
+        Origin::Written,
+    );
+    entry
+        .questions
+        .extend(others.filter(|line| !line.is_empty()).map(str::to_owned));
+    entry.id = section.id.clone().unwrap_or_default();
+    section.header.clone().sign(&mut entry);
+    entry
 }
 
 /// The header between `---` lines and where the text begins.
@@ -222,29 +179,6 @@ fn write_event(event: &Event<'_>, into: &mut String, in_quote: bool) {
     }
 }
 
-/// A name for an entry that has none: its file and its question in Latin letters.
-pub(super) fn id(file: &str, question: &str) -> String {
-    const LATIN: [&str; 32] = [
-        "a", "b", "v", "g", "d", "e", "zh", "z", "i", "y", "k", "l", "m", "n", "o", "p", "r", "s",
-        "t", "u", "f", "h", "ts", "ch", "sh", "sch", "", "y", "", "e", "yu", "ya",
-    ];
-    let stem = std::path::Path::new(file)
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or_default();
-    let mut slug = String::new();
-    for c in folded(question).chars() {
-        match c {
-            'а'..='я' => slug.push_str(LATIN[(c as usize) - ('а' as usize)]),
-            c if c.is_ascii_alphanumeric() => slug.push(c),
-            _ if !slug.ends_with('-') => slug.push('-'),
-            _ => {}
-        }
-    }
-    slug.truncate(40);
-    format!("{stem}/{}", slug.trim_matches('-'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,7 +204,7 @@ mod tests {
         assert_eq!(entries[0].answer, "Да, любой картой.\n\n• Visa\n• Мир");
         assert_eq!(entries[0].source.line, 7);
         assert_eq!(entries[0].verified_by.as_deref(), Some("Марина"));
-        assert_eq!(entries[1].id, "oplata/rassrochka-est");
+        assert_eq!(entries[1].id, "", "named once the file is read");
         assert!(entries[1].expired("2027-02-01".parse().unwrap()));
         assert!(!entries[1].expired("2027-01-31".parse().unwrap()));
     }

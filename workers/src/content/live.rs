@@ -1,0 +1,256 @@
+//! Content that changes while the program runs: files are edited, documents are imported, and the next turn
+//! knows. What is broken changes nothing and is told.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use zapis_core::causes;
+use zapis_core::config::Problem;
+use zapis_core::store::{Store, StoreError};
+
+use super::{Changed, Content};
+use crate::knowledge::import::{ImportError, imported};
+use crate::knowledge::{Entry, Origin, documents};
+
+/// How often files and store are looked at.
+const EVERY: Duration = Duration::from_secs(2);
+/// How many problems of one look the log tells one by one.
+const TOLD: usize = 10;
+
+/// The content as it is now. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Live(Arc<ArcSwap<Content>>);
+
+impl Live {
+    /// The content as it is now; whoever holds it keeps it as it is.
+    pub fn now(&self) -> Arc<Content> {
+        self.0.load_full()
+    }
+}
+
+impl From<Arc<Content>> for Live {
+    fn from(content: Arc<Content>) -> Self {
+        Self(Arc::new(ArcSwap::new(content)))
+    }
+}
+
+/// Why there is no content.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Files, or what was imported, have problems.
+    #[error("the content cannot be used:\n{}", told(.0))]
+    Wrong(Vec<Problem>),
+    /// The store refused.
+    #[error("reading the imported knowledge")]
+    Store(#[source] StoreError),
+}
+
+fn told(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+impl From<ImportError> for LoadError {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Wrong(problems) => Self::Wrong(problems),
+            ImportError::Store(error) => Self::Store(error),
+            ImportError::Busy => Self::Wrong(Vec::new()),
+        }
+    }
+}
+
+/// Looks after the content of a process.
+#[derive(Debug)]
+pub struct Watch {
+    config: PathBuf,
+    store: Store,
+    live: Live,
+    imported: Vec<Entry>,
+    /// What the content was made of.
+    loaded: Seen,
+    /// What was looked at last: the same trouble is told once.
+    tried: Seen,
+}
+
+/// What the files and the store look like from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Seen {
+    version: i64,
+    business: Stamps,
+    texts: Stamps,
+    intents: Stamps,
+    knowledge: Stamps,
+}
+
+/// Size and time of each file.
+type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+
+impl Watch {
+    /// Loads the content; whatever is wrong with it now keeps the program from starting.
+    pub async fn start(config: &Path, store: &Store) -> Result<Self, LoadError> {
+        let version = store.knowledge_version().await.map_err(LoadError::Store)?;
+        let seen = seen(config.to_owned(), version).await;
+        let imported = imported(store, version).await?;
+        let content = reload(config, &imported, None, Changed::ALL)
+            .await
+            .map_err(LoadError::Wrong)?;
+        measure(&content, version);
+        Ok(Self {
+            config: config.to_owned(),
+            store: store.clone(),
+            live: Arc::new(content).into(),
+            imported,
+            tried: seen.clone(),
+            loaded: seen,
+        })
+    }
+
+    /// The content that is looked after.
+    pub fn live(&self) -> Live {
+        self.live.clone()
+    }
+
+    /// Looks every two seconds until told to stop.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = stop.cancelled() => return,
+            }
+            self.look().await;
+        }
+    }
+
+    /// Looks once; whether the content is another one now.
+    pub async fn look(&mut self) -> bool {
+        let version = match self.store.knowledge_version().await {
+            Ok(version) => version,
+            Err(error) => {
+                // `zapis_engine_up` tells; files can be read meanwhile.
+                debug!(error = %causes(&error), "Could not ask for the version of the knowledge");
+                self.tried.version
+            }
+        };
+        let seen = seen(self.config.clone(), version).await;
+        if seen == self.tried {
+            return false;
+        }
+        match self.load(&seen).await {
+            Ok(()) => {
+                info!(version, "The content has changed");
+                self.tried = seen.clone();
+                self.loaded = seen;
+                outcome("loaded", false);
+                true
+            }
+            Err(LoadError::Wrong(problems)) => {
+                warn!(
+                    problems = problems.len(),
+                    "The content has changed and cannot be used: the old one holds"
+                );
+                for problem in problems.iter().take(TOLD) {
+                    warn!(%problem, "In the content");
+                }
+                self.tried = seen;
+                outcome("broken", true);
+                false
+            }
+            Err(LoadError::Store(error)) => {
+                // Nothing is noted: the next look tries again.
+                debug!(error = %causes(&error), "Could not read the imported knowledge");
+                false
+            }
+        }
+    }
+
+    async fn load(&mut self, seen: &Seen) -> Result<(), LoadError> {
+        let imported = if seen.version == self.loaded.version {
+            self.imported.clone()
+        } else {
+            imported(&self.store, seen.version).await?
+        };
+        let changed = Changed {
+            business: seen.business != self.loaded.business,
+            texts: seen.texts != self.loaded.texts,
+            intents: seen.intents != self.loaded.intents,
+            knowledge: seen.knowledge != self.loaded.knowledge
+                || seen.version != self.loaded.version,
+        };
+        let before = self.live.now();
+        let content = reload(&self.config, &imported, Some(before), changed)
+            .await
+            .map_err(LoadError::Wrong)?;
+        measure(&content, seen.version);
+        self.imported = imported;
+        self.live.0.store(Arc::new(content));
+        Ok(())
+    }
+}
+
+/// Reads files and builds the index beside the runtime.
+async fn reload(
+    config: &Path,
+    imported: &[Entry],
+    before: Option<Arc<Content>>,
+    changed: Changed,
+) -> Result<Content, Vec<Problem>> {
+    let (config, imported) = (config.to_owned(), imported.to_vec());
+    let read = tokio::task::spawn_blocking(move || {
+        Content::reload(&config, imported, before.as_deref(), changed)
+    });
+    read.await.unwrap_or_else(|_| Err(Vec::new()))
+}
+
+async fn seen(config: PathBuf, version: i64) -> Seen {
+    let look = move || Seen {
+        version,
+        business: stamps([config.join("business.toml")]),
+        texts: stamps(files(&config.join("texts"))),
+        intents: stamps([config.join("intents.yaml")]),
+        knowledge: stamps(documents(&config.join("knowledge")).unwrap_or_default()),
+    };
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let items = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    items.map(|item| item.path()).collect()
+}
+
+fn stamps(paths: impl IntoIterator<Item = PathBuf>) -> Stamps {
+    let stamp = |path: PathBuf| {
+        let found = std::fs::metadata(&path).ok()?;
+        Some((path, (found.len(), found.modified().ok())))
+    };
+    paths.into_iter().filter_map(stamp).collect()
+}
+
+fn outcome(name: &'static str, broken: bool) {
+    metrics::counter!("zapis_knowledge_reloads_total", "outcome" => name).increment(1);
+    metrics::gauge!("zapis_knowledge_broken").set(f64::from(u8::from(broken)));
+}
+
+fn measure(content: &Content, version: i64) {
+    let count = |fits: fn(&Entry) -> bool| {
+        let entries = content.knowledge.entries().iter();
+        u32::try_from(entries.filter(|entry| fits(entry)).count()).unwrap_or(u32::MAX)
+    };
+    let facts = count(|entry| entry.origin == Origin::Fact);
+    let folder = count(|entry| entry.origin != Origin::Fact && entry.imported.is_none());
+    let imported = count(|entry| entry.imported.is_some());
+    for (from, count) in [("facts", facts), ("folder", folder), ("imported", imported)] {
+        metrics::gauge!("zapis_knowledge_entries", "from" => from).set(f64::from(count));
+    }
+    // Versions are few; a gauge holds them exactly.
+    let version = u32::try_from(version).unwrap_or(u32::MAX);
+    metrics::gauge!("zapis_knowledge_version").set(f64::from(version));
+}
+
+#[cfg(test)]
+mod tests;

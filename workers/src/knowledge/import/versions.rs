@@ -1,0 +1,209 @@
+//! The knowledge in the store: read, written on, gone back in.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use zapis_core::store::{KnowledgeChange, KnowledgeSource, Store};
+
+use super::super::entry::{Entry, Imported};
+use super::super::{facts, repeated_ids, written};
+use super::{ImportError, Incoming, Known, Plan};
+use crate::business::Business;
+use crate::source_text::problem;
+
+/// How often a change is thought out anew when others were faster.
+const TRIES: usize = 10;
+
+/// Who does something, and when.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// Who.
+    pub who: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What became of a change.
+#[derive(Debug)]
+pub struct Written {
+    /// The version that was made; none when everything is as it was.
+    pub version: Option<i64>,
+    /// What it does.
+    pub plan: Plan,
+}
+
+/// What was brought in up to a version, in the order of the sources.
+pub async fn imported(store: &Store, version: i64) -> Result<Vec<Entry>, ImportError> {
+    let sources = by_source(store.knowledge(version).await?)?;
+    Ok(sources.into_values().flatten().collect())
+}
+
+fn by_source(sources: Vec<KnowledgeSource>) -> Result<BTreeMap<String, Vec<Entry>>, ImportError> {
+    let mut read = BTreeMap::new();
+    for one in sources {
+        let mut entries: Vec<Entry> = serde_json::from_str(&one.entries).map_err(|_| {
+            let hint = "import it again, or `zapis knowledge remove` it";
+            let message = "is damaged in the store, or from a newer version of this program";
+            ImportError::Wrong(vec![problem(&one.source, 0, 0, "", message, hint)])
+        })?;
+        for entry in &mut entries {
+            entry.imported = Some(Imported {
+                source: one.source.clone(),
+                version: one.version,
+            });
+        }
+        read.insert(one.source, entries);
+    }
+    Ok(read)
+}
+
+/// Everything that is known now: facts, folder and store.
+pub async fn known(
+    store: &Store,
+    folder: &Path,
+    business: &Business,
+) -> Result<Known, ImportError> {
+    let version = store.knowledge_version().await?;
+    let imported = by_source(store.knowledge(version).await?)?;
+    let mut own = facts::entries(business);
+    own.extend(written(folder).map_err(ImportError::Wrong)?);
+    let problems = repeated_ids(&own);
+    if !problems.is_empty() {
+        return Err(ImportError::Wrong(problems));
+    }
+    Ok(Known {
+        version,
+        own,
+        imported,
+    })
+}
+
+/// Brings sources in: all of them, or none.
+pub async fn write(
+    store: &Store,
+    folder: &Path,
+    business: &Business,
+    incoming: &[Incoming],
+    done: &Done,
+) -> Result<Written, ImportError> {
+    let today = done.at.with_timezone(&business.time_zone).date_naive();
+    for _ in 0..TRIES {
+        let known = known(store, folder, business).await?;
+        let plan = Plan::of(incoming, &known, today);
+        if !plan.can_be_done() {
+            return Ok(Written {
+                version: None,
+                plan,
+            });
+        }
+        let now = incoming.iter().map(|one| (&one.source, &one.entries));
+        let changed = now.filter(|(source, entries)| {
+            known
+                .imported
+                .get(*source)
+                .is_none_or(|before| !is_same(before, entries))
+        });
+        let sources: Vec<(String, Option<String>)> = changed
+            .map(|(source, entries)| (source.clone(), serde_json::to_string(entries).ok()))
+            .collect();
+        let names: Vec<&str> = sources.iter().map(|(source, _)| source.as_str()).collect();
+        let what = format!("import {}", names.join(" "));
+        if let Some(version) = change(store, known.version, what, sources, done).await? {
+            return Ok(Written {
+                version: (version > known.version).then_some(version),
+                plan,
+            });
+        }
+    }
+    Err(ImportError::Busy)
+}
+
+/// Whether a source says nothing new, the versions of its entries aside.
+fn is_same(before: &[Entry], after: &[Entry]) -> bool {
+    let plain = |entries: &[Entry]| serde_json::to_string(entries).unwrap_or_default();
+    plain(before) == plain(after)
+}
+
+/// Takes sources out. The names of those that were not there are returned instead of a version.
+pub async fn remove(
+    store: &Store,
+    names: &[String],
+    done: &Done,
+) -> Result<Result<i64, Vec<String>>, ImportError> {
+    for _ in 0..TRIES {
+        let version = store.knowledge_version().await?;
+        let there = store.knowledge(version).await?;
+        let is_there = |name: &&String| there.iter().any(|one| one.source == **name);
+        let missing: Vec<String> = names
+            .iter()
+            .filter(|name| !is_there(name))
+            .cloned()
+            .collect();
+        if !missing.is_empty() {
+            return Ok(Err(missing));
+        }
+        let sources = names.iter().map(|name| (name.clone(), None)).collect();
+        let what = format!("remove {}", names.join(" "));
+        if let Some(version) = change(store, version, what, sources, done).await? {
+            return Ok(Ok(version));
+        }
+    }
+    Err(ImportError::Busy)
+}
+
+/// Goes back to what held at a version, with a new version; none when that is what holds.
+pub async fn roll_back(store: &Store, to: i64, done: &Done) -> Result<Option<i64>, ImportError> {
+    for _ in 0..TRIES {
+        let version = store.knowledge_version().await?;
+        if !(0..=version).contains(&to) {
+            let message = format!("there is no version {to}: the newest is {version}");
+            return Err(ImportError::Wrong(vec![problem(
+                "knowledge",
+                0,
+                0,
+                "",
+                &message,
+                "see `zapis knowledge versions`",
+            )]));
+        }
+        let there = store.knowledge(version).await?;
+        let wanted = store.knowledge(to).await?;
+        let says = |all: &[KnowledgeSource], source: &str| {
+            let found = all.iter().find(|one| one.source == source);
+            found.map(|one| one.entries.clone())
+        };
+        let mut sources = BTreeMap::new();
+        for one in there.iter().chain(&wanted) {
+            let then = says(&wanted, &one.source);
+            if then != says(&there, &one.source) {
+                sources.insert(one.source.clone(), then);
+            }
+        }
+        let what = format!("rollback to {to}");
+        let sources = sources.into_iter().collect();
+        if let Some(made) = change(store, version, what, sources, done).await? {
+            return Ok((made > version).then_some(made));
+        }
+    }
+    Err(ImportError::Busy)
+}
+
+/// Makes the next version, or stays at this one where nothing changes; none when somebody was faster.
+async fn change(
+    store: &Store,
+    version: i64,
+    what: String,
+    sources: Vec<(String, Option<String>)>,
+    done: &Done,
+) -> Result<Option<i64>, ImportError> {
+    if sources.is_empty() {
+        return Ok(Some(version));
+    }
+    let change = KnowledgeChange {
+        who: done.who.clone(),
+        what,
+        sources,
+    };
+    Ok(store.change_knowledge(version, &change, done.at).await?)
+}
