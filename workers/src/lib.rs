@@ -11,6 +11,7 @@ pub mod knowledge;
 pub mod remind_staff;
 pub mod texts;
 pub mod understand;
+pub mod when;
 pub mod words;
 
 mod source_text;
