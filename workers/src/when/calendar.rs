@@ -232,6 +232,9 @@ fn in_month(date: Date, month: Counted<u32>, today: NaiveDate) -> Option<Period>
         },
     )?
     .pred_opt()?;
+    if let Some(nth) = date.nth {
+        return nth_of(nth, date.weekday, Period { first, last }).map(Period::day);
+    }
     if let Some(weekday) = date.weekday {
         return on_or_after(first.max(today), weekday).map(Period::day);
     }
@@ -250,6 +253,17 @@ fn in_month(date: Date, month: Counted<u32>, today: NaiveDate) -> Option<Period>
         },
         None => Period { first, last },
     })
+}
+
+/// One of the days of a month, or of those with a name, counted from either end.
+fn nth_of(nth: i32, weekday: Option<Weekday>, month: Period) -> Option<NaiveDate> {
+    let day = match (weekday, nth) {
+        (None, -1) => month.last,
+        (None, nth) => add(month.first, nth - 1)?,
+        (Some(weekday), -1) => on_or_after(add(month.last, -6)?, weekday)?,
+        (Some(weekday), nth) => add(on_or_after(month.first, weekday)?, (nth - 1) * 7)?,
+    };
+    (month.first..=month.last).contains(&day).then_some(day)
 }
 
 /// A week, or a part of it.

@@ -29,6 +29,8 @@ pub(super) struct Date {
     pub(super) weekday: Option<Weekday>,
     /// Which one of the weekdays, or of the weekends.
     pub(super) which: Option<Which>,
+    /// Which one of the month's days, or of its days with that name; -1 is the last.
+    pub(super) nth: Option<i32>,
     pub(super) weekend: bool,
     pub(super) workdays: bool,
     pub(super) any: bool,
@@ -267,6 +269,7 @@ impl Date {
             week: either(self.week, other.week)?,
             weekday: either(self.weekday, other.weekday)?,
             which: either(self.which, other.which)?,
+            nth: either(self.nth, other.nth)?,
             weekend: self.weekend || other.weekend,
             workdays: self.workdays || other.workdays,
             any: self.any || other.any,

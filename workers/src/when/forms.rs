@@ -204,7 +204,7 @@ pub(super) const NAMES: &[Family] = &[
     (Word::Which(R::That, 1), "той тот ту другой другую другая"),
     (
         Word::Portion(Portion::Begin),
-        "начало начала начале началу beginning start",
+        "начало начала начале началу beginning start early",
     ),
     (
         Word::Portion(Portion::Middle),
@@ -212,7 +212,7 @@ pub(super) const NAMES: &[Family] = &[
     ),
     (
         Word::Portion(Portion::End),
-        "конец конца конце концу концом end",
+        "конец конца конце концу концом end late",
     ),
     (
         Word::Holiday(1, 7),
@@ -247,10 +247,8 @@ pub(super) const ROLES: &[(R, &str)] = &[
     (R::Without, "без"),
     (R::And, "и and &"),
     (R::Or, "или либо or"),
-    (
-        R::Not,
-        "не not no нельзя cant cannot couldnt wont dont doesnt",
-    ),
+    (R::Not, "не not no нельзя"),
+    (R::Unable, "cant cannot couldnt wont dont doesnt"),
     (R::Except, "кроме исключая except excluding"),
     (R::Only, "только only just лишь ровно exactly sharp"),
     (R::The, "the"),
@@ -274,7 +272,7 @@ pub(super) const ROLES: &[(R, &str)] = &[
         "будни будням буднях будний weekday weekdays рабочие рабочий",
     ),
     (R::DateWord, "число числа числу числе date"),
-    (R::OClock, "oclock"),
+    (R::OClock, "oclock ish"),
     (R::NewYear, "новый новому нового новым"),
     (R::Work, "работы work works"),
     (R::OneAndHalf, "полтора полторы полутора"),

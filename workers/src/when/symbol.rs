@@ -27,7 +27,7 @@ roles! {
     // numbers, by what they can be
     Num "num", Word "spelled", Hour "h", DayOfMonth "d", MonthNumber "m", Two "00", Padded "0h", Minute "mm",
     Year "yyyy", HourMinute "hhmm", Small "small", Ord "ord", DateOrd "nth", DigitOrd "1st",
-    OneAndHalf "1.5", Half "half", EnHalf "en-half", HalfTo "half-to", HalfUnit "half-unit", DateEnding "th", Ending "ending", Cardinal "cardinal", Busy "busy", Quarter "quarter", Article "a",
+    OneAndHalf "1.5", Half "half", EnHalf "en-half", HalfTo "half-to", HalfUnit "half-unit", DateEnding "th", Ending "ending", Cardinal "cardinal", Busy "busy", Unable "unable", Quarter "quarter", Article "a",
     LetterA "letter-a", LetterP "letter-p", LetterM "letter-m",
     // names
     Weekday "weekday", Unsure "unsure", Month "month", Unit "unit", HourUnit "hour", MinuteUnit "minute", DayUnit "day",

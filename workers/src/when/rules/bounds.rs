@@ -28,6 +28,8 @@ pub(super) const BOUNDS: &[Rule] = &[
         |m| range(m, 2, 6),
     ),
     ("between expr and expr", |m| range(m, 1, 3)),
+    // «перенесите с пятницы на субботу»
+    ("from the? expr < on expr", |m| ruled_out(m, 2)),
     // open ends
     ("from|after from? the? expr", |m| {
         let after = m.is(0, super::super::symbol::Role::After) && !m.has(1);
@@ -58,8 +60,6 @@ pub(super) const BOUNDS: &[Rule] = &[
     ("not after than? in|on? expr", |m| {
         m.expr(4)?.reaching(Reach::By, Reach::By).and_then(said)
     }),
-    // «перенесите с пятницы на субботу»
-    ("from the? expr < on expr", |m| ruled_out(m, 2)),
     // not exact
     ("in? about in|inside|on? the? expr", |m| near(m.expr(4)?)),
 ];
@@ -72,6 +72,8 @@ pub(super) const EXCEPTIONS: &[Rule] = &[
             .then(|| ruled_out(m, 3))
             .flatten()
     }),
+    ("unable verb|cannot|work? expr", |m| ruled_out(m, 2)),
+    ("expr unable", |m| ruled_out(m, 0)),
     ("busy expr", |m| ruled_out(m, 1)),
     ("expr busy", |m| ruled_out(m, 0)),
     ("expr not cannot|work", |m| ruled_out(m, 0)),

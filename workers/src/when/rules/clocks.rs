@@ -70,14 +70,24 @@ pub(super) const POINTS: &[Rule] = &[
     ("hhmm < ampm", |m| {
         clock(m.num(0)? / 100, m.num(0)? % 100, false)
     }),
+    ("h < ampm", bare),
     ("num < ampm", |m| {
-        let number = m.num(0)?;
-        if m.is(0, Role::Hour) {
-            clock(number, 0, false)
-        } else {
-            clock(number / 100, number % 100, false)
-        }
+        let number = m.num(0).filter(|number| *number >= 100)?;
+        clock(number / 100, number % 100, false)
     }),
+    // шесть тридцать, ten fifteen, девятнадцать ноль-ноль
+    (
+        "in|by|on|from|until|after|about|for > spelled spelled < !unit|things|month|spelled",
+        spelled,
+    ),
+    ("spelled spelled < part|ampm|oclock", spelled),
+    (
+        "in|by|on|from|until|after|about > spelled spelled ~-? spelled",
+        |m| {
+            let zero = m.num(1)? == 0 && m.num(3)? == 0;
+            zero.then(|| bare(m)).flatten()
+        },
+    ),
     // 17ч10, 18 часов 30 минут
     ("h hour ~.? mm < !month|unit", |m| {
         (m.num(0)? >= 8).then(|| padded(m, 0, 3)).flatten()
@@ -168,6 +178,10 @@ pub(super) const POINTS: &[Rule] = &[
     }),
     ("num minute to|until|before h", |m| {
         before_hour(m.num(3)?, m.num(0)?)
+    }),
+    ("!from|between|- > spelled to h", |m| {
+        let minutes = m.num(0).filter(|minutes| [10, 20, 25].contains(minutes))?;
+        before_hour(m.num(2)?, minutes)
     }),
     ("in > spelled to h", |m| before_hour(m.num(2)?, m.num(0)?)),
     // bare hours, where a preposition or a neighbour tells
@@ -339,6 +353,13 @@ fn no_other(m: &Match<'_>, minute: usize) -> bool {
 
 fn bare(m: &Match<'_>) -> Option<Sym> {
     clock(m.num(0)?, 0, m.is(0, Role::Padded))
+}
+
+/// An hour and its minutes in words.
+fn spelled(m: &Match<'_>) -> Option<Sym> {
+    let (hour, minute) = (m.num(0)?, m.num(1)?);
+    let usual = minute >= 10 && minute % 5 == 0;
+    usual.then(|| clock(hour, minute, false)).flatten()
 }
 
 /// So many minutes before an hour.

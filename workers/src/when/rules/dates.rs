@@ -132,6 +132,22 @@ pub(super) const POINTS: &[Rule] = &[
     ("in|inside|until|after|portion|of|- > month < !num", |m| {
         month(m, None)
     }),
+    // the last Monday of a month, the last day of a month
+    ("ord|last weekday|day of? the? month yyyy? year?", |m| {
+        let mut date = nth(m)?;
+        date.month = m.month(4).map(Counted::Named);
+        date.year = named_year(m.num(5));
+        said(Expr::date(date))
+    }),
+    (
+        "ord|last weekday|day of? this|next|last|that? months",
+        |m| {
+            let mut date = nth(m)?;
+            let count = m.which(3).map_or(0, |(_, count)| count);
+            date.month = Some(Counted::FromNow(count));
+            said(Expr::date(date))
+        },
+    ),
     // a day alone
     ("the? 1st < !things|№|half|other", |m| day(m.num(1)?)),
     ("the 1st", |m| day(m.num(1)?)),
@@ -193,6 +209,14 @@ pub(super) const POINTS: &[Rule] = &[
             .then(|| numeric(m, 0, 2, None))
             .flatten()
     }),
+    ("m ~/ ~d < !~/|things", |m| {
+        (m.num(2)? > 12).then(|| numeric(m, 2, 0, None)).flatten()
+    }),
+    ("m ~/ ~d ~/ ~yyyy", |m| {
+        (m.num(2)? > 12)
+            .then(|| numeric(m, 2, 0, Some(4)))
+            .flatten()
+    }),
     ("num ~- ~num ~- ~yyyy", |m| numeric(m, 0, 2, Some(4))),
     ("yyyy ~-|~. ~num ~-|~. ~num", |m| numeric(m, 4, 2, Some(0))),
     // holidays and years
@@ -252,6 +276,20 @@ fn rel(m: &Match<'_>, slot: usize, more: i32) -> Option<Sym> {
         expr.time = Expr::part(DayPart::Evening).time;
     }
     said(expr)
+}
+
+/// Which of the days of a month, or of those with a name.
+fn nth(m: &Match<'_>) -> Option<Date> {
+    let nth = match m.num(0) {
+        Some(count) if count <= 31 => i32::try_from(count).ok(),
+        Some(_) => None,
+        None => Some(-1),
+    };
+    Some(Date {
+        nth: Some(nth?),
+        weekday: m.weekday(1),
+        ..Date::default()
+    })
 }
 
 fn weekday(m: &Match<'_>, slot: usize, which: Option<Which>) -> Option<Sym> {

@@ -19,6 +19,10 @@ pub(super) const POINTS: &[Rule] = &[
     ("num and a|letter-a? en-half unit", |m| {
         halves(m.num(0)?, m.unit(4)?)
     }),
+    ("a|letter-a? num of unit", |m| {
+        length(m.num(1)?, m.num(1)?, m.unit(3)?)
+    }),
+    ("a|letter-a unit < from|ago", |m| length(1, 1, m.unit(1)?)),
     ("half unit", |m| halves(0, m.unit(1)?)),
     ("half-unit", |m| halves(0, m.unit(0)?)),
     ("en-half a|letter-a? unit", |m| halves(0, m.unit(2)?)),
@@ -121,6 +125,18 @@ pub(super) const ATTACHED: &[Rule] = &[
         let (length, base) = (m.length(1)?, m.expr(3)?);
         let whole_days = !matches!(length.unit, Unit::Second | Unit::Minute | Unit::Hour);
         let now = matches!(base.time, Some(Reach::At(time)) if time.now);
+        if let Some(Reach::At(date)) = base.date
+            && length.unit == Unit::Week
+            && date.weekday.is_some()
+            && m.has(0)
+        {
+            let shift = Some(shift(&[length], 1)?);
+            return said(Expr::date(Date {
+                shift,
+                weekday: date.weekday,
+                ..Date::default()
+            }));
+        }
         let from = match base.date {
             _ if now => Shift::default(),
             Some(Reach::At(date)) if whole_days => date.shift?,

@@ -45,7 +45,7 @@ pub(super) const RULES: &[Rule] = &[
     ("num ~by", AMOUNT),
     ("things ~num < !month", AMOUNT),
     ("№ num < !month|~:", AMOUNT),
-    ("num ~, ~num < !unit|month|~:", AMOUNT),
+    ("num ~, ~num < !unit|month|~:|-", AMOUNT),
 ];
 
 /// Something is counted that is no time.
