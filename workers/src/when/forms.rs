@@ -267,10 +267,7 @@ pub(super) const ROLES: &[(R, &str)] = &[
         R::Weekend,
         "выходные выходных выходным выходными выхи weekend weekends",
     ),
-    (
-        R::Workdays,
-        "будни будням буднях будний weekday weekdays рабочие рабочий",
-    ),
+    (R::Workdays, "будни будням буднях будний weekday weekdays"),
     (R::DateWord, "число числа числу числе date"),
     (R::OClock, "oclock ish"),
     (R::NewYear, "новый новому нового новым"),
@@ -340,7 +337,7 @@ pub(super) const BEGINNINGS: &[(Word, &str)] = &[
     (Word::Rel(-1), "вчерашн"),
     (
         Word::Role(R::Quantity),
-        "процедур сеанс пациент клиент посетител копе доллар евро квадрат километр сантиметр миллиметр грамм ампул шприц единиц упаков процент капсул",
+        "урок курс сезон букв литр процедур сеанс пациент клиент посетител копе доллар евро квадрат километр сантиметр миллиметр грамм ампул шприц единиц упаков процент капсул",
     ),
 ];
 
@@ -400,4 +397,4 @@ pub(super) const ORDINALS_EN: &[(u32, &str)] = &[
 ];
 
 /// Words that are one letter away from a word of time and none themselves.
-pub(super) const LOOKALIKES: &str = "завтрак завтраки четверо четверых четвертый вечерние вечерняя вечерний sundae mourning маникюр";
+pub(super) const LOOKALIKES: &str = "завтрак завтраки четверка четверки четверку четверке четверо четверых четвертый вечерние вечерняя вечерний sundae mourning маникюр";

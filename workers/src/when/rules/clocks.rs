@@ -240,13 +240,20 @@ pub(super) const POINTS: &[Rule] = &[
             .flatten()
     }),
     // parts of the day
-    ("part", |m| {
+    ("!from > part", |m| {
         (!m.is(0, Role::DayUnit))
             .then(|| part(m.part(0)?))
             .flatten()
     }),
     ("clock > day", |m| part(m.part(0)?)),
-    ("from part < !until|up|-", |m| part(m.part(1)?)),
+    ("from > part < until|up|-", |m| part(m.part(0)?)),
+    // «с утра», but «с днём рождения»
+    ("from part < !until|up|-", |m| {
+        let part_of_day = m.part(1)?;
+        (part_of_day != DayPart::Afternoon)
+            .then(|| part(part_of_day))
+            .flatten()
+    }),
     ("after part", |m| {
         (m.part(1)? == DayPart::Lunch)
             .then(|| part(DayPart::Afternoon))

@@ -149,13 +149,13 @@ pub(super) const POINTS: &[Rule] = &[
         },
     ),
     // a day alone
-    ("the? 1st < !things|№|half|other", |m| day(m.num(1)?)),
+    ("the? 1st < !things|unit|№|half|other", |m| day(m.num(1)?)),
     ("the 1st", |m| day(m.num(1)?)),
     ("1st date-word?", |m| {
         (m.has(1)).then(|| day(m.num(0)?)).flatten()
     }),
     (
-        "in|on|by|from|after|until|or|and|not|expr|end > 1st < !things|№|half",
+        "in|on|by|from|after|until|or|and|not|expr|end > 1st < !things|unit|№|half",
         |m| day(m.num(0)?),
     ),
     (
