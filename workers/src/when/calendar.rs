@@ -48,6 +48,9 @@ pub(super) fn period(date: Date, today: NaiveDate, doubts: &mut Vec<Doubt>) -> O
     if let Some(month) = date.month {
         return in_month(date, month, today);
     }
+    if let Some(month) = date.season {
+        return season(month, date.year, today);
+    }
     if let Some(shift) = date.shift {
         let base = shifted(today, shift)?;
         let in_weeks = shift.days % 7 == 0 && shift.days != 0;
@@ -200,6 +203,30 @@ fn day_of(date: Date, day: u32, today: NaiveDate) -> Option<NaiveDate> {
             next().find(fits).or_else(|| next().next())
         }
     }
+}
+
+/// A season: the one that is not over yet, unless the year is named.
+fn season(month: u32, year: Option<Counted<i32>>, today: NaiveDate) -> Option<Period> {
+    let of = |year: i32| {
+        let first = NaiveDate::from_ymd_opt(year, month, 1)?;
+        let end = shifted(
+            first,
+            Shift {
+                months: 3,
+                ..Shift::default()
+            },
+        )?;
+        Some(Period {
+            first,
+            last: end.pred_opt()?,
+        })
+    };
+    if let Some(year) = year {
+        return of(year_of(year, today));
+    }
+    (-1..=1)
+        .filter_map(|count| of(today.year().saturating_add(count)))
+        .find(|season| season.last >= today)
 }
 
 /// A month, or a weekday in it.

@@ -37,6 +37,8 @@ pub(super) struct Date {
     pub(super) day: Option<u32>,
     pub(super) month: Option<Counted<u32>>,
     pub(super) year: Option<Counted<i32>>,
+    /// By its first month.
+    pub(super) season: Option<u32>,
     pub(super) portion: Option<Portion>,
 }
 
@@ -276,6 +278,7 @@ impl Date {
             day: either(self.day, other.day)?,
             month: either(self.month, other.month)?,
             year: either(self.year, other.year)?,
+            season: either(self.season, other.season)?,
             portion: either(self.portion, other.portion)?,
         };
         let named = joined.weekday.is_some() || joined.day.is_some();

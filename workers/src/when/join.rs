@@ -30,38 +30,45 @@ enum Link {
 /// The pieces, with neighbours joined that say something about one time, and without those that
 /// stand at something impossible ("15.13.2027 15:00").
 pub(super) fn neighbours(pieces: Vec<Piece>) -> Vec<Piece> {
+    // What stands closer binds first: "10:00–21:00, 31 декабря 10:00–16:00".
+    joined(joined(pieces, false), true)
+}
+
+fn joined(pieces: Vec<Piece>, over_marks: bool) -> Vec<Piece> {
+    let is_mark = |piece: &Piece| piece.roles.has(Role::Comma) || piece.roles.has(Role::Open);
     let mut out: Vec<Piece> = Vec::with_capacity(pieces.len());
     for piece in pieces {
-        let comma = out
-            .last()
-            .is_some_and(|last| last.roles.has(Role::Comma) || last.roles.has(Role::Open));
-        let before = out.len().checked_sub(if comma { 2 } else { 1 });
+        let mark = over_marks && out.last().is_some_and(is_mark);
+        let before = out.len().checked_sub(if mark { 2 } else { 1 });
         let Some(last) = before.map(|at| &mut out[at]) else {
             out.push(piece);
             continue;
         };
-        let broken = |piece: &Piece| piece.roles.has(Role::Broken);
-        let time = |piece: &Piece| matches!(piece.sym, Sym::Expr(_));
-        if !comma && (broken(last) && time(&piece) || time(last) && broken(&piece)) {
-            last.sym = Sym::role(Role::Broken);
-            last.roles = last.sym.roles();
-            last.end = piece.end;
+        let Some(sym) = one(last, &piece) else {
+            out.push(piece);
             continue;
+        };
+        last.roles = sym.roles();
+        last.sym = sym;
+        last.end = piece.end;
+        if mark {
+            out.pop();
         }
-        if let (Sym::Expr(a), Sym::Expr(b)) = (&last.sym, &piece.sym)
-            && let Some(joined) = side_by_side(a, b)
-        {
-            last.sym = Sym::Expr(Box::new(joined));
-            last.roles = last.sym.roles();
-            last.end = piece.end;
-            if comma {
-                out.pop();
-            }
-            continue;
-        }
-        out.push(piece);
     }
     out
+}
+
+/// Two neighbours as one, if they are.
+fn one(before: &Piece, after: &Piece) -> Option<Sym> {
+    let broken = |piece: &Piece| piece.roles.has(Role::Broken);
+    match (&before.sym, &after.sym) {
+        (Sym::Expr(first), Sym::Expr(second)) => {
+            side_by_side(first, second).map(|joined| Sym::Expr(Box::new(joined)))
+        }
+        (Sym::Expr(_), _) if broken(after) => Some(after.sym.clone()),
+        (_, Sym::Expr(_)) if broken(before) => Some(before.sym.clone()),
+        _ => None,
+    }
 }
 
 fn side_by_side(a: &Expr, b: &Expr) -> Option<Expr> {
@@ -178,6 +185,8 @@ fn apart(a: &Expr, b: &Expr) -> Option<Expr> {
     };
     let times = match (a.time, b.time) {
         (Some(Reach::At(a)), Some(Reach::At(b))) => (a.clock.is_none()) != (b.clock.is_none()),
+        (Some(Reach::At(part)), Some(Reach::Between { .. }))
+        | (Some(Reach::Between { .. }), Some(Reach::At(part))) => part.clock.is_none(),
         (Some(Reach::From(_) | Reach::After(_)), Some(Reach::Before(_) | Reach::By(_))) => true,
         (Some(_), Some(_)) => false,
         _ => true,

@@ -69,8 +69,10 @@ pub fn read(text: &str, now: NaiveDateTime) -> Heard {
                 Sym::Length(length) if length.unit != Unit::Year => Said::Length(*length),
                 _ => return None,
             };
+            // A full stop belongs to the sentence, also after «мин.».
+            let end = piece.start + text[piece.start..piece.end].trim_end_matches('.').len();
             Some(Mention {
-                span: piece.start..piece.end,
+                span: piece.start..end,
                 said,
             })
         })

@@ -33,7 +33,7 @@ roles! {
     Weekday "weekday", Unsure "unsure", Month "month", Unit "unit", HourUnit "hour", MinuteUnit "minute", DayUnit "day",
     WeekUnit "week", MonthUnit "months", YearUnit "year", Part "part", Noon "noon", Midnight "midnight", Rel "rel",
     Now "now", Weekend "weekend", Workdays "workdays", Any "any", Portion "portion", DateWord "date-word",
-    AmPm "ampm", OClock "oclock", Holiday "holiday", NewYear "new", HalfDay "half-day", Work "work",
+    AmPm "ampm", OClock "oclock", Holiday "holiday", Season "season", NewYear "new", HalfDay "half-day", Work "work",
     // little words
     In "in", Inside "inside", On "on", For "for", From "from", Between "between", Until "until", To "to", Up "up", By "by", After "after",
     Before "before", Ahead "ahead", Ago "ago", About "about", Without "without", Past "past", And "and", Or "or",
@@ -104,6 +104,8 @@ pub(super) enum Word {
     Which(Role, i32),
     Portion(Portion),
     Holiday(u32, u32),
+    /// By its first month.
+    Season(u32),
     Pm(bool),
     Role(Role),
 }
@@ -194,6 +196,7 @@ impl Word {
             Self::Which(role, _) | Self::Role(role) => Roles::of(&[role]),
             Self::Portion(_) => Roles::of(&[Role::Portion]),
             Self::Holiday(..) => Roles::of(&[Role::Holiday]),
+            Self::Season(_) => Roles::of(&[Role::Season]),
             Self::Pm(_) => Roles::of(&[Role::AmPm]),
         }
     }

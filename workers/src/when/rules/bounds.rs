@@ -28,6 +28,12 @@ pub(super) const BOUNDS: &[Rule] = &[
         |m| range(m, 2, 6),
     ),
     ("between expr and expr", |m| range(m, 1, 3)),
+    ("from|between expr", |m| {
+        let expr = m.expr(1)?;
+        let range = matches!(expr.date, Some(Reach::Between { .. }))
+            || matches!(expr.time, Some(Reach::Between { .. }));
+        range.then(|| said(*expr)).flatten()
+    }),
     // «перенесите с пятницы на субботу»
     ("from the? expr < on expr", |m| ruled_out(m, 2)),
     // open ends

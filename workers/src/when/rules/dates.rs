@@ -226,6 +226,17 @@ pub(super) const POINTS: &[Rule] = &[
         Word::Holiday(month, day) => day_of(day, month),
         _ => None,
     }),
+    ("season yyyy? year?", |m| {
+        let Word::Season(month) = m.word(0)? else {
+            return None;
+        };
+        let year = named_year(m.num(1));
+        said(Expr::date(Date {
+            season: Some(month),
+            year,
+            ..Date::default()
+        }))
+    }),
     ("yyyy year", |m| {
         let year = i32::try_from(m.num(0)?).ok().map(Counted::Named);
         said(Expr::date(Date {

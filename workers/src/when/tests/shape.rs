@@ -4,15 +4,37 @@ use super::*;
 
 #[test]
 fn mentions_tell_where_they_stand() {
-    let text = "Работаем пн–пт 10:00–21:00, процедура 90–120 минут, ждём завтра в 15:00";
-    let places: Vec<&str> = mentions(text, now())
-        .into_iter()
-        .map(|mention| &text[mention.span])
-        .collect();
-    assert_eq!(
-        places,
-        ["пн–пт 10:00–21:00", "90–120 минут", "завтра в 15:00"]
-    );
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "Работаем пн–пт 10:00–21:00, процедура 90–120 минут, ждём завтра в 15:00",
+            &["пн–пт 10:00–21:00", "90–120 минут", "завтра в 15:00"],
+        ),
+        (
+            "Ёлка! Свободно в пятницу с 10 до 14, кроме обеда; 5 декабря – нет",
+            &["в пятницу с 10 до 14", "кроме обеда", "5 декабря"],
+        ),
+        (
+            "Открыты с 10:00 до 21:00, 31 декабря 10:00–16:00, сб 10:00–20:00. Стрижка 60 мин.",
+            &[
+                "с 10:00 до 21:00",
+                "31 декабря 10:00–16:00",
+                "сб 10:00–20:00",
+                "60 мин",
+            ],
+        ),
+        (
+            "Open Mon-Fri 9am-6pm, see you on the 7th at half past 11.",
+            &["Mon-Fri 9am-6pm", "on the 7th at half past 11"],
+        ),
+    ];
+    for (text, expected) in cases {
+        let heard = mentions(text, now());
+        let places: Vec<&str> = heard
+            .into_iter()
+            .map(|mention| &text[mention.span])
+            .collect();
+        assert_eq!(places, *expected);
+    }
 }
 
 #[test]
