@@ -100,6 +100,10 @@ pub(super) const POINTS: &[Rule] = &[
 
 /// What is counted from now.
 pub(super) const ATTACHED: &[Rule] = &[
+    // «через 10 дней после процедуры» is not counted from now
+    ("ahead length < after other|things", |m| {
+        m.length(1).map(Sym::Length)
+    }),
     ("ahead length", |m| ahead(&[m.length(1)?], 1, false)),
     ("ahead length and? length", |m| {
         ahead(&[m.length(1)?, m.length(3)?], 1, false)

@@ -360,6 +360,7 @@ fn lengths_are_no_dates() {
 }
 
 const LENGTHS: &[(&str, &str)] = &[
+    ("через 10 дней после процедуры", "for 10 day"),
     ("1,5-2 часа", "for 90-120 minute"),
     ("опаздываю минут на 15", "for 15 minute"),
     ("час двадцать", "for 80 minute"),
