@@ -61,8 +61,8 @@ pub(super) const NAMES: &[Family] = &[
         Word::Month(4, Sure::Yes),
         "апрель апреля апрелю апреле апрелем апр april apr",
     ),
-    (Word::Month(5, Sure::Yes), "май мая маю мае маем"),
-    (Word::Month(5, Sure::No), "may"),
+    (Word::Month(5, Sure::Yes), "май мая маю маем"),
+    (Word::Month(5, Sure::No), "мае may"),
     (
         Word::Month(6, Sure::Yes),
         "июнь июня июню июне июнем июн june jun",
