@@ -118,9 +118,11 @@ The first line of the output is the address of the page. Nothing outside this ma
     #[command(after_help = "Examples:
   zapis eval retrieval sets/faq --out predictions.jsonl
   zapis eval intents sets/test.jsonl --train sets/train.jsonl --out predictions.jsonl
+  zapis eval dates sets/ru.jsonl,sets/en.jsonl --out predictions.jsonl
 
 retrieval: a folder with corpus.jsonl {id,title,text} and queries.jsonl {id,text}.
-intents: a file of {id,text,label}; without --train the shipped intents are used.")]
+intents: a file of {id,text,label}; without --train the shipped intents are used.
+dates: files of {id,text,ref}, ref being the local time at which the text was written.")]
     Eval {
         /// What to run.
         what: EvalTarget,
@@ -223,6 +225,8 @@ pub enum EvalTarget {
     Retrieval,
     /// Telling intents apart.
     Intents,
+    /// Reading dates and times.
+    Dates,
 }
 
 /// What can be measured.

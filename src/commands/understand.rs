@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zapis_workers::eval::{self, Labelled, LabelledLine};
+use zapis_workers::eval::{self, DateLine, Labelled, LabelledLine};
 use zapis_workers::understand::Understander;
 
 use super::Failure;
@@ -70,6 +70,13 @@ pub(super) fn evaluate(
                 test.iter().map(|line| label(&shipped, line)).collect()
             };
             write(out, &predictions)
+        }
+        EvalTarget::Dates => {
+            let mut lines: Vec<DateLine> = Vec::new();
+            for file in data.to_string_lossy().split(',') {
+                lines.append(&mut read(Path::new(file))?);
+            }
+            write(out, &eval::dates(&lines))
         }
     }
 }

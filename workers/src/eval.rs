@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use crate::knowledge::{Asked, Document, Finder, extract};
 use crate::understand::{BELIEVED, Classifier, Example};
+use crate::when::{self, DayPart, Heard, Said};
 
 /// The length of an extracted answer, in characters.
 const ANSWER_LENGTH: usize = 210;
@@ -132,4 +133,71 @@ pub fn intents(train: &[LabelledLine], test: &[LabelledLine]) -> Vec<Labelled> {
         }
     };
     test.iter().map(labelled).collect()
+}
+
+/// A message that may speak of time.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DateLine {
+    /// Its id.
+    pub id: String,
+    /// Its text.
+    pub text: String,
+    /// When it was written.
+    #[serde(rename = "ref")]
+    pub now: NaiveDateTime,
+}
+
+/// The time a message speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dated {
+    /// The message.
+    pub id: String,
+    /// When it begins: a date, with a time of day where one was said.
+    pub start: Option<String>,
+    /// When it ends, where that was said.
+    pub end: Option<String>,
+    /// The part of the day.
+    pub pod: Option<&'static str>,
+}
+
+/// Reads the time that every message speaks of.
+pub fn dates(lines: &[DateLine]) -> Vec<Dated> {
+    lines.iter().map(dated).collect()
+}
+
+fn dated(line: &DateLine) -> Dated {
+    let heard = when::read(&line.text, line.now);
+    let mut out = Dated {
+        id: line.id.clone(),
+        start: None,
+        end: None,
+        pod: None,
+    };
+    if let Some(first) = heard.wish.first() {
+        out.start = first.start(line.now).map(stamp);
+        out.end = first.end(line.now).map(stamp);
+        out.pod = first.day_part().map(DayPart::name);
+    } else if let Some(later) = moment(&heard, line.now) {
+        out.start = Some(stamp((later.date(), Some(later.time()))));
+    }
+    out
+}
+
+/// The moment of a message that names no date: now, or as long from now as it says.
+fn moment(heard: &Heard, now: NaiveDateTime) -> Option<NaiveDateTime> {
+    heard
+        .mentions
+        .iter()
+        .find_map(|mention| match mention.said {
+            Said::Now => Some(now),
+            Said::Length(length) => length.after(now),
+            _ => None,
+        })
+}
+
+fn stamp((day, time): (NaiveDate, Option<NaiveTime>)) -> String {
+    match time {
+        Some(time) => day.and_time(time).format("%Y-%m-%dT%H:%M:%S").to_string(),
+        None => day.to_string(),
+    }
 }

@@ -13,6 +13,7 @@ pub mod llm;
 pub mod remind_staff;
 pub mod texts;
 pub mod understand;
+pub mod when;
 pub mod words;
 
 mod source_text;
