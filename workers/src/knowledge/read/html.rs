@@ -335,5 +335,10 @@ mod tests {
         assert!(page(&deep(100_000)).is_none());
         let flat = "<div><p>Раз<br></div>".repeat(10_000);
         assert!(!is_too_deep(&flat));
+        let script = format!("<script>{}</script><p>Тут.</p>", "if(a<b)".repeat(10_000));
+        assert!(!is_too_deep(&script));
+        assert!(!is_too_deep(&"<path d='M0 0'/>".repeat(10_000)));
+        assert!(is_too_deep(&"<div/>".repeat(10_000)));
+        assert!(is_too_deep(&(script + &"<b>".repeat(10_000))));
     }
 }

@@ -266,21 +266,34 @@ fn goes_on(before: &str, text: &str) -> bool {
     text.starts_with(char::is_lowercase) && !before.ends_with(['.', '!', '?', '…'])
 }
 
-/// A short line that stands alone over a text is a heading; several in a row are a list.
+/// A short line that stands alone over a text is a heading, and so are two, one under the other; more in a row
+/// are a list.
 fn headings(blocks: &mut [Placed]) {
-    let alone: Vec<bool> = blocks
-        .iter()
-        .map(|placed| may_head(&placed.block))
-        .collect();
-    for (at, placed) in blocks.iter_mut().enumerate() {
-        let followed = alone.get(at + 1) == Some(&false);
-        if alone[at]
-            && (followed || at == 0)
-            && let Block::Paragraph(text) = &mut placed.block
-        {
-            let level = if at == 0 { 1 } else { 2 };
+    let make = |placed: &mut Placed, level: u8| {
+        if let Block::Paragraph(text) = &mut placed.block {
             placed.block = Block::Heading(level, std::mem::take(text));
         }
+    };
+    let mut rest = blocks;
+    // The first line of a document is its title.
+    if let Some((first, others)) = std::mem::take(&mut rest).split_first_mut() {
+        if may_head(&first.block) {
+            make(first, 1);
+        }
+        rest = others;
+    }
+    while !rest.is_empty() {
+        let alone = rest
+            .iter()
+            .take_while(|placed| may_head(&placed.block))
+            .count();
+        let (lines, others) = std::mem::take(&mut rest).split_at_mut(alone);
+        if alone <= 2 && !others.is_empty() {
+            for (level, line) in (2..).zip(lines) {
+                make(line, level);
+            }
+        }
+        rest = others.get_mut(1..).unwrap_or_default();
     }
 }
 
@@ -325,6 +338,25 @@ mod tests {
                 "• вода",
                 "Можно краситься?",
                 "Да, через сутки.",
+            ]
+        );
+    }
+
+    #[test]
+    fn two_short_lines_are_headings_and_more_are_a_list() {
+        let page = "Памятка\n\nДа, можно.\n\nПрайс\n\nНа зиму\n\nВсё как осенью.\n\nАнна\n\nОльга\n\nДарья\n\nТут вся смена.\n";
+        assert_eq!(
+            shown(&[page]),
+            [
+                "# Памятка",
+                "Да, можно.",
+                "## Прайс",
+                "### На зиму",
+                "Всё как осенью.",
+                "Анна",
+                "Ольга",
+                "Дарья",
+                "Тут вся смена.",
             ]
         );
     }

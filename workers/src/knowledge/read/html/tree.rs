@@ -72,24 +72,42 @@ const UNENDED: &[&str] = &[
     "area", "base", "br", "col", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta",
     "option", "p", "param", "source", "tbody", "td", "th", "thead", "tr", "track", "wbr",
 ];
+/// Elements whose text is not markup.
+const RAW: [&str; 4] = ["script", "style", "textarea", "title"];
 /// How deep elements may stand in each other: its parser goes up from each to the top.
 const DEEPEST: usize = 2_000;
 
 /// Whether far more elements begin than end, at some place.
 pub(super) fn is_too_deep(text: &str) -> bool {
     let mut depth = 0_usize;
+    // What stands in these is no markup, however much of it looks so.
+    let mut raw: Option<&str> = None;
     for tag in text.split('<').skip(1) {
+        let ends = tag.starts_with('/');
         let name = tag.strip_prefix('/').unwrap_or(tag);
         let end = name.find(|c: char| !c.is_ascii_alphanumeric());
         let name = name[..end.unwrap_or(name.len())].to_ascii_lowercase();
-        if name.is_empty() || UNENDED.contains(&name.as_str()) {
+        if let Some(opened) = raw {
+            if ends && name == opened {
+                raw = None;
+            }
             continue;
         }
-        depth = if tag.starts_with('/') {
-            depth.saturating_sub(1)
-        } else {
-            depth + 1
-        };
+        // Drawings are full of elements that end where they begin; those of HTML never do.
+        let closed = tag.split('>').next().is_some_and(|tag| tag.ends_with('/'));
+        let alone =
+            UNENDED.contains(&name.as_str()) || (closed && !PARTING.contains(&name.as_str()));
+        if name.is_empty() || alone {
+            continue;
+        }
+        raw = RAW.into_iter().find(|raw| !ends && *raw == name);
+        if raw.is_none() {
+            depth = if ends {
+                depth.saturating_sub(1)
+            } else {
+                depth + 1
+            };
+        }
         if depth > DEEPEST {
             return true;
         }
