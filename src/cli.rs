@@ -116,9 +116,11 @@ The first line of the output is the address of the page. Nothing outside this ma
     #[command(after_help = "Examples:
   zapis eval retrieval sets/faq --out predictions.jsonl
   zapis eval intents sets/test.jsonl --train sets/train.jsonl --out predictions.jsonl
+  zapis eval sentiment sets/reviews.jsonl --out predictions.jsonl
 
 retrieval: a folder with corpus.jsonl {id,title,text} and queries.jsonl {id,text}.
-intents: a file of {id,text,label}; without --train the shipped intents are used.")]
+intents: a file of {id,text,label}; without --train the shipped intents are used.
+phones, handoff, sentiment: a file of {id,text}.")]
     Eval {
         /// What to run.
         what: EvalTarget,
@@ -221,6 +223,12 @@ pub enum EvalTarget {
     Retrieval,
     /// Telling intents apart.
     Intents,
+    /// Finding phone numbers.
+    Phones,
+    /// Hearing a wish for a person.
+    Handoff,
+    /// Telling how a customer feels.
+    Sentiment,
 }
 
 /// What can be measured.

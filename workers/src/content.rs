@@ -39,10 +39,10 @@ impl Content {
         });
         match (business, texts, knowledge, understander) {
             (Some(business), Some(texts), Some(knowledge), Some(understander)) => Ok(Self {
-                business,
                 texts,
                 knowledge,
-                understander,
+                understander: understander.with_firm(&business),
+                business,
             }),
             _ => Err(problems),
         }

@@ -28,8 +28,10 @@ static BUSINESS: LazyLock<Arc<Business>> =
 static TEXTS: LazyLock<Arc<Texts>> = LazyLock::new(|| fine(Texts::load(&config().join("texts"))));
 static KNOWLEDGE: LazyLock<Arc<Knowledge>> =
     LazyLock::new(|| fine(Knowledge::load(&config().join("knowledge"), &business())));
-static UNDERSTANDER: LazyLock<Arc<Understander>> =
-    LazyLock::new(|| fine(Understander::load(&config().join("intents.yaml"))));
+static UNDERSTANDER: LazyLock<Arc<Understander>> = LazyLock::new(|| {
+    let loaded = Understander::load(&config().join("intents.yaml"));
+    fine(loaded.map(|understander| understander.with_firm(&business())))
+});
 
 /// The shipped firm.
 pub(crate) fn business() -> Arc<Business> {

@@ -1,12 +1,14 @@
 //! What a customer means: intents with a confidence, and what must never be missed.
 //!
-//! Trained at the start from `config/intents.yaml`. Dates, services and people in a message are
-//! not read yet; they will join [`Understanding`] as fields of their own.
+//! Trained at the start from `config/intents.yaml`; the firm's own names come from
+//! `config/business.toml`.
 
+mod entities;
 mod features;
 mod intent;
 mod model;
 mod segments;
+mod sentiment;
 mod signals;
 
 use std::collections::BTreeMap;
@@ -14,9 +16,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use entities::{Entity, Meaning};
 pub use intent::Intent;
 pub use model::{Classifier, Example, Scored};
+pub use sentiment::{HAPPY, UNHAPPY};
 
+use entities::Firm;
+
+use crate::business::Business;
 use crate::source_text::{SourceText, nearest};
 use crate::words::{Language, folded, is_light, repaired, tokens};
 use zapis_core::config::Problem;
@@ -27,6 +34,10 @@ const FEWEST_EXAMPLES: usize = 12;
 pub const BELIEVED: f32 = 0.5;
 /// Below this confidence, nothing was understood.
 pub const HEARD: f32 = 0.3;
+
+/// What a believed complaint, and believed thanks, add to the sentiment.
+const COMPLAINT_LEANS: f32 = -0.4;
+const THANKS_LEAN: f32 = 0.2;
 
 /// An intent with how sure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -73,10 +84,16 @@ pub struct Understanding {
     pub parts: Vec<Part>,
     /// The intents of all parts, surest first, each once.
     pub intents: Vec<Guess>,
+    /// What it names: phones, people, services, in the order of the text.
+    pub entities: Vec<Entity>,
     /// The customer wants a person.
     pub asks_human: bool,
-    /// The customer is unhappy.
+    /// How the customer feels, from −1 to 1.
+    pub sentiment: f32,
+    /// The customer is unhappy with us.
     pub negative: bool,
+    /// Insults or obscenities aimed at us.
+    pub abusive: bool,
     /// The customer wants no advertising.
     pub opt_out: bool,
     /// The message tries to turn the bot into something else.
@@ -107,6 +124,7 @@ impl Understanding {
 pub struct Understander {
     classifier: Classifier,
     intents: Vec<Intent>,
+    firm: Option<Firm>,
 }
 
 impl Understander {
@@ -132,14 +150,26 @@ impl Understander {
         Self {
             classifier: Classifier::train(&labelled, intents.len()),
             intents,
+            firm: None,
         }
+    }
+
+    /// Knows the names of a firm's services and people from now on.
+    #[must_use]
+    pub fn with_firm(mut self, business: &Business) -> Self {
+        self.firm = Some(Firm::of(business));
+        self
     }
 
     /// What a message means.
     pub fn understand(&self, text: &str) -> Understanding {
-        let meant = repaired(text, |stem| self.classifier.knows(stem));
-        let meant = meant.as_deref().unwrap_or(text);
+        let firm = self.firm.as_ref();
+        let repaired = repaired(text, |stem| {
+            self.classifier.knows(stem) || firm.is_some_and(|firm| firm.knows(stem))
+        });
+        let meant = repaired.as_deref().unwrap_or(text);
         let signals = signals::signals(meant);
+        let feeling = sentiment::feeling(meant);
         let parts: Vec<Part> = segments::segments(meant)
             .into_iter()
             .map(|part| self.part(part))
@@ -160,15 +190,29 @@ impl Understander {
                 .iter()
                 .any(|guess| guess.intent == intent && guess.confidence >= BELIEVED)
         };
+        // What the intents know about the feeling that no single word tells.
+        let leaning = if believes(Intent::Complaint) {
+            COMPLAINT_LEANS
+        } else if believes(Intent::Thanks) {
+            THANKS_LEAN
+        } else {
+            0.0
+        };
         Understanding {
             language: Language::of(meant),
             asks_human: signals.asks_human || believes(Intent::Human),
-            negative: signals.negative || believes(Intent::Complaint) || believes(Intent::Refund),
+            sentiment: (feeling.sentiment + leaning).clamp(-1.0, 1.0),
+            negative: feeling.pleasure <= UNHAPPY
+                || signals.shouts
+                || believes(Intent::Complaint)
+                || believes(Intent::Refund),
+            abusive: feeling.abusive,
             opt_out: signals.opt_out || believes(Intent::Optout),
             injection: signals.injection || believes(Intent::Injection),
             urgent: signals.urgent,
             own_visit: signals.own_visit,
             out_of_scope: intents.first().is_none_or(|guess| guess.confidence < HEARD),
+            entities: entities::entities(text, repaired.as_deref(), firm),
             parts,
             intents,
         }

@@ -1,5 +1,5 @@
-//! What must never be missed, told by words: a wish for a person, anger, danger to health, a stop
-//! to advertising, an attempt to turn the bot.
+//! What must never be missed, told by words: a wish for a person, danger to health, a stop to
+//! advertising, an attempt to turn the bot.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ use crate::words::{folded, stem, tokens};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Signals {
     pub(super) asks_human: bool,
-    pub(super) negative: bool,
+    pub(super) shouts: bool,
     pub(super) opt_out: bool,
     pub(super) injection: bool,
     pub(super) urgent: bool,
@@ -34,17 +34,7 @@ const REACH: &str = "позвать позовите позови поговор
 /// Words that ask for a person alone.
 const PERSON_ALONE: &str = "оператор оператора оператору админа администратора менеджера человека human operator agent representative";
 
-/// Words of anger and disappointment.
-const ANGER: &str = "ужас ужасн ужасный кошмар безобразие отвратительн отвратительно хамств хамят хамил хамила хамло нахамил нахамила грубый грубо грубил \
-    нагрубил нагрубила испортил испортили испортила угробили сожгли обожгли разочарован разочарована разочаровали недоволен недовольна \
-    недовольны возмутительно возмущен возмущена наглость позор бардак издеваетесь издевательство обманули обман обманываете мошенники \
-    развод надоели надоело достали бесит бесите жалоба пожаловаться жалуюсь претензия верните возврат некачественн отстой халтура \
-    схалтурили криво косо кривой неаккуратно невозможно игнорируете игнорите тупой тупая тупые дебил дебилы идиот идиоты идиотизм фигня \
-    хрень хрен бред дерьмо говно пиздец блять бля сука хуйня нахуй заебали ебан отврат дура дурак \
-    ужасно хуже худший худшее худшая отвратное \
-    awful terrible horrible disgusting worst rude angry furious ruined unacceptable disappointed disappointing scam refund complaint \
-    useless stupid idiot pathetic ridiculous shit fuck fucking damn";
-/// What turns a word of anger around when it stands right before it.
+/// What turns a word around when it stands right before it.
 const NEGATION: &str = "не без нет ни not no never без";
 
 /// Health trouble that needs a person at once.
@@ -140,7 +130,6 @@ impl Words {
 static PERSON_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON));
 static REACH_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(REACH));
 static PERSON_ALONE_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON_ALONE));
-static ANGER_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(ANGER));
 static URGENT_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(URGENT));
 
 /// Reads the signals of a message.
@@ -151,7 +140,7 @@ pub(super) fn signals(text: &str) -> Signals {
     let joined = words.join(" ");
     Signals {
         asks_human: asks_human(&words, &stems),
-        negative: has_unturned(&words, &stems, &ANGER_WORDS) || shouts(text),
+        shouts: shouts(text),
         opt_out: opt_out(&words, &joined),
         injection: TURN.iter().any(|turn| joined.contains(turn)),
         urgent: has_unturned(&words, &stems, &URGENT_WORDS),
@@ -228,14 +217,6 @@ mod tests {
         ] {
             assert!(!signals(text).asks_human, "{text}");
         }
-    }
-
-    #[test]
-    fn anger_is_heard_and_its_denial_is_not_anger() {
-        assert!(signals("Мне испортили волосы, верните деньги").negative);
-        assert!(signals("this is awful").negative);
-        assert!(!signals("это совсем не ужасно, всё понравилось").negative);
-        assert!(!signals("сколько стоит маникюр").negative);
     }
 
     #[test]
