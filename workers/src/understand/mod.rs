@@ -5,6 +5,7 @@
 
 mod entities;
 mod features;
+mod human;
 mod intent;
 mod model;
 mod segments;
@@ -32,6 +33,8 @@ use zapis_core::config::Problem;
 const FEWEST_EXAMPLES: usize = 12;
 /// From this confidence on, an intent is believed.
 pub const BELIEVED: f32 = 0.5;
+/// From this confidence on, an intent is a wish for a person also where no words of such a wish are.
+const SURE: f32 = 0.9;
 /// Below this confidence, nothing was understood.
 pub const HEARD: f32 = 0.3;
 
@@ -200,7 +203,10 @@ impl Understander {
         };
         Understanding {
             language: Language::of(meant),
-            asks_human: signals.asks_human || believes(Intent::Human),
+            asks_human: signals.asks_human
+                || intents
+                    .iter()
+                    .any(|guess| guess.intent == Intent::Human && guess.confidence >= SURE),
             sentiment: (feeling.sentiment + leaning).clamp(-1.0, 1.0),
             negative: feeling.pleasure <= UNHAPPY
                 || signals.shouts

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use zapis_core::message::is_stop_word;
 
+use super::human::asks_human;
 use crate::words::{folded, stem, tokens};
 
 /// What the words of a message tell without any training.
@@ -22,17 +23,6 @@ pub(super) struct Signals {
     pub(super) urgent: bool,
     pub(super) own_visit: bool,
 }
-
-/// Who a customer may ask for.
-const PERSON: &str = "администратор админ оператор менеджер человек человеч живой живым живого сотрудник директор управляющ хозяйк \
-    владелец консультант специалист human person operator manager agent somebody someone representative staff administrator people";
-/// How a customer asks for somebody: talk, call, connect.
-const REACH: &str = "позвать позовите позови поговорить пообщаться соединить соедините переключить переключите переведите перевести связаться \
-    свяжите связь подключите нужен нужна хочу можно дайте живой живым живого ответит ответьте связи позвоните перезвоните есть будет надо зовите \
-    вызовите пригласите пригласить напишет свяжется оператора \
-    talk speak call connect transfer chat real want need get contact actual live put let can please";
-/// Words that ask for a person alone.
-const PERSON_ALONE: &str = "оператор оператора оператору админа администратора менеджера человека human operator agent representative";
 
 /// What turns a word around when it stands right before it.
 const NEGATION: &str = "не без нет ни not no never без";
@@ -127,9 +117,6 @@ impl Words {
     }
 }
 
-static PERSON_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON));
-static REACH_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(REACH));
-static PERSON_ALONE_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON_ALONE));
 static URGENT_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(URGENT));
 
 /// Reads the signals of a message.
@@ -139,30 +126,13 @@ pub(super) fn signals(text: &str) -> Signals {
     let stems: Vec<String> = words.iter().map(|word| stem(word).into_owned()).collect();
     let joined = words.join(" ");
     Signals {
-        asks_human: asks_human(&words, &stems),
+        asks_human: asks_human(&words),
         shouts: shouts(text),
         opt_out: opt_out(&words, &joined),
         injection: TURN.iter().any(|turn| joined.contains(turn)),
         urgent: has_unturned(&words, &stems, &URGENT_WORDS),
         own_visit: OWN_VISIT.iter().any(|own| joined.contains(own)),
     }
-}
-
-fn asks_human(words: &[&str], stems: &[String]) -> bool {
-    let person = (0..words.len()).any(|at| PERSON_WORDS.hold(words[at], &stems[at]));
-    let reach = (0..words.len()).any(|at| REACH_WORDS.hold(words[at], &stems[at]));
-    let alone = words.len() <= 2
-        && words
-            .iter()
-            .zip(stems)
-            .any(|(word, stem)| PERSON_ALONE_WORDS.hold(word, stem));
-    let not_bot = words
-        .iter()
-        .any(|word| word.starts_with("бот") || word.starts_with("робот") || *word == "bot")
-        && words
-            .iter()
-            .any(|word| matches!(*word, "не" | "not" | "без" | "хватит" | "надоел"));
-    alone || not_bot || (person && reach && words.len() <= 25)
 }
 
 fn has_unturned(words: &[&str], stems: &[String], list: &Words) -> bool {
@@ -197,27 +167,6 @@ fn opt_out(words: &[&str], joined: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_wish_for_a_person_is_heard() {
-        for text in [
-            "позовите администратора",
-            "можно с живым человеком поговорить?",
-            "оператор",
-            "соедините с менеджером",
-            "I want to talk to a human",
-            "я не хочу говорить с ботом",
-        ] {
-            assert!(signals(text).asks_human, "{text}");
-        }
-        for text in [
-            "сколько человек у вас работает",
-            "стрижка",
-            "где вы находитесь",
-        ] {
-            assert!(!signals(text).asks_human, "{text}");
-        }
-    }
 
     #[test]
     fn stopping_advertising_is_not_a_question_about_it() {

@@ -273,9 +273,7 @@ fn abusive(words: &[&str], masked: bool) -> bool {
     let aimed = words.iter().any(|word| has(US, word));
     // «я дура, забыла» is not about us; a message that is nothing but an insult is.
     let own = words.iter().any(|word| matches!(*word, "я" | "i" | "im"));
-    sent_off
-        || (insults && ((aimed && !own) || words.len() <= 3 && !own))
-        || (swears && aimed && !own)
+    sent_off || (!own && (insults && (aimed || words.len() <= 3) || swears && aimed))
 }
 
 #[cfg(test)]

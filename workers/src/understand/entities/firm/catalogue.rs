@@ -139,13 +139,13 @@ impl Catalogue {
                 Some(Some(other)) if taken.len() == 1 => {
                     let others = &mut groups[*other];
                     if others[0].words == found.words
-                        && others[0].worth - found.worth < f32::EPSILON
+                        && found.worth >= others[0].worth
                         && others.iter().all(|known| known.service != found.service)
                     {
                         others.push(found);
                     }
                 }
-                Some(None) if taken.len() == 1 && self.may_share(&found, &takers) => {
+                Some(None) if taken.len() == 1 && may_share(&found, &takers) => {
                     for word in &found.words {
                         takers[*word] = Some(group);
                     }
@@ -162,11 +162,6 @@ impl Catalogue {
                     .map(|found| self.entity(text, words, found, group.len()))
             })
             .collect()
-    }
-
-    /// A word can only be shared with a service that was named with it.
-    fn may_share(&self, found: &Match, takers: &[Option<usize>]) -> bool {
-        found.shared.is_none_or(|shared| takers[shared].is_some())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a firm has few services")]
@@ -230,7 +225,7 @@ impl Catalogue {
         let mut matches: Vec<Match> = Vec::new();
         for phrase in &self.holders[first.stem as usize] {
             let phrase = &self.phrases[*phrase];
-            let whole = self.whole(text, words, known, at, phrase);
+            let whole = whole(text, words, known, at, phrase);
             let head = || {
                 (phrase.head == Some(first.stem)).then(|| Match {
                     service: phrase.service,
@@ -243,64 +238,68 @@ impl Catalogue {
         }
         matches
     }
+}
 
-    /// A phrase of which all words are near a word, its first in the message.
-    fn whole(
-        &self,
-        text: &str,
-        words: &[Word<'_>],
-        known: &[Option<Known>],
-        at: usize,
-        phrase: &Phrase,
-    ) -> Option<Match> {
-        let first = known[at]?;
-        let mut missing: Vec<u32> = phrase
-            .stems
-            .iter()
-            .copied()
-            .filter(|stem| *stem != first.stem)
-            .collect();
-        let mut found = vec![at];
-        let mut worth = first.worth;
-        let mut room = phrase.stems.len() - 1 + LOOSE;
-        let mut next = at + 1;
-        while !missing.is_empty() && next < words.len() && room > 0 {
-            let joint = is_joint(&words[next].folded);
-            let parted = gap(text, words, next - 1).contains(|c: char| ".;!?\n".contains(c));
-            let listed = gap(text, words, next - 1).contains([',', '+', '/', '&']);
-            if parted {
-                return None;
-            }
-            if (joint || listed) && !phrase.joined {
-                // «ламинирование бровей и ресниц»: the second needs the first word of the first.
-                let after = if joint { next + 1 } else { next };
-                let only = missing.len() == 1 && phrase.head == Some(first.stem);
-                let lends = only && known.get(after).copied().flatten()?.stem == missing[0];
-                return lends.then(|| Match {
-                    service: phrase.service,
-                    words: vec![after],
-                    shared: Some(at),
-                    worth: worth * 0.9,
-                });
-            }
-            if let Some(word) = known[next]
-                && let Some(place) = missing.iter().position(|stem| *stem == word.stem)
-            {
-                missing.swap_remove(place);
-                found.push(next);
-                worth = worth.min(word.worth);
-            } else if !is_light(&words[next].folded) {
-                room -= 1;
-            }
-            next += 1;
+/// A phrase of which all words are near a word, its first in the message.
+fn whole(
+    text: &str,
+    words: &[Word<'_>],
+    known: &[Option<Known>],
+    at: usize,
+    phrase: &Phrase,
+) -> Option<Match> {
+    let first = known[at]?;
+    let mut missing: Vec<u32> = phrase
+        .stems
+        .iter()
+        .copied()
+        .filter(|stem| *stem != first.stem)
+        .collect();
+    let mut found = vec![at];
+    let mut worth = first.worth;
+    let mut room = phrase.stems.len() - 1 + LOOSE;
+    let mut next = at + 1;
+    while !missing.is_empty() && next < words.len() && room > 0 {
+        let joint = is_joint(&words[next].folded);
+        let parted = gap(text, words, next - 1).contains(|c: char| ".;!?\n".contains(c));
+        let listed = gap(text, words, next - 1).contains([',', '+', '/', '&']);
+        if parted {
+            return None;
         }
-        missing.is_empty().then_some(Match {
-            service: phrase.service,
-            words: found,
-            shared: None,
-            worth,
-        })
+        if (joint || listed) && !phrase.joined {
+            // «ламинирование бровей и ресниц»: the second needs the first word of the first.
+            let after = if joint { next + 1 } else { next };
+            let only = missing.len() == 1 && phrase.head == Some(first.stem);
+            let lends = only && known.get(after).copied().flatten()?.stem == missing[0];
+            return lends.then(|| Match {
+                service: phrase.service,
+                words: vec![after],
+                shared: Some(at),
+                worth: worth * 0.9,
+            });
+        }
+        if let Some(word) = known[next]
+            && let Some(place) = missing.iter().position(|stem| *stem == word.stem)
+        {
+            missing.swap_remove(place);
+            found.push(next);
+            worth = worth.min(word.worth);
+        } else if !is_light(&words[next].folded) {
+            room -= 1;
+        }
+        next += 1;
     }
+    missing.is_empty().then_some(Match {
+        service: phrase.service,
+        words: found,
+        shared: None,
+        worth,
+    })
+}
+
+/// A word can only be shared with a service that was named with it.
+fn may_share(found: &Match, takers: &[Option<usize>]) -> bool {
+    found.shared.is_none_or(|shared| takers[shared].is_some())
 }
 
 fn is_joint(word: &str) -> bool {
