@@ -35,6 +35,8 @@ const FEWEST_EXAMPLES: usize = 12;
 pub const BELIEVED: f32 = 0.5;
 /// From this confidence on, an intent is a wish for a person also where no words of such a wish are.
 const SURE: f32 = 0.9;
+/// How sure words of illness make that a message is about health.
+const ABOUT_HEALTH: f32 = 0.6;
 /// Below this confidence, nothing was understood.
 pub const HEARD: f32 = 0.3;
 
@@ -85,7 +87,7 @@ pub struct Understanding {
     pub language: Option<Language>,
     /// What it says, one thing after another.
     pub parts: Vec<Part>,
-    /// The intents of all parts, surest first, each once.
+    /// The intents of all parts, surest first, each once; courtesies last where more is said.
     pub intents: Vec<Guess>,
     /// What it names: phones, people, services, in the order of the text.
     pub entities: Vec<Entity>,
@@ -188,6 +190,20 @@ impl Understander {
             }
         }
         intents.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        let surest = intents.first().map_or(0.0, |guess| guess.confidence);
+        // «Добрый день! Можно записаться?» is about the booking, however sure the greeting is.
+        let courtesy = |guess: &Guess| {
+            matches!(
+                guess.intent,
+                Intent::Greeting | Intent::Thanks | Intent::Goodbye
+            )
+        };
+        if intents
+            .iter()
+            .any(|guess| !courtesy(guess) && guess.confidence >= BELIEVED)
+        {
+            intents.sort_by_key(courtesy);
+        }
         let believes = |intent| {
             intents
                 .iter()
@@ -217,7 +233,7 @@ impl Understander {
             injection: signals.injection || believes(Intent::Injection),
             urgent: signals.urgent,
             own_visit: signals.own_visit,
-            out_of_scope: intents.first().is_none_or(|guess| guess.confidence < HEARD),
+            out_of_scope: surest < HEARD,
             entities: entities::entities(text, repaired.as_deref(), firm),
             parts,
             intents,
@@ -249,9 +265,22 @@ impl Understander {
                     | Intent::Smalltalk
             )
         };
+        let mut guesses: Vec<Guess> = guesses.filter(|guess| telling || polite(guess)).collect();
+        if signals::is_about_health(tokens(&folded)) {
+            let heard = guesses
+                .iter()
+                .find(|guess| guess.intent == Intent::Medical)
+                .map_or(0.0, |guess| guess.confidence);
+            guesses.retain(|guess| guess.intent != Intent::Medical);
+            guesses.push(Guess {
+                intent: Intent::Medical,
+                confidence: heard.max(ABOUT_HEALTH),
+            });
+            guesses.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        }
         Part {
             text: text.to_owned(),
-            guesses: guesses.filter(|guess| telling || polite(guess)).collect(),
+            guesses,
         }
     }
 }

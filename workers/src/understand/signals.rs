@@ -31,6 +31,13 @@ const NEGATION: &str = "не без нет ни not no never без";
 const URGENT: &str = "опухл опух опухла опухло отек отекло отекла гной гноится кровь кровит кровоточит кровотечение температура аллергия аллергическ \
     задыхаюсь обморок волдыри волдырь ожог обожгло swollen swelling bleeding allergic allergy burn burned blister fever pus";
 
+/// Beginnings of words for illness, pregnancy and medicine: a question with one of them is a
+/// question about health, whatever else is asked.
+const HEALTH: &str = "псориаз экзем дерматит дерматоз нейродермит розаце купероз герпес грибок грибк грибка онихомик папиллом бородавк родинк лишай \
+    диабет астм эпилеп онколог гепатит вич варикоз тромб гипертон щитовидк гемофил аллерг беремен лактац кормящ антибиотик роаккутан ретинои \
+    противопоказ воспал нагноен гнойн сыпь сыпи волдыр ожог отек опух покраснен зуд чешетс кровоточ конъюнктив ячмень \
+    psoriasis eczema dermatitis herpes fungus diabet asthma epilep pregnan breastfeed allerg antibiotic contraindicat rash swollen infect";
+
 /// Ways to say that one wants no advertising.
 const STOP: [&[&str]; 14] = [
     &["отпис"],
@@ -135,6 +142,15 @@ pub(super) fn signals(text: &str) -> Signals {
     }
 }
 
+/// Whether words speak of illness, pregnancy or medicine.
+pub(super) fn is_about_health<'w>(mut words: impl Iterator<Item = &'w str>) -> bool {
+    words.any(|word| {
+        HEALTH
+            .split_whitespace()
+            .any(|beginning| word.starts_with(beginning))
+    })
+}
+
 fn has_unturned(words: &[&str], stems: &[String], list: &Words) -> bool {
     (0..words.len()).any(|at| {
         let turned = at > 0 && NEGATION.split_whitespace().any(|not| not == words[at - 1]);
@@ -167,6 +183,14 @@ fn opt_out(words: &[&str], joined: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn illness_is_heard_whatever_is_asked() {
+        let about = |text| is_about_health(tokens(text));
+        assert!(about("у меня псориаз возьмете на маникюр"));
+        assert!(about("беременным можно красить"));
+        assert!(!about("сколько стоит маникюр"));
+    }
 
     #[test]
     fn stopping_advertising_is_not_a_question_about_it() {
