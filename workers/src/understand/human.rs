@@ -3,6 +3,10 @@
 //! Patterns of words in order, since the words alone tell little: «администратор мне сказал» and
 //! «сколько человек работает» ask for nobody.
 
+use std::sync::LazyLock;
+
+use crate::words::WordList;
+
 /// Who can be asked for. A dot ends a whole word, otherwise it is a beginning.
 const PERSON: &str = "админ операт аперат опират менедж менеж управляющ директор деректор руковод начальник начальств владел хозяйк хозяин \
     консультант человек. человека. человеку. человеком. людей. людьми. люди. сотрудник сотрудниц ресепш старшую. старшего. старшим. старшей. главного. главным. \
@@ -322,20 +326,60 @@ const IDENTITY: [&str; 9] = [
     "am i chatting",
 ];
 
+/// Words of number before people who are counted.
+const COUNTING: &str =
+    "два. двух. три. трех. четыре. четырех. пять. пяти. одного. один. сколько. несколько. много.";
+
 /// More words than this are no request any more but a story, in which anything may be named.
 const LONGEST: usize = 60;
+
+/// A pattern, ready to be looked for.
+struct Pattern {
+    gap: usize,
+    /// The words of each slot; nothing stands for the end of the message.
+    slots: Vec<Option<WordList>>,
+    /// Whether it begins with a denial itself.
+    denies: bool,
+}
+
+impl Pattern {
+    fn of(gap: usize, slots: &'static [&'static str]) -> Self {
+        let slots: Vec<Option<WordList>> = slots
+            .iter()
+            .map(|slot| (*slot != END).then(|| WordList::of(slot)))
+            .collect();
+        let first = slots.first().and_then(Option::as_ref);
+        Self {
+            gap,
+            denies: first.is_some_and(|first| first.holds("не") || first.holds("not")),
+            slots,
+        }
+    }
+}
+
+static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    ASKS.iter()
+        .map(|(gap, slots)| Pattern::of(*gap, slots))
+        .collect()
+});
+static PEOPLE: LazyLock<WordList> = LazyLock::new(|| WordList::of(PERSON));
+static WORK: LazyLock<WordList> = LazyLock::new(|| WordList::of(ABOUT_WORK));
+static AROUND_ALONE: LazyLock<WordList> = LazyLock::new(|| WordList::of(AROUND));
+static CALLED_ALONE: LazyLock<WordList> = LazyLock::new(|| WordList::of(ALONE));
+static OTHER_SUBJECTS: LazyLock<WordList> = LazyLock::new(|| WordList::of(NOT_BETWEEN));
+static COUNTS: LazyLock<WordList> = LazyLock::new(|| WordList::of(COUNTING));
 
 /// Whether the words ask for a person; they are folded.
 pub(super) fn asks_human(words: &[&str]) -> bool {
     let words = joined(words);
     let words: Vec<&str> = words.iter().map(String::as_str).take(LONGEST).collect();
     let text = words.join(" ");
-    if words.iter().any(|word| in_list(ABOUT_WORK, word))
+    if words.iter().any(|word| WORK.holds(word))
         || IDENTITY.iter().any(|question| text.starts_with(question))
     {
         return false;
     }
-    is_alone(&words) || ASKS.iter().any(|(gap, slots)| is_said(&words, *gap, slots))
+    is_alone(&words) || PATTERNS.iter().any(|pattern| is_said(&words, pattern))
 }
 
 /// «кто нибудь» and «кто-то» as one word.
@@ -353,48 +397,44 @@ fn joined(words: &[&str]) -> Vec<String> {
     joined
 }
 
-/// Whether a word is in a list of beginnings and of whole words, which end with a dot.
-fn in_list(list: &str, word: &str) -> bool {
-    list.split_whitespace()
-        .any(|known| match known.strip_suffix('.') {
-            Some(whole) => word == whole,
-            None => word.starts_with(known),
-        })
-}
-
 fn is_alone(words: &[&str]) -> bool {
     let rest: Vec<&&str> = words
         .iter()
-        .filter(|word| !in_list(AROUND, word) || in_list(ALONE, word))
+        .filter(|word| !AROUND_ALONE.holds(word) || CALLED_ALONE.holds(word))
         .collect();
-    let named = rest.iter().any(|word| in_list(ALONE, word));
+    let named = rest.iter().any(|word| CALLED_ALONE.holds(word));
     // "spa team please": one word may say which of them.
     let latin = rest.iter().all(|word| word.is_ascii());
-    let others = rest.iter().filter(|word| !in_list(ALONE, word)).count();
+    let others = rest.iter().filter(|word| !CALLED_ALONE.holds(word)).count();
     named
         && words.len() <= 6
         && rest.len() <= 3
         && others <= usize::from(latin && words.contains(&"please"))
 }
 
-fn is_said(words: &[&str], gap: usize, slots: &[&str]) -> bool {
-    let starts = (0..words.len()).filter(|at| in_list(slots[0], words[*at]));
-    let mut starts = starts.filter(|at| !is_turned(words, *at, slots[0]));
-    starts.any(|at| goes_on(words, at, gap, &slots[1..]))
+fn is_said(words: &[&str], pattern: &Pattern) -> bool {
+    let Some((Some(first), rest)) = pattern.slots.split_first() else {
+        return false;
+    };
+    (0..words.len()).any(|at| {
+        first.holds(words[at])
+            && (pattern.denies || !is_turned(words, at))
+            && goes_on(words, at, pattern.gap, rest)
+    })
 }
 
-fn goes_on(words: &[&str], last: usize, gap: usize, slots: &[&str]) -> bool {
+fn goes_on(words: &[&str], last: usize, gap: usize, slots: &[Option<WordList>]) -> bool {
     let Some((slot, rest)) = slots.split_first() else {
         return true;
     };
-    if *slot == END {
+    let Some(slot) = slot else {
         return last + 1 == words.len();
-    }
+    };
     for at in last + 1..words.len().min(last + gap + 2) {
-        if in_list(slot, words[at]) && !is_counted(words, at) && goes_on(words, at, gap, rest) {
+        if slot.holds(words[at]) && !is_counted(words, at) && goes_on(words, at, gap, rest) {
             return true;
         }
-        if in_list(NOT_BETWEEN, words[at]) {
+        if OTHER_SUBJECTS.holds(words[at]) {
             return false;
         }
     }
@@ -402,15 +442,14 @@ fn goes_on(words: &[&str], last: usize, gap: usize, slots: &[&str]) -> bool {
 }
 
 /// «не звоните мне», «вам нужен администратор?»: the first word of a pattern is turned around.
-fn is_turned(words: &[&str], at: usize, slot: &str) -> bool {
+fn is_turned(words: &[&str], at: usize) -> bool {
     let Some(before) = at.checked_sub(1).map(|before| words[before]) else {
         return false;
     };
-    let starts_turned = in_list(slot, "не") || in_list(slot, "not");
-    !starts_turned
-        && (matches!(before, "не" | "вам" | "ни" | "dont" | "who")
-            // «ты человек?», «это живой человек?» asks what the bot is.
-            || matches!(before, "ты" | "это" | "вы" | "или" | "are" | "you") && in_list(PERSON, words[at]))
+    // «ты человек?», «это живой человек?» asks what the bot is.
+    let asked_about = matches!(before, "ты" | "это" | "вы" | "или" | "are" | "you");
+    matches!(before, "не" | "вам" | "ни" | "dont" | "who")
+        || (asked_about && PEOPLE.holds(words[at]))
 }
 
 /// «на двух человек», «3 человека».
@@ -418,8 +457,7 @@ fn is_counted(words: &[&str], at: usize) -> bool {
     let human = words[at].starts_with("человек") || words[at] == "людей";
     human
         && at.checked_sub(1).is_some_and(|before| {
-            words[before].chars().all(char::is_numeric)
-                || in_list("два. двух. три. трех. четыре. четырех. пять. пяти. одного. один. сколько. несколько. много.", words[before])
+            words[before].chars().all(char::is_numeric) || COUNTS.holds(words[before])
         })
 }
 

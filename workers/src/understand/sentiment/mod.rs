@@ -6,7 +6,7 @@ mod obscene;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::words::{folded, tokens};
+use crate::words::{WordList, folded, tokens};
 use lexicon::{
     DISPLEASED, DISTRESSED, INSULTS, OFF_TO, PLEASED, SEND_OFF, SIGNS, STRONGER, TURNING, US,
     WEAKER,
@@ -104,17 +104,12 @@ impl Lexicon {
     }
 }
 
-fn has(list: &str, word: &str) -> bool {
-    list.split_whitespace().any(|known| known == word)
-}
-
-fn begins(list: &str, word: &str) -> bool {
-    list.split_whitespace()
-        .any(|known| match known.strip_suffix('.') {
-            Some(whole) => word == whole,
-            None => word.starts_with(known),
-        })
-}
+static STRONGER_WORDS: LazyLock<WordList> = LazyLock::new(|| WordList::whole(STRONGER));
+static WEAKER_WORDS: LazyLock<WordList> = LazyLock::new(|| WordList::whole(WEAKER));
+static TURNING_WORDS: LazyLock<WordList> = LazyLock::new(|| WordList::whole(TURNING));
+static INSULT_WORDS: LazyLock<WordList> = LazyLock::new(|| WordList::of(INSULTS));
+static WORDS_FOR_US: LazyLock<WordList> = LazyLock::new(|| WordList::whole(US));
+static PLACES_TO_GO: LazyLock<WordList> = LazyLock::new(|| WordList::of(OFF_TO));
 
 /// Reads the feeling of a message.
 pub(super) fn feeling(text: &str) -> Feeling {
@@ -169,24 +164,24 @@ fn weight(words: &[&str], at: usize) -> Option<(f32, bool)> {
         })
     })?;
     // «ужасно красиво»: the first word only makes the second stronger.
-    let leads = has(STRONGER, word)
+    let leads = STRONGER_WORDS.holds(word)
         && words
             .get(at + 1)
             .and_then(|next| LEXICON.feeling(next))
             .is_some_and(|next| next.weight > 0.0);
-    if leads || has(TURNING, word) {
+    if leads || TURNING_WORDS.holds(word) {
         return None;
     }
     let mut weight = entry.weight;
     let mut turned = false;
     for before in words[..at].iter().rev().take(REACH) {
-        if has(TURNING, before) {
+        if TURNING_WORDS.holds(before) {
             turned = true;
             break;
         }
-        if has(STRONGER, before) {
+        if STRONGER_WORDS.holds(before) {
             weight *= STRONGER_BY;
-        } else if has(WEAKER, before) {
+        } else if WEAKER_WORDS.holds(before) {
             weight *= WEAKER_BY;
         }
     }
@@ -262,15 +257,15 @@ fn abusive(words: &[&str], masked: bool) -> bool {
             let rest = joined[at + way.len()..].trim_start();
             let to = rest.split(' ').next().unwrap_or_default();
             let open = way.ends_with(" на") || way.ends_with(" в");
-            starts && (!open || begins(OFF_TO, to) || obscene::is_obscene(to).is_some())
+            starts && (!open || PLACES_TO_GO.holds(to) || obscene::is_obscene(to).is_some())
         })
     });
     let swears = masked
         || words
             .iter()
             .any(|word| obscene::is_obscene(word) == Some(true));
-    let insults = words.iter().any(|word| begins(INSULTS, word));
-    let aimed = words.iter().any(|word| has(US, word));
+    let insults = words.iter().any(|word| INSULT_WORDS.holds(word));
+    let aimed = words.iter().any(|word| WORDS_FOR_US.holds(word));
     // «я дура, забыла» is not about us; a message that is nothing but an insult is.
     let own = words.iter().any(|word| matches!(*word, "я" | "i" | "im"));
     sent_off || (!own && (insults && (aimed || words.len() <= 3) || swears && aimed))

@@ -1,6 +1,9 @@
 //! Obscene roots, also behind stars, look-alike letters and digits.
 
+use std::sync::LazyLock;
+
 use super::lexicon::OBSCENE;
+use crate::words::WordList;
 
 /// Beginnings of decent words that begin like an obscene root.
 const DECENT: [&str; 18] = [
@@ -24,37 +27,52 @@ const DECENT: [&str; 18] = [
     "жопар",
 ];
 /// Prefixes of Russian words that may stand before a root.
-const PREFIXES: [&str; 14] = [
-    "", "за", "на", "по", "про", "вы", "до", "от", "о", "у", "при", "пере", "рас", "недо",
+const PREFIXES: [&str; 13] = [
+    "за", "на", "по", "про", "вы", "до", "от", "о", "у", "при", "пере", "рас", "недо",
 ];
+
+/// The roots of one kind.
+struct Roots {
+    unprintable: bool,
+    any: WordList,
+    /// Only the roots that are long enough to be found after a prefix: short ones are inside of
+    /// too many decent words.
+    long: Vec<&'static str>,
+}
+
+static ROOTS: LazyLock<Vec<Roots>> = LazyLock::new(|| {
+    let lists = OBSCENE.iter();
+    lists
+        .map(|(unprintable, roots)| Roots {
+            unprintable: *unprintable,
+            any: WordList::of(roots),
+            long: roots
+                .split_whitespace()
+                .filter(|root| root.chars().count() >= 4 && !root.ends_with('.'))
+                .collect(),
+        })
+        .collect()
+});
 
 /// Whether a folded word has an obscene root, and whether that is unprintable.
 pub(super) fn is_obscene(word: &str) -> Option<bool> {
     if DECENT.iter().any(|decent| word.starts_with(decent)) {
         return None;
     }
-    roots().find_map(|(unprintable, root)| fits(word, root).then_some(unprintable))
+    let fits = |roots: &&Roots| {
+        roots.any.holds(word)
+            || PREFIXES.iter().any(|prefix| {
+                word.strip_prefix(prefix)
+                    .is_some_and(|rest| roots.long.iter().any(|root| rest.starts_with(root)))
+            })
+    };
+    ROOTS.iter().find(fits).map(|roots| roots.unprintable)
 }
 
-fn roots() -> impl Iterator<Item = (bool, &'static str)> {
+fn roots() -> impl Iterator<Item = &'static str> {
     OBSCENE
         .iter()
-        .flat_map(|(unprintable, roots)| roots.split_whitespace().map(|root| (*unprintable, root)))
-}
-
-fn fits(word: &str, root: &str) -> bool {
-    if let Some(whole) = root.strip_suffix('.') {
-        return word == whole;
-    }
-    if word.starts_with(root) {
-        return true;
-    }
-    // Short roots are inside of too many decent words.
-    root.chars().count() >= 4
-        && PREFIXES.iter().skip(1).any(|prefix| {
-            word.strip_prefix(prefix)
-                .is_some_and(|rest| rest.starts_with(root))
-        })
+        .flat_map(|(_, roots)| roots.split_whitespace())
 }
 
 /// How many words of a message are obscene behind a mask: «х*рня», «бл@», «п###ц».
@@ -85,7 +103,7 @@ fn is_masked(chunk: &str) -> bool {
     let cyrillic = letters.iter().any(|c| ('а'..='я').contains(c));
     cyrillic
         && seen >= 2.min(letters.len() - masks)
-        && roots().any(|(_, root)| covers(&letters, root.trim_end_matches('.')))
+        && roots().any(|root| covers(&letters, root.trim_end_matches('.')))
 }
 
 fn is_mask(c: char) -> bool {
