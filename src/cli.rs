@@ -119,10 +119,12 @@ The first line of the output is the address of the page. Nothing outside this ma
   zapis eval retrieval sets/faq --out predictions.jsonl
   zapis eval intents sets/test.jsonl --train sets/train.jsonl --out predictions.jsonl
   zapis eval dates sets/ru.jsonl,sets/en.jsonl --out predictions.jsonl
+  zapis eval sentiment sets/reviews.jsonl --out predictions.jsonl
 
 retrieval: a folder with corpus.jsonl {id,title,text} and queries.jsonl {id,text}.
 intents: a file of {id,text,label}; without --train the shipped intents are used.
-dates: files of {id,text,ref}, ref being the local time at which the text was written.")]
+dates: files of {id,text,ref}, ref being the local time at which the text was written.
+phones, handoff, sentiment: a file of {id,text}.")]
     Eval {
         /// What to run.
         what: EvalTarget,
@@ -227,6 +229,12 @@ pub enum EvalTarget {
     Intents,
     /// Reading dates and times.
     Dates,
+    /// Finding phone numbers.
+    Phones,
+    /// Hearing a wish for a person.
+    Handoff,
+    /// Telling how a customer feels.
+    Sentiment,
 }
 
 /// What can be measured.

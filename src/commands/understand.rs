@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zapis_workers::eval::{self, DateLine, Labelled, LabelledLine};
-use zapis_workers::understand::Understander;
+use zapis_workers::business::Business;
+use zapis_workers::eval::{self, DateLine, Labelled, LabelledLine, TextLine};
+use zapis_workers::understand::{Meaning, Understander, Understanding};
 
 use super::Failure;
 use crate::cli::EvalTarget;
@@ -29,9 +30,27 @@ pub(super) fn understand(loaded: &Loaded, text: &str, json: bool) -> Result<(), 
         }
     }
     table.print();
+    if !understood.entities.is_empty() {
+        let mut table = Table::new(&["named", "means", "place", "confidence"]);
+        for entity in &understood.entities {
+            let place = format!("{}–{}", entity.start, entity.end);
+            let confidence = entity
+                .confidence
+                .map_or_else(String::new, |sure| format!("{sure:.2}"));
+            table.row([
+                entity.text.clone(),
+                meaning(&entity.meaning),
+                place,
+                confidence,
+            ]);
+        }
+        table.print();
+    }
+    output::line(format!("sentiment {:+.2}", understood.sentiment));
     let signals = [
         (understood.asks_human, "asks for a person"),
         (understood.negative, "is unhappy"),
+        (understood.abusive, "is abusive"),
         (understood.urgent, "has urgent health trouble"),
         (understood.own_visit, "asks about the own visit"),
         (understood.opt_out, "wants no advertising"),
@@ -45,6 +64,17 @@ pub(super) fn understand(loaded: &Loaded, text: &str, json: bool) -> Result<(), 
         output::line(signal);
     }
     Ok(())
+}
+
+fn meaning(meaning: &Meaning) -> String {
+    match meaning {
+        Meaning::Phone(value) => format!("phone {value}"),
+        Meaning::Email(value) => format!("e-mail {value}"),
+        Meaning::Name(value) => format!("name {value}"),
+        Meaning::People(count) => format!("people {count}"),
+        Meaning::Service(id) => format!("service {id}"),
+        Meaning::Staff(id) => format!("staff {id}"),
+    }
 }
 
 /// `zapis eval …`: one prediction a line.
@@ -78,11 +108,38 @@ pub(super) fn evaluate(
             }
             write(out, &eval::dates(&lines))
         }
+        EvalTarget::Phones => each(loaded, data, out, eval::phones),
+        EvalTarget::Handoff => each(loaded, data, out, eval::handoff),
+        EvalTarget::Sentiment => each(loaded, data, out, eval::sentiment),
     }
 }
 
+/// Judges every text of a file by how the shipped understanding takes it.
+fn each<T: Serialize>(
+    loaded: &Loaded,
+    data: &Path,
+    out: &Path,
+    judge: fn(&Understanding, &TextLine) -> T,
+) -> Result<(), Failure> {
+    let shipped = shipped(loaded)?;
+    let lines: Vec<TextLine> = read(data)?;
+    let judged: Vec<T> = lines
+        .iter()
+        .map(|line| judge(&shipped.understand(&line.text), line))
+        .collect();
+    write(out, &judged)
+}
+
 fn shipped(loaded: &Loaded) -> Result<Understander, Failure> {
-    Understander::load(&loaded.folder.join("intents.yaml")).map_err(Failure::Problems)
+    let business = Business::load(&loaded.folder.join("business.toml"));
+    let understander = Understander::load(&loaded.folder.join("intents.yaml"));
+    match (business, understander) {
+        (Ok(business), Ok(understander)) => Ok(understander.with_firm(&business)),
+        (business, understander) => {
+            let problems = business.err().into_iter().chain(understander.err());
+            Err(Failure::Problems(problems.flatten().collect()))
+        }
+    }
 }
 
 fn label(shipped: &Understander, line: &LabelledLine) -> Labelled {

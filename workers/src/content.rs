@@ -52,11 +52,17 @@ impl Content {
             _ => kept(Texts::load(&config.join("texts")), &mut problems),
         };
         let understander = match before {
-            Some(before) if !changed.intents => Some(Arc::clone(&before.understander)),
-            _ => kept(
-                Understander::load(&config.join("intents.yaml")),
-                &mut problems,
-            ),
+            Some(before) if !changed.intents && !changed.business => {
+                Some(Arc::clone(&before.understander))
+            }
+            _ => {
+                let trained = Understander::load(&config.join("intents.yaml"));
+                let trained = trained.map(|trained| match &business {
+                    Some(business) => trained.with_firm(business),
+                    None => trained,
+                });
+                kept(trained, &mut problems)
+            }
         };
         let knowledge = match (before, &business) {
             (Some(before), _) if !changed.business && !changed.knowledge => {

@@ -6,7 +6,9 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use crate::knowledge::{Asked, Document, Finder, extract};
-use crate::understand::{BELIEVED, Classifier, Example};
+use crate::understand::{
+    BELIEVED, Classifier, Example, HAPPY, Intent, Meaning, UNHAPPY, Understanding,
+};
 use crate::when::{self, DayPart, Heard, Said};
 
 /// The length of an extracted answer, in characters.
@@ -199,5 +201,76 @@ fn stamp((day, time): (NaiveDate, Option<NaiveTime>)) -> String {
     match time {
         Some(time) => day.and_time(time).format("%Y-%m-%dT%H:%M:%S").to_string(),
         None => day.to_string(),
+    }
+}
+
+/// A text of a set whose labels do not matter.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TextLine {
+    /// Its id.
+    pub id: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The phones found in a text.
+#[derive(Debug, Clone, Serialize)]
+pub struct Phones {
+    /// The text.
+    pub id: String,
+    /// Its phones, `+79161234567`, in order.
+    pub phones: Vec<String>,
+}
+
+/// Finds the phones of a text.
+pub fn phones(understood: &Understanding, line: &TextLine) -> Phones {
+    let phones = understood.entities.iter();
+    Phones {
+        id: line.id.clone(),
+        phones: phones
+            .filter_map(|entity| match &entity.meaning {
+                Meaning::Phone(phone) => Some(phone.clone()),
+                _ => None,
+            })
+            .collect(),
+    }
+}
+
+/// One of a few labels, with how likely the first of them is.
+#[derive(Debug, Clone, Serialize)]
+pub struct Judged {
+    /// The text.
+    pub id: String,
+    /// The label.
+    pub label: &'static str,
+    /// From 0 to 1.
+    pub score: f32,
+}
+
+/// Whether a text asks for a person: "1" or "0".
+pub fn handoff(understood: &Understanding, line: &TextLine) -> Judged {
+    let sure = understood.confidence(Intent::Human);
+    Judged {
+        id: line.id.clone(),
+        label: if understood.asks_human { "1" } else { "0" },
+        score: if understood.asks_human {
+            0.5 + sure / 2.0
+        } else {
+            sure / 2.0
+        },
+    }
+}
+
+/// Whether a text is "negative", "neutral" or "positive"; the score is that of "negative".
+pub fn sentiment(understood: &Understanding, line: &TextLine) -> Judged {
+    let sentiment = understood.sentiment;
+    Judged {
+        id: line.id.clone(),
+        label: match sentiment {
+            low if low <= UNHAPPY => "negative",
+            high if high >= HAPPY => "positive",
+            _ => "neutral",
+        },
+        score: (1.0 - sentiment) / 2.0,
     }
 }

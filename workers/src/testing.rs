@@ -33,8 +33,10 @@ static KNOWLEDGE: LazyLock<Arc<Knowledge>> = LazyLock::new(|| {
         Vec::new(),
     ))
 });
-static UNDERSTANDER: LazyLock<Arc<Understander>> =
-    LazyLock::new(|| fine(Understander::load(&config().join("intents.yaml"))));
+static UNDERSTANDER: LazyLock<Arc<Understander>> = LazyLock::new(|| {
+    let loaded = Understander::load(&config().join("intents.yaml"));
+    fine(loaded.map(|understander| understander.with_firm(&business())))
+});
 
 /// The shipped firm.
 pub(crate) fn business() -> Arc<Business> {

@@ -1,12 +1,15 @@
 //! What a customer means: intents with a confidence, and what must never be missed.
 //!
-//! Trained at the start from `config/intents.yaml`. Dates, services and people in a message are
-//! not read yet; they will join [`Understanding`] as fields of their own.
+//! Trained at the start from `config/intents.yaml`; the firm's own names come from
+//! `config/business.toml`.
 
+mod entities;
 mod features;
+mod human;
 mod intent;
 mod model;
 mod segments;
+mod sentiment;
 mod signals;
 
 use std::collections::BTreeMap;
@@ -14,9 +17,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use entities::{Entity, Meaning};
 pub use intent::Intent;
 pub use model::{Classifier, Example, Scored};
+pub use sentiment::{HAPPY, UNHAPPY};
 
+use entities::Firm;
+
+use crate::business::Business;
 use crate::source_text::{SourceText, nearest};
 use crate::words::{Language, folded, is_light, repaired, tokens};
 use zapis_core::config::Problem;
@@ -25,8 +33,16 @@ use zapis_core::config::Problem;
 const FEWEST_EXAMPLES: usize = 12;
 /// From this confidence on, an intent is believed.
 pub const BELIEVED: f32 = 0.5;
+/// From this confidence on, an intent is a wish for a person also where no words of such a wish are.
+const SURE: f32 = 0.9;
+/// How sure words of illness make that a message is about health.
+const ABOUT_HEALTH: f32 = 0.6;
 /// Below this confidence, nothing was understood.
 pub const HEARD: f32 = 0.3;
+
+/// What a believed complaint, and believed thanks, add to the sentiment.
+const COMPLAINT_LEANS: f32 = -0.4;
+const THANKS_LEAN: f32 = 0.2;
 
 /// An intent with how sure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -71,12 +87,18 @@ pub struct Understanding {
     pub language: Option<Language>,
     /// What it says, one thing after another.
     pub parts: Vec<Part>,
-    /// The intents of all parts, surest first, each once.
+    /// The intents of all parts, surest first, each once; courtesies last where more is said.
     pub intents: Vec<Guess>,
+    /// What it names: phones, people, services, in the order of the text.
+    pub entities: Vec<Entity>,
     /// The customer wants a person.
     pub asks_human: bool,
-    /// The customer is unhappy.
+    /// How the customer feels, from −1 to 1.
+    pub sentiment: f32,
+    /// The customer is unhappy with us.
     pub negative: bool,
+    /// Insults or obscenities aimed at us.
+    pub abusive: bool,
     /// The customer wants no advertising.
     pub opt_out: bool,
     /// The message tries to turn the bot into something else.
@@ -107,6 +129,7 @@ impl Understanding {
 pub struct Understander {
     classifier: Classifier,
     intents: Vec<Intent>,
+    firm: Option<Firm>,
 }
 
 impl Understander {
@@ -114,7 +137,10 @@ impl Understander {
     pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let source = SourceText::read(path).map_err(|problem| vec![problem])?;
         let examples = read(&source)?;
-        Ok(Self::train(&examples))
+        let understander = Self::train(&examples);
+        // Tables that are made when first used are made now, not while a customer waits.
+        understander.understand("8 921 555-01-42");
+        Ok(understander)
     }
 
     fn train(examples: &BTreeMap<Intent, Vec<String>>) -> Self {
@@ -132,14 +158,26 @@ impl Understander {
         Self {
             classifier: Classifier::train(&labelled, intents.len()),
             intents,
+            firm: None,
         }
+    }
+
+    /// Knows the names of a firm's services and people from now on.
+    #[must_use]
+    pub fn with_firm(mut self, business: &Business) -> Self {
+        self.firm = Some(Firm::of(business));
+        self
     }
 
     /// What a message means.
     pub fn understand(&self, text: &str) -> Understanding {
-        let meant = repaired(text, |stem| self.classifier.knows(stem));
-        let meant = meant.as_deref().unwrap_or(text);
+        let firm = self.firm.as_ref();
+        let repaired = repaired(text, |stem| {
+            self.classifier.knows(stem) || firm.is_some_and(|firm| firm.knows(stem))
+        });
+        let meant = repaired.as_deref().unwrap_or(text);
         let signals = signals::signals(meant);
+        let feeling = sentiment::feeling(meant);
         let parts: Vec<Part> = segments::segments(meant)
             .into_iter()
             .map(|part| self.part(part))
@@ -155,20 +193,51 @@ impl Understander {
             }
         }
         intents.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        let surest = intents.first().map_or(0.0, |guess| guess.confidence);
+        // «Добрый день! Можно записаться?» is about the booking, however sure the greeting is.
+        let courtesy = |guess: &Guess| {
+            matches!(
+                guess.intent,
+                Intent::Greeting | Intent::Thanks | Intent::Goodbye
+            )
+        };
+        if intents
+            .iter()
+            .any(|guess| !courtesy(guess) && guess.confidence >= BELIEVED)
+        {
+            intents.sort_by_key(courtesy);
+        }
         let believes = |intent| {
             intents
                 .iter()
                 .any(|guess| guess.intent == intent && guess.confidence >= BELIEVED)
         };
+        // What the intents know about the feeling that no single word tells.
+        let leaning = if believes(Intent::Complaint) {
+            COMPLAINT_LEANS
+        } else if believes(Intent::Thanks) {
+            THANKS_LEAN
+        } else {
+            0.0
+        };
         Understanding {
             language: Language::of(meant),
-            asks_human: signals.asks_human || believes(Intent::Human),
-            negative: signals.negative || believes(Intent::Complaint) || believes(Intent::Refund),
+            asks_human: signals.asks_human
+                || intents
+                    .iter()
+                    .any(|guess| guess.intent == Intent::Human && guess.confidence >= SURE),
+            sentiment: (feeling.sentiment + leaning).clamp(-1.0, 1.0),
+            negative: feeling.pleasure <= UNHAPPY
+                || signals.shouts
+                || believes(Intent::Complaint)
+                || believes(Intent::Refund),
+            abusive: feeling.abusive,
             opt_out: signals.opt_out || believes(Intent::Optout),
             injection: signals.injection || believes(Intent::Injection),
             urgent: signals.urgent,
             own_visit: signals.own_visit,
-            out_of_scope: intents.first().is_none_or(|guess| guess.confidence < HEARD),
+            out_of_scope: surest < HEARD,
+            entities: entities::entities(text, repaired.as_deref(), firm),
             parts,
             intents,
         }
@@ -199,9 +268,22 @@ impl Understander {
                     | Intent::Smalltalk
             )
         };
+        let mut guesses: Vec<Guess> = guesses.filter(|guess| telling || polite(guess)).collect();
+        if signals::is_about_health(tokens(&folded)) {
+            let heard = guesses
+                .iter()
+                .find(|guess| guess.intent == Intent::Medical)
+                .map_or(0.0, |guess| guess.confidence);
+            guesses.retain(|guess| guess.intent != Intent::Medical);
+            guesses.push(Guess {
+                intent: Intent::Medical,
+                confidence: heard.max(ABOUT_HEALTH),
+            });
+            guesses.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        }
         Part {
             text: text.to_owned(),
-            guesses: guesses.filter(|guess| telling || polite(guess)).collect(),
+            guesses,
         }
     }
 }

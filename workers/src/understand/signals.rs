@@ -1,11 +1,12 @@
-//! What must never be missed, told by words: a wish for a person, anger, danger to health, a stop
-//! to advertising, an attempt to turn the bot.
+//! What must never be missed, told by words: a wish for a person, danger to health, a stop to
+//! advertising, an attempt to turn the bot.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use zapis_core::message::is_stop_word;
 
+use super::human::asks_human;
 use crate::words::{folded, stem, tokens};
 
 /// What the words of a message tell without any training.
@@ -16,40 +17,26 @@ use crate::words::{folded, stem, tokens};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Signals {
     pub(super) asks_human: bool,
-    pub(super) negative: bool,
+    pub(super) shouts: bool,
     pub(super) opt_out: bool,
     pub(super) injection: bool,
     pub(super) urgent: bool,
     pub(super) own_visit: bool,
 }
 
-/// Who a customer may ask for.
-const PERSON: &str = "администратор админ оператор менеджер человек человеч живой живым живого сотрудник директор управляющ хозяйк \
-    владелец консультант специалист human person operator manager agent somebody someone representative staff administrator people";
-/// How a customer asks for somebody: talk, call, connect.
-const REACH: &str = "позвать позовите позови поговорить пообщаться соединить соедините переключить переключите переведите перевести связаться \
-    свяжите связь подключите нужен нужна хочу можно дайте живой живым живого ответит ответьте связи позвоните перезвоните есть будет надо зовите \
-    вызовите пригласите пригласить напишет свяжется оператора \
-    talk speak call connect transfer chat real want need get contact actual live put let can please";
-/// Words that ask for a person alone.
-const PERSON_ALONE: &str = "оператор оператора оператору админа администратора менеджера человека human operator agent representative";
-
-/// Words of anger and disappointment.
-const ANGER: &str = "ужас ужасн ужасный кошмар безобразие отвратительн отвратительно хамств хамят хамил хамила хамло нахамил нахамила грубый грубо грубил \
-    нагрубил нагрубила испортил испортили испортила угробили сожгли обожгли разочарован разочарована разочаровали недоволен недовольна \
-    недовольны возмутительно возмущен возмущена наглость позор бардак издеваетесь издевательство обманули обман обманываете мошенники \
-    развод надоели надоело достали бесит бесите жалоба пожаловаться жалуюсь претензия верните возврат некачественн отстой халтура \
-    схалтурили криво косо кривой неаккуратно невозможно игнорируете игнорите тупой тупая тупые дебил дебилы идиот идиоты идиотизм фигня \
-    хрень хрен бред дерьмо говно пиздец блять бля сука хуйня нахуй заебали ебан отврат дура дурак \
-    ужасно хуже худший худшее худшая отвратное \
-    awful terrible horrible disgusting worst rude angry furious ruined unacceptable disappointed disappointing scam refund complaint \
-    useless stupid idiot pathetic ridiculous shit fuck fucking damn";
-/// What turns a word of anger around when it stands right before it.
+/// What turns a word around when it stands right before it.
 const NEGATION: &str = "не без нет ни not no never без";
 
 /// Health trouble that needs a person at once.
 const URGENT: &str = "опухл опух опухла опухло отек отекло отекла гной гноится кровь кровит кровоточит кровотечение температура аллергия аллергическ \
     задыхаюсь обморок волдыри волдырь ожог обожгло swollen swelling bleeding allergic allergy burn burned blister fever pus";
+
+/// Beginnings of words for illness, pregnancy and medicine: a question with one of them is a
+/// question about health, whatever else is asked.
+const HEALTH: &str = "псориаз экзем дерматит дерматоз нейродермит розаце купероз герпес грибок грибк грибка онихомик папиллом бородавк родинк лишай \
+    диабет астм эпилеп онколог гепатит вич варикоз тромб гипертон щитовидк гемофил аллерг беремен лактац кормящ антибиотик роаккутан ретинои \
+    противопоказ воспал нагноен гнойн сыпь сыпи волдыр ожог отек опух покраснен зуд чешетс кровоточ конъюнктив ячмень \
+    psoriasis eczema dermatitis herpes fungus diabet asthma epilep pregnan breastfeed allerg antibiotic contraindicat rash swollen infect";
 
 /// Ways to say that one wants no advertising.
 const STOP: [&[&str]; 14] = [
@@ -137,10 +124,6 @@ impl Words {
     }
 }
 
-static PERSON_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON));
-static REACH_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(REACH));
-static PERSON_ALONE_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(PERSON_ALONE));
-static ANGER_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(ANGER));
 static URGENT_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(URGENT));
 
 /// Reads the signals of a message.
@@ -150,8 +133,8 @@ pub(super) fn signals(text: &str) -> Signals {
     let stems: Vec<String> = words.iter().map(|word| stem(word).into_owned()).collect();
     let joined = words.join(" ");
     Signals {
-        asks_human: asks_human(&words, &stems),
-        negative: has_unturned(&words, &stems, &ANGER_WORDS) || shouts(text),
+        asks_human: asks_human(&words),
+        shouts: shouts(text),
         opt_out: opt_out(&words, &joined),
         injection: TURN.iter().any(|turn| joined.contains(turn)),
         urgent: has_unturned(&words, &stems, &URGENT_WORDS),
@@ -159,21 +142,13 @@ pub(super) fn signals(text: &str) -> Signals {
     }
 }
 
-fn asks_human(words: &[&str], stems: &[String]) -> bool {
-    let person = (0..words.len()).any(|at| PERSON_WORDS.hold(words[at], &stems[at]));
-    let reach = (0..words.len()).any(|at| REACH_WORDS.hold(words[at], &stems[at]));
-    let alone = words.len() <= 2
-        && words
-            .iter()
-            .zip(stems)
-            .any(|(word, stem)| PERSON_ALONE_WORDS.hold(word, stem));
-    let not_bot = words
-        .iter()
-        .any(|word| word.starts_with("бот") || word.starts_with("робот") || *word == "bot")
-        && words
-            .iter()
-            .any(|word| matches!(*word, "не" | "not" | "без" | "хватит" | "надоел"));
-    alone || not_bot || (person && reach && words.len() <= 25)
+/// Whether words speak of illness, pregnancy or medicine.
+pub(super) fn is_about_health<'w>(mut words: impl Iterator<Item = &'w str>) -> bool {
+    words.any(|word| {
+        HEALTH
+            .split_whitespace()
+            .any(|beginning| word.starts_with(beginning))
+    })
 }
 
 fn has_unturned(words: &[&str], stems: &[String], list: &Words) -> bool {
@@ -210,32 +185,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wish_for_a_person_is_heard() {
-        for text in [
-            "позовите администратора",
-            "можно с живым человеком поговорить?",
-            "оператор",
-            "соедините с менеджером",
-            "I want to talk to a human",
-            "я не хочу говорить с ботом",
-        ] {
-            assert!(signals(text).asks_human, "{text}");
-        }
-        for text in [
-            "сколько человек у вас работает",
-            "стрижка",
-            "где вы находитесь",
-        ] {
-            assert!(!signals(text).asks_human, "{text}");
-        }
-    }
-
-    #[test]
-    fn anger_is_heard_and_its_denial_is_not_anger() {
-        assert!(signals("Мне испортили волосы, верните деньги").negative);
-        assert!(signals("this is awful").negative);
-        assert!(!signals("это совсем не ужасно, всё понравилось").negative);
-        assert!(!signals("сколько стоит маникюр").negative);
+    fn illness_is_heard_whatever_is_asked() {
+        let about = |text| is_about_health(tokens(text));
+        assert!(about("у меня псориаз возьмете на маникюр"));
+        assert!(about("беременным можно красить"));
+        assert!(!about("сколько стоит маникюр"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Words as the bot sees them: tokens, stems, languages, and repairs of how they were typed.
 
 mod lexicon;
+mod list;
 mod repair;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 pub use lexicon::Lexicon;
+pub(crate) use list::WordList;
 pub(crate) use repair::repaired;
 
 /// A language the bot speaks.

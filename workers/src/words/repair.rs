@@ -103,9 +103,17 @@ pub(crate) fn repaired(text: &str, known: impl Fn(&str) -> bool) -> Option<Strin
     [from_layout(&folded, &known), from_translit(&folded, &known)]
         .into_iter()
         .map(|candidate| (score(&candidate, &known), candidate))
-        .filter(|(score, _)| *score > as_typed)
+        .filter(|(score, candidate)| {
+            // What was changed must have become more sense than nonsense.
+            let changed = cyrillic(candidate).saturating_sub(cyrillic(&folded));
+            *score > as_typed && (*score - as_typed) * 2 >= changed
+        })
         .max_by_key(|(score, _)| *score)
         .map(|(_, candidate)| candidate)
+}
+
+fn cyrillic(text: &str) -> usize {
+    text.chars().filter(|c| super::is_cyrillic(*c)).count()
 }
 
 /// How many of the letters belong to words we know.
@@ -232,5 +240,6 @@ mod tests {
         assert_eq!(repaired("запись на botox", known), None);
         assert_eq!(repaired("how are you", known), None);
         assert_eq!(repaired("do you take manikyur", known), None);
+        assert_eq!(repaired("manikyur masters available please", known), None);
     }
 }
