@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use zapis_core::{Clock, causes};
+use zapis_workers::llm::Llm;
 
 use crate::app::{self, Engines, open_queue, open_sessions, open_store};
 use crate::config::Loaded;
@@ -55,7 +56,7 @@ pub async fn probe(loaded: &Loaded) -> Vec<Probed> {
     probed
 }
 
-/// Each account of each channel. They get engines of their own, for probing needs none and the
+/// Each account of each channel, each language model. They get engines of their own, for probing needs none and the
 /// real ones may be down or in use.
 async fn accounts(loaded: &Loaded) -> anyhow::Result<Vec<Probed>> {
     let config = &loaded.config;
@@ -72,6 +73,10 @@ async fn accounts(loaded: &Loaded) -> anyhow::Result<Vec<Probed>> {
         );
     }
     drop(channels);
+    if let Some(llm) = Llm::new(&config.llm, &engines.store, &engines.clock)? {
+        let models = llm.probe().await.into_iter();
+        probed.extend(models.map(|(name, result)| Probed::of(&format!("llm {name}"), result)));
+    }
     engines.close().await;
     Ok(probed)
 }

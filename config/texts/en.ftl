@@ -34,6 +34,7 @@ added-to-request = I have added this to your question; the administrator will se
 unclear = Sorry, I did not quite understand. Please put it a little differently or choose what you would like to know:
 which-one = Which of these would you like to know?
 opted-out = All right, we will not send you advertising. We still answer your questions here.
+stay-calm = I can tell that you are upset. Please tell me calmly what happened: I will help, or call the administrator.
 refusal = I cannot help with that, but I will gladly tell you about the salon's services.
 offtopic = I am afraid I do not know about that: I answer questions about the salon. Would you like the prices, opening hours or the address?
 smalltalk = Thank you for asking, all is well here! How can I help?

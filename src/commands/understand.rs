@@ -6,20 +6,34 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zapis_core::Clock;
 use zapis_workers::business::Business;
 use zapis_workers::eval::{self, DateLine, Labelled, LabelledLine, TextLine};
 use zapis_workers::understand::{Meaning, Understander, Understanding};
+use zapis_workers::when;
 
 use super::Failure;
 use crate::cli::EvalTarget;
 use crate::config::Loaded;
 use crate::output::{self, Table};
 
+/// What `zapis understand --json` prints.
+#[derive(Serialize)]
+struct Understood {
+    #[serde(flatten)]
+    understood: Understanding,
+    times: when::Heard,
+}
+
 /// `zapis understand …`
 pub(super) fn understand(loaded: &Loaded, text: &str, json: bool) -> Result<(), Failure> {
+    let business = Business::load(&loaded.folder.join("business.toml"));
+    let business = business.map_err(Failure::Problems)?;
+    let now = business.local(Clock::system().now()).naive_local();
     let understood = shipped(loaded)?.understand(text);
+    let times = when::read(text, now);
     if json {
-        output::json(&understood)?;
+        output::json(&Understood { understood, times })?;
         return Ok(());
     }
     let mut table = Table::new(&["part", "intent", "confidence"]);
@@ -43,6 +57,15 @@ pub(super) fn understand(loaded: &Loaded, text: &str, json: bool) -> Result<(), 
                 place,
                 confidence,
             ]);
+        }
+        table.print();
+    }
+    if !times.mentions.is_empty() {
+        let mut table = Table::new(&["time", "means", "place"]);
+        for mention in &times.mentions {
+            let place = format!("{}–{}", mention.span.start, mention.span.end);
+            let means = serde_json::to_string(&mention.said).context("writing a time")?;
+            table.row([text[mention.span.clone()].to_owned(), means, place]);
         }
         table.print();
     }

@@ -37,6 +37,8 @@ pub struct DialogueState {
     pub told_added: bool,
     /// Whether the last message was one the bot asked to put into words.
     pub asked_to_write: bool,
+    /// Whether an insult was answered calmly once; the next one goes to the staff.
+    pub calmed: bool,
 }
 
 /// The bot that stands at the desk.

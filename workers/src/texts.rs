@@ -94,6 +94,8 @@ phrases! {
     AddedToRequest = "added-to-request" [];
     /// The bot did not understand.
     Unclear = "unclear" [];
+    /// The customer insults.
+    StayCalm = "stay-calm" [];
     /// Several entries could be meant.
     WhichOne = "which-one" [];
     /// No advertising any more.

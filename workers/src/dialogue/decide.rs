@@ -318,7 +318,15 @@ fn written(situation: &Situation<'_>, decision: &mut Decision) {
     if understood.believes(Intent::Refund) {
         return decision.hand_over(Reason::Refund, "refund");
     }
-    if angry {
+    // Who only insults gets one calm answer; who also says what is wrong gets a person at once.
+    let says_why = understood.believes(Intent::Complaint) || understood.urgent;
+    if understood.abusive && !says_why && !situation.state.calmed && !situation.staff_called {
+        decision.say(Phrase::StayCalm);
+        decision.state.calmed = true;
+        decision.rule = "abusive";
+        return;
+    }
+    if angry || understood.abusive {
         return decision.hand_over(Reason::Complaint, "unhappy");
     }
     let changes = [Intent::Reschedule, Intent::Cancel]

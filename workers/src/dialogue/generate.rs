@@ -17,6 +17,7 @@ use crate::guard::{self, Evidence};
 use crate::knowledge::{Asked, OFFER_FROM, Passage};
 use crate::llm::{Ask, Llm, LlmError, Mask, Prompt, Said, Turn};
 use crate::texts::Phrase;
+use crate::understand::Meaning;
 use crate::words::{Language, folded, tokens};
 
 /// How many passages a model gets.
@@ -95,7 +96,7 @@ impl Generator {
         let passages = given(decision, situation)?;
         let customer = heard.conversation.as_str();
         let prompt = situation.content.prompts.chosen(&self.prompts, customer)?;
-        let mut mask = Mask::new(names(heard));
+        let mut mask = Mask::new(names(heard).chain(told_names(situation)));
         let data = data(situation, decision.language, heard, &passages, &mut mask);
         let turns = prompt.render(&data)?;
         let ask = Ask {
@@ -205,6 +206,13 @@ fn names<'h>(heard: &'h Heard<'_>) -> impl Iterator<Item = &'h str> {
     profiles
         .flat_map(|profile| [profile.name.as_deref(), profile.username.as_deref()])
         .flatten()
+}
+
+/// Names that the customer gave.
+fn told_names<'s>(situation: &'s Situation<'_>) -> impl Iterator<Item = &'s str> {
+    let entities = situation.understood.entities.iter();
+    let names = entities.filter(|entity| matches!(entity.meaning, Meaning::Name(_)));
+    names.map(|entity| entity.text.as_str())
 }
 
 fn data<'a>(
@@ -331,7 +339,8 @@ impl Checked<'_> {
             .flat_map(|person| Language::ALL.map(|language| person.name.in_language(language)));
         let mut evidence = Evidence::new(&self.situation.said.text, people);
         let firm = Language::ALL.map(|language| business.name.in_language(language));
-        for name in firm.into_iter().chain(names(self.heard)) {
+        let customer = names(self.heard).chain(told_names(self.situation));
+        for name in firm.into_iter().chain(customer) {
             evidence.allow_name(name);
         }
         let language = self.decision.language;

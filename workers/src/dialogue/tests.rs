@@ -343,3 +343,15 @@ fn rules_about_visits_are_quoted() {
     let thought = Customer::new().writes("я беременна, можно красить волосы?");
     assert!(said(&thought).contains("врач"), "{}", said(&thought));
 }
+
+#[test]
+fn an_insult_gets_one_calm_answer_and_then_a_person() {
+    let mut customer = Customer::new();
+
+    let first = customer.writes("вы дебилы");
+    let second = customer.writes("идиоты");
+
+    assert!(first.handover.is_none(), "{first:?}");
+    assert!(first.replies[0].text.contains("расстроены"), "{first:?}");
+    assert!(second.handover.is_some(), "{second:?}");
+}
