@@ -22,6 +22,10 @@ use decide::{draft, finish};
 /// What the bot remembers of a conversation from turn to turn.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each remembers another thing that was said"
+)]
 pub struct DialogueState {
     /// The customer's language, once known.
     pub language: Option<Language>,
