@@ -62,6 +62,7 @@ fn the_examples_of_the_documented_file_can_be_used() {
             ("WHATSAPP_APP_SECRET", "0123456789abcdef0123456789abcdef"),
             ("WHATSAPP_VERIFY_TOKEN", "verify"),
             ("WHATSAPP_WEBHOOK_SECRET", "0123456789abcdef"),
+            ("LLM_API_KEY", "sk-1"),
         ],
     );
 
@@ -288,7 +289,7 @@ fn columns_count_letters_and_not_bytes() {
 
 #[test]
 fn sections_of_later_versions_are_only_warned_of() {
-    let text = "[crm.bitrix24]\nwebhook_url = \"env:BITRIX24_WEBHOOK_URL\"\n[[llm.endpoints]]\nmodel = \"m\"\n";
+    let text = "[crm.bitrix24]\nwebhook_url = \"env:BITRIX24_WEBHOOK_URL\"\n[privacy]\nretention_days = 90\n";
 
     let loaded = load_text(text, [("ZAPIS__SMS__SENDER", "salon")]).unwrap();
 
@@ -297,7 +298,7 @@ fn sections_of_later_versions_are_only_warned_of() {
         .iter()
         .map(|problem| problem.key.as_str())
         .collect();
-    assert_eq!(keys, ["sms", "crm", "llm"]);
+    assert_eq!(keys, ["sms", "crm", "privacy"]);
     assert!(
         told(text, [])[0].starts_with("my.toml:1:2: warning: crm: not in this version yet"),
         "{:?}",
