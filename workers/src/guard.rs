@@ -8,6 +8,7 @@
 
 mod evidence;
 mod lexer;
+mod polarity;
 mod statements;
 mod values;
 
@@ -39,6 +40,8 @@ pub enum Kind {
     Name,
     /// Something is said to be done.
     Done,
+    /// What is denied is affirmed, or the other way round.
+    Turned,
 }
 
 impl Kind {
@@ -50,13 +53,20 @@ impl Kind {
             Self::Promise => "promise",
             Self::Name => "name",
             Self::Done => "done",
+            Self::Turned => "turned",
         }
     }
 }
 
 /// Everything in a message that is claimed and not known; nothing when it may go out.
 pub fn check(message: &str, evidence: &Evidence) -> Vec<Unsupported> {
-    let mut found = Vec::new();
+    let turned = evidence.turned(message).into_iter();
+    let mut found: Vec<Unsupported> = turned
+        .map(|span| Unsupported {
+            span,
+            kind: Kind::Turned,
+        })
+        .collect();
     let statements = statements(message, evidence.people());
     for (clause, about) in evidence.about(message) {
         for claim in values::claims(&message[clause.clone()]) {
@@ -83,5 +93,7 @@ pub fn check(message: &str, evidence: &Evidence) -> Vec<Unsupported> {
     found
 }
 
+#[cfg(test)]
+mod cases;
 #[cfg(test)]
 mod tests;

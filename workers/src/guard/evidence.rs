@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::Kind;
+use super::polarity::Polarity;
 use super::statements::{Said, Statement, statements};
 use super::values::{Bound, Claim, Value, claims, names_day};
 use crate::words::{folded, is_frame, is_light, stem, tokens};
@@ -27,6 +28,8 @@ pub struct Evidence {
     asked: BTreeSet<String>,
     /// Stems of the names of the firm's people.
     people: HashSet<String>,
+    /// What is affirmed and what is denied.
+    polarity: Polarity,
 }
 
 #[derive(Debug, Clone)]
@@ -49,6 +52,8 @@ struct Unit {
     statements: Vec<Statement>,
     /// First names in it, or else those that its line goes on about.
     people: BTreeSet<String>,
+    /// Whether it says that nobody works.
+    closed: bool,
 }
 
 /// What a claim is made about: the words around it, and the people.
@@ -56,6 +61,10 @@ struct Unit {
 pub(super) struct About {
     words: BTreeSet<String>,
     people: BTreeSet<String>,
+    /// Its own words that the customer asked about and no passage has.
+    unheard: bool,
+    /// Whether it says that nobody works.
+    closed: bool,
 }
 
 impl Evidence {
@@ -76,16 +85,31 @@ impl Evidence {
     /// Adds a passage of the knowledge base, or a receipt of a tool in words.
     pub fn add(&mut self, title: &str, body: &str) {
         let whole = format!("{title}\n{body}");
-        let unit = |subject: Subject| Unit {
-            words: subject.words,
-            values: claims(&whole[subject.span.clone()]),
-            statements: statements(&whole[subject.span], &self.people),
-            people: subject.people,
+        // A question states nothing.
+        let asks = title.contains('?');
+        let unit = |subject: Subject| {
+            let text = &whole[subject.span.clone()];
+            let asked = asks && subject.span.start < title.len();
+            Unit {
+                words: subject.words,
+                values: claims(text),
+                statements: if asked {
+                    Vec::new()
+                } else {
+                    statements(text, &self.people)
+                },
+                people: subject.people,
+                closed: says_closed(text),
+            }
         };
         let units = subjects(&whole, &self.people)
             .into_iter()
             .map(unit)
             .collect();
+        self.polarity.add(body);
+        if !asks {
+            self.polarity.add(title);
+        }
         self.passages.push(Passage {
             title: words(title),
             units,
@@ -112,18 +136,32 @@ impl Evidence {
     /// names anything that is known, or the question.
     pub(super) fn about(&self, message: &str) -> Vec<(Range<usize>, About)> {
         let mut last = self.asked.clone();
+        last.retain(|word| !is_day(word));
         let about = |Subject {
                          span,
                          mut words,
                          people,
                      }: Subject| {
+            let unheard = words.iter().any(|word| {
+                !is_day(word)
+                    && self.asked.contains(word)
+                    && !self.names.contains(word)
+                    && !self.knows_like(word)
+            });
             if words.iter().any(|word| !is_day(word) && self.names(word)) {
                 last.clone_from(&words);
                 last.retain(|word| !is_day(word));
             } else {
                 words.extend(last.iter().cloned());
             }
-            (span, About { words, people })
+            let closed = says_closed(&message[span.clone()]);
+            let about = About {
+                words,
+                people,
+                unheard,
+                closed,
+            };
+            (span, about)
         };
         subjects(message, &self.people)
             .into_iter()
@@ -136,8 +174,42 @@ impl Evidence {
         passages.any(|passage| passage.stems.contains(word))
     }
 
+    /// Whether any passage has a word that begins alike.
+    fn knows_like(&self, word: &str) -> bool {
+        let mut stems = self.passages.iter().flat_map(|passage| &passage.stems);
+        stems.any(|stem| alike(stem, word))
+    }
+
+    /// Where a message affirms what is only denied, or denies what is only affirmed.
+    pub(super) fn turned(&self, message: &str) -> Vec<Range<usize>> {
+        self.polarity.turned_in(message)
+    }
+
     /// What is wrong with a claim about something, if anything is.
     pub(super) fn lacks(&self, claim: &Claim, about: &About) -> Option<Kind> {
+        if about.unheard && measures(claim) {
+            return Some(Kind::Misplaced);
+        }
+        let days: Vec<&String> = about.words.iter().filter(|word| is_day(word)).collect();
+        let of_days = claim
+            .meanings
+            .iter()
+            .all(|value| matches!(value, Value::Weekday(_)));
+        if days.len() < 2 || of_days {
+            return self.lacks_one(claim, about);
+        }
+        // What is told of several days has to be known of each, together or one by one.
+        self.lacks_one(claim, about).and_then(|kind| {
+            let each = days.iter().all(|day| {
+                let mut one = about.clone();
+                one.words.retain(|word| !is_day(word) || word == *day);
+                self.lacks_one(claim, &one).is_none()
+            });
+            (!each).then_some(kind)
+        })
+    }
+
+    fn lacks_one(&self, claim: &Claim, about: &About) -> Option<Kind> {
         let rivals: Vec<(&Passage, &Unit)> = self
             .units()
             .filter(|(_, unit)| unit.rivals(claim))
@@ -167,12 +239,19 @@ impl Evidence {
     /// Whether a statement about something is known.
     pub(super) fn supports(&self, statement: &Statement, about: &About) -> bool {
         match &statement.said {
-            Said::Done(what) => self.done.contains(what) || self.quotes(&statement.sentence),
-            Said::Promise(what) => self.units().any(|(_, unit)| {
+            Said::Done(what) => {
+                let mut known = self.units().flat_map(|(_, unit)| &unit.statements);
+                self.done.contains(what)
+                    || self.quotes(&statement.sentence)
+                    || known
+                        .any(|known| known.said == statement.said && known.word == statement.word)
+            }
+            Said::Promise(what) => self.units().any(|(passage, unit)| {
                 let mut days = about.words.iter().filter(|word| is_day(word));
                 unit.statements.iter().any(|known| {
                     known.said == Said::Promise(what) && known.negated == statement.negated
                 }) && days.all(|day| unit.words.contains(day))
+                    && (*what != "free" || self.is_free(about, passage, unit))
             }),
             Said::Name(name) => {
                 let mut passages = self.passages.iter();
@@ -180,6 +259,22 @@ impl Evidence {
             }
             Said::Person(name) => self.is_person(name, about),
         }
+    }
+
+    /// Whether what is free by one clause is what a message calls free, and not what has a price in another.
+    fn is_free(&self, about: &About, passage: &Passage, unit: &Unit) -> bool {
+        let mut words = about.words.iter().filter(|word| !is_day(word)).peekable();
+        let has_price = |unit: &Unit| {
+            let mut values = unit.values.iter().flat_map(|claim| &claim.meanings);
+            values.any(|value| matches!(value, Value::Money(_)))
+        };
+        let priced = |word: &String| {
+            let mut units = self.units();
+            units.any(|(_, other)| has_price(other) && other.words.contains(word))
+        };
+        let near = |word: &String| unit.is_about(word, passage);
+        words.peek().is_none()
+            || words.clone().any(near) && words.all(|word| near(word) || !priced(word))
     }
 
     /// Whether what is said of a person is not known of somebody else only.
@@ -234,6 +329,12 @@ impl Unit {
     fn is_about(&self, word: &String, passage: &Passage) -> bool {
         self.words.contains(word) || !is_day(word) && passage.title.contains(word)
     }
+
+    /// The same, where another form of the word will do.
+    fn is_near(&self, word: &String, passage: &Passage) -> bool {
+        let mut words = self.words.iter().chain(&passage.title);
+        self.is_about(word, passage) || !is_day(word) && words.any(|known| alike(known, word))
+    }
 }
 
 /// Whether a value that stands in a clause is claimed of what it stands there of. `rivals` are the clauses with other
@@ -249,9 +350,22 @@ fn belongs(
         .iter()
         .any(|(rival, _)| std::ptr::eq(*rival, passage));
     let nearby = |word: &String| {
-        unit.is_about(word, passage)
+        unit.is_near(word, passage)
             || alone && passage.units.iter().any(|other| other.words.contains(word))
     };
+    // A day on which nobody works is no other day.
+    let day = claim
+        .meanings
+        .iter()
+        .any(|value| matches!(value, Value::Weekday(_) | Value::Date(..)));
+    if day && unit.closed != about.closed {
+        return false;
+    }
+    // What is taken for one is not taken for another.
+    let taken = |each: &String| unit.is_near(each, passage) || GENERIC_STEMS.contains(each);
+    if claim.each.as_ref().is_some_and(|each| !taken(each)) {
+        return false;
+    }
     // What is known of one person is claimed of no other.
     if !unit.people.is_empty() && !about.people.is_subset(&unit.people) {
         return false;
@@ -279,13 +393,19 @@ fn agrees(claim: &Claim, known: &Claim) -> bool {
             .iter()
             .any(|value| meant == value || same_number(meant, value))
     });
-    let bound = if measures(claim) {
-        // "From 2400" is not "2400", and "2400 to 3600" neither.
-        claim.bound == known.bound || known.bound == Bound::Exactly
-    } else {
-        // What opens at ten does not close at ten.
-        claim.bound == known.bound || [claim.bound, known.bound].contains(&Bound::Exactly)
-    };
+    let plain = |bound: Bound| matches!(bound, Bound::Exactly | Bound::Just);
+    let lasts = claim
+        .meanings
+        .iter()
+        .any(|value| matches!(value, Value::Duration(_)));
+    let bound = claim.bound == known.bound
+        || if measures(claim) {
+            // "From 2400" is not "2400", and "2400 to 3600" neither.
+            plain(known.bound) && (plain(claim.bound) || claim.paired || lasts)
+        } else {
+            // What opens at ten does not close at ten.
+            claim.bound == Bound::Exactly || plain(known.bound)
+        };
     same && bound
 }
 
@@ -307,6 +427,32 @@ fn measures(claim: &Claim) -> bool {
             Value::Money(_) | Value::Percent(_) | Value::Duration(_)
         )
     })
+}
+
+/// Whether two stems are of one word, in another form of it.
+fn alike(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() < other.len() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    long.starts_with(short) && short.chars().count() >= 4
+}
+
+/// Whether a clause says that nobody works: «выходной», «закрыто», «не работаем», "closed".
+fn says_closed(clause: &str) -> bool {
+    let folded = folded(clause);
+    let words: Vec<&str> = tokens(&folded).collect();
+    let off = |word: &str| {
+        matches!(word, "выходной" | "выходная" | "closed") || word.starts_with("закрыт")
+    };
+    words.iter().any(|word| off(word))
+        || words.windows(2).any(|pair| {
+            matches!(pair[0], "не" | "not" | "doesn" | "don")
+                && ["работа", "принима", "откр", "work", "open"]
+                    .iter()
+                    .any(|begin| pair[1].starts_with(begin))
+        })
 }
 
 /// What begins the mark of a day among words.
@@ -409,6 +555,38 @@ fn plain(text: &str) -> String {
     tokens(&folded).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether «и в субботу» begins after hours of other days.
+fn other_day(before: &str, rest: &str) -> bool {
+    let Some(rest) = [" и ", " а ", " and "]
+        .iter()
+        .find_map(|and| rest.strip_prefix(and))
+    else {
+        return false;
+    };
+    let mut words = rest
+        .split_whitespace()
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+    let first = words.next().unwrap_or_default();
+    let led = matches!(
+        first,
+        "в" | "во" | "по" | "с" | "со" | "from" | "on" | "at" | "также"
+    );
+    let next = if led {
+        words.next().unwrap_or_default()
+    } else {
+        first
+    };
+    let day = names_day(&folded(next));
+    let number = led && next.starts_with(|c: char| c.is_ascii_digit());
+    if !(day || number) {
+        return false;
+    }
+    let known = claims(before);
+    let has = |like: fn(&Value) -> bool| known.iter().any(|claim| claim.meanings.iter().any(like));
+    has(|value| matches!(value, Value::Clock(_)))
+        && (day || has(|value| matches!(value, Value::Weekday(_))))
+}
+
 /// The parts of a text that say one thing each: between full stops, line breaks, semicolons, commas, and «а», «но»
 /// before something else.
 pub(super) fn clauses(text: &str) -> Vec<Range<usize>> {
@@ -420,6 +598,7 @@ pub(super) fn clauses(text: &str) -> Vec<Range<usize>> {
         let apart = next.is_none_or(char::is_whitespace);
         let ends = match c {
             '\n' | ';' | '•' => true,
+            ' ' => other_day(&text[start..at], &text[at..]),
             '.' | '!' | '?' | '…' | ',' => apart,
             _ => false,
         };

@@ -123,10 +123,10 @@ fn digits(text: &str) -> (usize, What) {
         while let Some(space) = text[end..]
             .chars()
             .next()
-            .filter(|c| SPACES.contains(c) || *c == '\'')
+            .filter(|c| SPACES.contains(c) || matches!(c, '\'' | ','))
         {
             let next = end + space.len_utf8();
-            if run(next) != 3 {
+            if run(next) != 3 || text.starts_with('0') {
                 break;
             }
             end = next + 3;
@@ -334,7 +334,7 @@ const FORMS: [(i64, &str); 38] = [
     (200_000, "двести двухсот двумстам"),
     (300_000, "триста трехсот тремстам"),
     (400_000, "четыреста четырехсот"),
-    (500_000, "пятьсот пятисот"),
+    (500_000, "пятьсот пятисот полтысячи"),
     (600_000, "шестьсот шестисот"),
     (700_000, "семьсот семисот"),
     (800_000, "восемьсот восьмисот"),

@@ -16,6 +16,8 @@ pub(super) struct Statement {
     pub(super) said: Said,
     /// Whether a "no" stands in the same clause.
     pub(super) negated: bool,
+    /// Its word, folded.
+    pub(super) word: String,
     /// The sentence it stands in.
     pub(super) sentence: String,
 }
@@ -44,7 +46,7 @@ pub(super) enum Said {
 }
 
 /// Words that bind the firm, by how they begin.
-const PROMISES: [(&str, &str); 17] = [
+const PROMISES: [(&str, &str); 21] = [
     ("free", "бесплатн даром безвозмездн free= complimentary"),
     ("discount", "скидк скидочн discount"),
     ("gift", "подарок подарк подарочн gift present="),
@@ -56,7 +58,10 @@ const PROMISES: [(&str, &str); 17] = [
     ),
     ("certified", "сертифицир лицензи certified licen"),
     ("sterile", "стерил sterili"),
-    ("prepayment", "предоплат аванс залог депозит prepay deposit"),
+    (
+        "prepayment",
+        "предоплат аванс залог депозит prepay deposit advance=",
+    ),
     (
         "transfer",
         "переведите перевести переводом реквизит transfer=",
@@ -66,7 +71,20 @@ const PROMISES: [(&str, &str); 17] = [
     ("instalments", "рассрочк кредит instalment installment"),
     ("certificate", "сертификат certificate voucher"),
     ("closed", "закрыт выходной= closed="),
-    ("free time", "свободн окошк окошеч available= slot= slots="),
+    (
+        "free time",
+        "свободн окошк окошеч мест= места= available= slot= slots=",
+    ),
+    (
+        "binding",
+        "обязательн обязан обязуем пожизнен бессрочн навсегда навечно lifetime mandatory",
+    ),
+    ("refund", "возвра невозвра refund"),
+    (
+        "cheaper",
+        "дешевл дешев выгод вдвое втрое полцены половина= уступ cheap",
+    ),
+    ("only", "только= лишь= исключительно= only="),
     ("best", "лучш самый самая best= №1"),
 ];
 
@@ -75,7 +93,8 @@ const DEEDS: [(&str, &str); 6] = [
     (
         "booked",
         "записал= записала= записали= записан= записана= записаны= запишу= запишем= забронир зарезервир оформил \
-        подтвердил подтвержден booked= reserved= confirmed=",
+        подтвердил подтвержден записываю= бронирую= оформлен= оформлена= оформлено= внес= внесл добавил закреплен \
+        закрепил поставил= поставила= принята= scheduled= arranged= booked= reserved= confirmed=",
     ),
     (
         "moved",
@@ -83,18 +102,22 @@ const DEEDS: [(&str, &str); 6] = [
     ),
     (
         "cancelled",
-        "отменил отменен отменяю= отменю= cancelled= canceled=",
+        "отменил отменен отменяю= отменю= удален= удалена= удалено= удалил снял= сняла= cancelled= canceled=",
     ),
     (
         "told",
         "передал= передала= передали= передам= передано= сообщил сообщу= уточню= уточним= свяжусь= свяжемся= свяжется= перезвон \
-        напомню= напишу= позвоню= отправил отправлю= forwarded= notified=",
+        напомню= напишу= позвоню= отправил отправлю= передаю= уточняю= спросил спрошу= узнал узнаю= \
+        выслал вышлю= прислал предупредил предупрежу= ответит= ответят= передан= forwarded= notified=",
     ),
     (
         "refunded",
-        "вернул= вернули= верну= вернем= возвращен возместим= начислил начислим= refunded=",
+        "вернул= вернули= верну= вернем= возвращен возместим= начислил начислим= начислен refunded=",
     ),
-    ("paid", "оплачено= оплачен= списал= списали="),
+    (
+        "paid",
+        "оплачено= оплачен= списал= списали= прошла= прошел= получен= получена=",
+    ),
 ];
 
 /// Common first names: at the beginning of a sentence a capital letter tells nothing.
@@ -123,7 +146,12 @@ pub(super) fn statements(text: &str, people: &HashSet<String>) -> Vec<Statement>
             let folded = folded(&whole[word.clone()]);
             let said = deed(&folded)
                 .map(|deed| (Kind::Done, Said::Done(deed)))
-                .or_else(|| promise(&folded).map(|promise| (Kind::Promise, Said::Promise(promise))))
+                .or_else(|| {
+                    let promise = promise(&folded)?;
+                    // «только напишите заранее» limits nothing.
+                    let asks = promise == "only" && asks_for(&whole[word.end..]);
+                    (!asks).then_some((Kind::Promise, Said::Promise(promise)))
+                })
                 .or_else(|| name(whole, &word, &folded, people).map(|name| (Kind::Name, name)));
             if let Some((kind, said)) = said {
                 out.push(Statement {
@@ -131,12 +159,20 @@ pub(super) fn statements(text: &str, people: &HashSet<String>) -> Vec<Statement>
                     kind,
                     said,
                     negated: negated(whole, &word),
+                    word: folded,
                     sentence: whole.to_owned(),
                 });
             }
         }
     }
     out
+}
+
+/// Whether a text begins with a request.
+fn asks_for(text: &str) -> bool {
+    let next = text.split_whitespace().next().unwrap_or_default();
+    next.trim_end_matches(|c: char| !c.is_alphabetic())
+        .ends_with("те")
 }
 
 fn deed(word: &str) -> Option<&'static str> {
@@ -194,7 +230,20 @@ fn name(
     if !capital || !rest_small || polite || names_day(folded) {
         return None;
     }
-    match (person, begins) {
+    // «Невский проспект» at the beginning
+    let after = sentence[word.end..].trim_start();
+    let street = [
+        "улиц",
+        "проспект",
+        "переул",
+        "набереж",
+        "площад",
+        "шоссе",
+        "бульвар",
+    ]
+    .iter()
+    .any(|kind| after.starts_with(kind));
+    match (person, begins && !street) {
         (true, _) => Some(Said::Person(stemmed)),
         (false, false) => Some(Said::Name(stemmed)),
         (false, true) => None,
@@ -210,13 +259,38 @@ fn negated(sentence: &str, word: &Range<usize>) -> bool {
         .find([',', ';', ':'])
         .map_or(sentence.len(), |at| word.end + at);
     let clause = folded(&sentence[from..to]);
-    crate::words::tokens(&clause).any(|word| {
+    let own = folded(&sentence[word.clone()]);
+    let words: Vec<&str> = crate::words::tokens(&clause).collect();
+    let whole = words.iter().any(|word| {
         matches!(
-            word,
-            "не" | "нет" | "без" | "ни" | "no" | "not" | "without" | "never" | "don" | "isn"
+            *word,
+            "нет" | "без" | "ни" | "no" | "not" | "without" | "never" | "don" | "isn"
         )
-    })
+    });
+    // «Не» denies the word after it, and the whole clause with a word of being.
+    let denies = |word: &str| word == own || BEING.iter().any(|begin| word.starts_with(begin));
+    whole
+        || words
+            .windows(2)
+            .any(|pair| pair[0] == "не" && denies(pair[1]))
 }
+
+/// How words begin that say that there is something.
+const BEING: [&str; 13] = [
+    "нужн",
+    "требу",
+    "бер",
+    "надо",
+    "предусмотр",
+    "предлага",
+    "быва",
+    "име",
+    "дела",
+    "прода",
+    "прос",
+    "принима",
+    "действ",
+];
 
 fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut out = Vec::new();
@@ -234,7 +308,8 @@ fn sentences(text: &str) -> Vec<Range<usize>> {
     out
 }
 
-fn words(text: &str) -> Vec<Range<usize>> {
+/// Where the words of a text are.
+pub(super) fn words(text: &str) -> Vec<Range<usize>> {
     let mut out: Vec<Range<usize>> = Vec::new();
     for (at, c) in text.char_indices() {
         if !(c.is_alphanumeric() || c == '№') {

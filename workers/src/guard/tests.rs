@@ -206,7 +206,7 @@ fn entry_passage(entry: &crate::knowledge::Entry) -> Passage {
         .unwrap()
 }
 
-fn evidence_of(given: &[Passage]) -> Evidence {
+pub(super) fn evidence_of(question: &str, given: &[Passage]) -> Evidence {
     let business = business();
     let words =
         |words: &Words| Language::ALL.map(|language| words.in_language(language).to_owned());
@@ -215,7 +215,7 @@ fn evidence_of(given: &[Passage]) -> Evidence {
         .iter()
         .flat_map(|person| words(&person.name))
         .collect();
-    let mut evidence = Evidence::new("", people.iter().map(String::as_str));
+    let mut evidence = Evidence::new(question, people.iter().map(String::as_str));
     for name in words(&business.name) {
         evidence.allow_name(&name);
     }
@@ -230,7 +230,7 @@ fn honest_answers_pass_and_not_one_altered_value_does() {
     let (mut blocked, mut answers, mut altered) = (Vec::new(), 0, 0);
     let mut passed = Vec::new();
     for (message, given) in honest() {
-        let evidence = evidence_of(&given);
+        let evidence = evidence_of("", &given);
         answers += 1;
         let found = check(&message, &evidence);
         if !found.is_empty() {

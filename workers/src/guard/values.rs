@@ -12,13 +12,21 @@ pub(super) struct Claim {
     /// What it may mean; one of these has to be known.
     pub(super) meanings: Vec<Value>,
     pub(super) bound: Bound,
+    /// Whether it is one end of a range whose both ends are told.
+    pub(super) paired: bool,
+    /// How many minutes its unit has, if it is a duration.
+    minutes: i64,
+    /// The stem of what an amount is taken for: "a nail", "an hour".
+    pub(super) each: Option<String>,
 }
 
 /// How a number is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
-    /// Just so much.
+    /// So much.
     Exactly,
+    /// So much, and it is said that not more and not less.
+    Just,
     /// So much or more.
     From,
     /// So much or less.
@@ -40,6 +48,12 @@ pub(super) enum Value {
     Counted(i64, &'static str),
     /// In thousandths, of nobody knows what.
     Number(i64),
+    /// The third, the fifth.
+    Ordinal(u32),
+    /// A number with a letter, of a house.
+    House(String),
+    /// A figure that is no plain digit: ½, ５.
+    Figure(char),
     /// Day and month.
     Date(u32, u32),
     /// A day of the week, from 0 for Monday.
@@ -76,7 +90,15 @@ struct Reader<'t> {
 impl Reader<'_> {
     /// Reads what begins at a token; returns where to go on.
     fn step(&mut self, at: usize) -> usize {
-        for rule in [Self::link, Self::phone, Self::day, Self::number] {
+        for rule in [
+            Self::link,
+            Self::phone,
+            Self::day,
+            Self::house,
+            Self::number,
+            Self::lone_unit,
+            Self::ordinal,
+        ] {
             if let Some(next) = rule(self, at) {
                 return next;
             }
@@ -94,11 +116,145 @@ impl Reader<'_> {
 
     fn claim(&mut self, from: usize, next: usize, meanings: Vec<Value>, bound: Bound) {
         let span = self.tokens[from].span.start..self.tokens[next - 1].span.end;
+        let minutes = self.tokens[from..next]
+            .iter()
+            .filter_map(Token::word)
+            .find_map(|word| match unit(word)? {
+                Unit::Lasting(minutes) => Some(minutes),
+                _ => None,
+            });
+        let money = meanings
+            .iter()
+            .any(|value| matches!(value, Value::Money(_)));
         self.claims.push(Claim {
             span,
             meanings,
             bound,
+            paired: false,
+            minutes: minutes.unwrap_or(1),
+            each: money.then(|| self.each(next)).flatten(),
         });
+    }
+
+    /// "a nail", "за ноготь", "в час" after an amount: the stem of what it is taken for.
+    fn each(&self, at: usize) -> Option<String> {
+        let word = self.word(at)?;
+        let noun = match (word, self.word(at + 1)?) {
+            (
+                "за" | "per" | "for",
+                "один" | "одну" | "одно" | "каждый" | "каждую" | "каждое" | "все" | "всю" | "весь"
+                | "each" | "one",
+            ) => self.word(at + 2)?,
+            ("в", noun) if unit(noun).is_some() => noun,
+            ("за" | "per" | "a" | "an", noun) => noun,
+            _ => return None,
+        };
+        (!crate::words::is_light(noun)).then(|| crate::words::stem(noun).into_owned())
+    }
+
+    /// "17б": a number that a letter hangs on.
+    fn house(&mut self, at: usize) -> Option<usize> {
+        let What::Number {
+            digits: true,
+            milli,
+        } = self.tokens[at].what
+        else {
+            return None;
+        };
+        let letter = self.tokens.get(at + 1).filter(|token| !token.apart)?;
+        let letter = letter.word().filter(|word| word.chars().count() == 1)?;
+        if unit(letter).is_some() || matches!(letter, "x" | "х") {
+            return None;
+        }
+        let house = format!("{}{letter}", milli / 1000);
+        self.claim(at, at + 2, vec![Value::House(house)], Bound::Exactly);
+        Some(at + 2)
+    }
+
+    /// «час», «за неделю», "an hour", «полдень»: a unit alone is one of it.
+    fn lone_unit(&mut self, at: usize) -> Option<usize> {
+        if let What::Sign(sign) = self.tokens[at].what {
+            if !sign.is_numeric() {
+                return None;
+            }
+            self.claim(at, at + 1, vec![Value::Figure(sign)], Bound::Exactly);
+            return Some(at + 1);
+        }
+        let word = self.word(at)?.to_owned();
+        let article = matches!(
+            self.previous(at),
+            Some(
+                "a" | "an"
+                    | "one"
+                    | "один"
+                    | "одна"
+                    | "одну"
+                    | "одного"
+                    | "одной"
+                    | "одни"
+                    | "half"
+            )
+        );
+        let half = self.previous(at) == Some("half")
+            || self.previous(at) == Some("an") && self.previous(at - 1) == Some("half");
+        let meaning = match word.as_str() {
+            "полдень" | "полудня" | "noon" => Value::Clock(720),
+            "полночь" | "полуночи" | "midnight" => Value::Clock(1440),
+            "полгода" | "полугода" => Value::Counted(6_000, "month"),
+            "час" | "часа" | "сутки" | "суток" | "неделя" | "неделю" | "недели" =>
+            {
+                let Unit::Lasting(minutes) = unit(&word)? else {
+                    return None;
+                };
+                return Some(self.lasting(at, at + 1, minutes));
+            }
+            "месяц" | "месяца" => Value::Counted(1_000, "month"),
+            "год" | "года" => Value::Counted(1_000, "year"),
+            _ if article => match unit(&word)? {
+                Unit::Lasting(minutes) => {
+                    let minutes = if half { minutes / 2 } else { minutes };
+                    return Some(self.lasting(at, at + 1, minutes));
+                }
+                Unit::Other(unit) => Value::Counted(1_000, unit),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        self.claim(at, at + 1, vec![meaning], self.bound(at));
+        Some(at + 1)
+    }
+
+    /// A duration of whole hours or days that minutes may follow: «час пятнадцать», "2 ч 30 мин", «час с четвертью».
+    fn lasting(&mut self, at: usize, next: usize, minutes: i64) -> usize {
+        let hours = minutes % 60 == 0 && minutes < 1440;
+        let and = usize::from(matches!(self.word(next), Some("и" | "and" | "с")));
+        let number = match self.tokens.get(next + and).map(|token| &token.what) {
+            Some(What::Number { milli, .. }) if (5_000..60_000).contains(milli) => milli / 1000,
+            Some(What::Word(word)) if and == 1 && word == "четвертью" => 15,
+            _ => 0,
+        };
+        let after = next + and + 1;
+        let unit_follows = self
+            .word(after)
+            .is_some_and(|word| matches!(unit(word), Some(Unit::Lasting(1))));
+        let alone = self.word(after).is_none() && and == 0 || number == 15 && and == 1;
+        let joins = hours && number > 0 && (unit_follows || alone);
+        let (total, next) = match joins {
+            true => (minutes + number, after + usize::from(unit_follows)),
+            false => (minutes, next),
+        };
+        self.claim(at, next, vec![Value::Duration(total)], self.bound(at));
+        next
+    }
+
+    /// «третий», «на втором», «5-го»: the place in a row.
+    fn ordinal(&mut self, at: usize) -> Option<usize> {
+        let ordinal = ordinal(self.word(at)?)?;
+        if self.previous(at) == Some("во") || self.word(at + 1) == Some("очередь") {
+            return None;
+        }
+        self.claim(at, at + 1, vec![Value::Ordinal(ordinal)], Bound::Exactly);
+        Some(at + 1)
     }
 
     /// A run without spaces that has an `@`, `://`, `www.`, or ends like the name of a site.
@@ -198,6 +354,18 @@ impl Reader<'_> {
     fn day(&mut self, at: usize) -> Option<usize> {
         if let Some(word) = self.word(at) {
             let word = word.to_owned();
+            let every = match word.as_str() {
+                "каждый" | "любой" => self.word(at + 1) == Some("день"),
+                "every" | "any" => self.word(at + 1) == Some("day"),
+                "без" => matches!(self.word(at + 1), Some("выходных")),
+                _ => false,
+            };
+            if every {
+                for day in 0..7 {
+                    self.claim(at, at + 2, vec![Value::Weekday(day)], Bound::Exactly);
+                }
+                return Some(at + 2);
+            }
             if let Some(days) = weekdays(&word) {
                 return Some(self.weekday(at, days));
             }
@@ -317,7 +485,31 @@ impl Reader<'_> {
             self.claim(at, next, vec![Value::Clock(hour * 60)], bound);
             return Some(next);
         }
-        let (meanings, next) = self.with_unit(at, milli, unit_at);
+        let (mut meanings, next) = self.with_unit(at, milli, unit_at);
+        let minutes_follow =
+            matches!(
+                self.tokens.get(next).map(|token| &token.what),
+                Some(What::Number { .. })
+            ) && matches!(self.word(next + 1).and_then(unit), Some(Unit::Lasting(1)));
+        if let (true, Some(Unit::Lasting(60)), [Value::Duration(minutes), ..]) = (
+            minutes_follow,
+            self.previous(next).and_then(unit),
+            &meanings[..],
+        ) {
+            let minutes = *minutes;
+            return Some(self.lasting(at, next, minutes));
+        }
+        // «минут двадцать»
+        if let (Some(Value::Number(_)), Some(Unit::Lasting(per))) =
+            (meanings.first(), self.previous(at).and_then(unit))
+        {
+            if matches!(
+                self.previous(at),
+                Some("минут" | "часов" | "часа" | "дней" | "недели")
+            ) {
+                meanings.insert(0, Value::Duration(milli * per / 1000));
+            }
+        }
         self.claim(at, next, meanings, bound);
         Some(next)
     }
@@ -333,7 +525,13 @@ impl Reader<'_> {
         };
         let next = unit_at + 1;
         let token = self.tokens.get(unit_at);
-        if token.is_some_and(|token| token.is_sign(&['₽', '$', '€'])) {
+        let foreign = |token: &Token| matches!(token.what, What::Sign(sign) if is_foreign(sign));
+        let sign_before = at > 0 && foreign(&self.tokens[at - 1]);
+        if sign_before || token.is_some_and(foreign) {
+            let next = if sign_before { at + 1 } else { next };
+            return (vec![Value::Counted(milli, "currency")], next);
+        }
+        if token.is_some_and(|token| token.is_sign(&['₽'])) {
             return (vec![Value::Money(milli)], next);
         }
         if token.is_some_and(|token| token.is_sign(&['%'])) {
@@ -350,13 +548,16 @@ impl Reader<'_> {
         match unit(word) {
             Some(Unit::Money) => (vec![Value::Money(milli)], next),
             Some(Unit::Percent) => (vec![Value::Percent(milli)], next),
-            Some(Unit::Minute) => (vec![Value::Duration(whole)], next),
-            Some(Unit::Hour) => {
-                let lasts = std::iter::once(Value::Duration(milli * 60 / 1000));
+            Some(Unit::Lasting(60)) => {
+                let lasts = std::iter::once(Value::Duration(milli.saturating_mul(60) / 1000));
                 let meant: Vec<Value> = lasts
                     .chain(clocks(whole).filter(|_| milli % 1000 == 0))
                     .collect();
                 (meant, next)
+            }
+            Some(Unit::Lasting(minutes)) => {
+                let lasts = milli.saturating_mul(minutes) / 1000;
+                (vec![Value::Duration(lasts)], next)
             }
             Some(Unit::Other(unit)) => (vec![Value::Counted(milli, unit)], next),
             None => {
@@ -394,17 +595,16 @@ impl Reader<'_> {
     /// "утра", "вечера", "pm": whether it is the later half of the day, and where it ends. A word for hours may stand
     /// before it.
     fn half_of_day(&self, at: usize) -> Option<(bool, usize)> {
-        let at = if self.word(at).is_some_and(|word| word.starts_with("час")) {
-            at + 1
-        } else {
-            at
-        };
-        let later = match self.word(at)? {
-            "утра" | "ночи" | "am" | "a" if self.word(at) != Some("a") => false,
-            "вечера" | "дня" | "pm" => true,
+        let hours = self.word(at).is_some_and(|word| word.starts_with("час"));
+        let end = if hours { at + 1 } else { at };
+        let later = match self.word(end)? {
+            "утра" | "ночи" | "am" => false,
+            "вечера" | "pm" => true,
+            // «за три дня» lasts, «до трех дня» is a time.
+            "дня" if hours || at > 0 && self.about_clock(at - 1) => true,
             _ => return None,
         };
-        Some((later, at + 1))
+        Some((later, end + 1))
     }
 
     /// "полвосьмого", "в половине восьмого", "half past seven", "без четверти семь".
@@ -463,12 +663,15 @@ impl Reader<'_> {
     fn bound(&self, at: usize) -> Bound {
         match self.previous(at) {
             Some("с" | "со") if self.about_clock(at) => Bound::From,
-            Some("от" | "минимум" | "from" | "over" | "больше" | "более" | "starting") => {
-                Bound::From
-            }
-            Some("до" | "максимум" | "to" | "maximum" | "меньше" | "менее" | "under") => {
-                Bound::UpTo
-            }
+            Some(
+                "от" | "минимум" | "from" | "over" | "больше" | "более" | "дольше" | "старше"
+                | "после" | "after" | "starting",
+            ) => Bound::From,
+            Some("ровно" | "точно" | "exactly") => Bound::Just,
+            Some(
+                "до" | "максимум" | "to" | "maximum" | "меньше" | "менее" | "младше" | "under"
+                | "before",
+            ) => Bound::UpTo,
             Some("with" | "at") if self.word(at.saturating_sub(2)) == Some("starts") => Bound::From,
             _ => Bound::Exactly,
         }
@@ -483,7 +686,7 @@ impl Reader<'_> {
             };
             let between = between.trim();
             let dash = between.chars().count() == 1 && between.starts_with(DASHES);
-            let up_to = matches!(between, "до" | "to" | "по" | "и");
+            let up_to = matches!(between, "до" | "to" | "по" | "и" | "или");
             if !(dash || up_to) {
                 continue;
             }
@@ -491,38 +694,48 @@ impl Reader<'_> {
             let (before, after) = self.claims.split_at_mut(n);
             let (before, after) = (&mut before[n - 1], &mut after[0]);
             let bare = match (before.meanings.first(), unit) {
-                (Some(Value::Number(milli)), Some(unit)) => with_number(&unit, *milli),
+                (Some(Value::Number(milli)), Some(unit)) => {
+                    with_number(&unit, *milli, after.minutes)
+                }
                 _ => None,
             };
-            let shared = bare.is_some();
+            // «час-полтора», «от часа до двух»
+            let follows = match (before.meanings.first(), after.meanings.first()) {
+                (Some(unit @ Value::Duration(_)), Some(Value::Number(milli))) => {
+                    with_number(unit, *milli, before.minutes)
+                }
+                _ => None,
+            };
+            let shared = bare.is_some() || follows.is_some();
             if let Some(value) = bare {
+                before.minutes = after.minutes;
                 before.meanings.insert(0, value);
+            }
+            if let Some(value) = follows {
+                after.minutes = before.minutes;
+                after.meanings.insert(0, value);
             }
             let kind = |claim: &Claim| claim.meanings.first().map(std::mem::discriminant);
             let alike = kind(before) == kind(after)
                 && !matches!(after.meanings.first(), Some(Value::Weekday(_)));
-            if between != "и" && (shared || alike) {
+            if !matches!(between, "и" | "или") && (shared || alike) {
                 before.bound = Bound::From;
                 after.bound = Bound::UpTo;
+            }
+            if shared || alike {
+                before.paired = true;
+                after.paired = true;
             }
         }
     }
 }
 
-/// The same number with the unit of another value.
-fn with_number(unit: &Value, milli: i64) -> Option<Value> {
+/// The same number with the unit of another value; `minutes` are in its unit, if it is a duration.
+fn with_number(unit: &Value, milli: i64, minutes: i64) -> Option<Value> {
     Some(match unit {
         Value::Money(_) => Value::Money(milli),
         Value::Percent(_) => Value::Percent(milli),
-        Value::Duration(other) => {
-            // "2–3 часа" counts hours, "90–120 минут" minutes.
-            let hours = *other % 60 == 0 && milli < 24_000 && *other / 60 * 1000 >= milli;
-            Value::Duration(if hours {
-                milli * 60 / 1000
-            } else {
-                milli / 1000
-            })
-        }
+        Value::Duration(_) => Value::Duration(milli.saturating_mul(minutes) / 1000),
         Value::Counted(_, unit) => Value::Counted(milli, unit),
         Value::Date(_, month) => Value::Date(u32::try_from(milli / 1000).ok()?, *month),
         Value::Clock(_) => Value::Clock(
@@ -554,9 +767,14 @@ fn national(digits: &str) -> String {
 enum Unit {
     Money,
     Percent,
-    Minute,
-    Hour,
+    /// So many minutes.
+    Lasting(i64),
     Other(&'static str),
+}
+
+/// The sign of any currency but the firm's.
+fn is_foreign(sign: char) -> bool {
+    matches!(sign, '$' | '£' | '¥' | '\u{20a0}'..='\u{20cf}') && sign != '₽'
 }
 
 fn unit(word: &str) -> Option<Unit> {
@@ -567,15 +785,15 @@ fn unit(word: &str) -> Option<Unit> {
             Unit::Percent
         }
         "мин" | "минута" | "минуты" | "минуту" | "минут" | "минутах" | "min" | "mins"
-        | "minute" | "minutes" => Unit::Minute,
+        | "minute" | "minutes" => Unit::Lasting(1),
         "ч" | "час" | "часа" | "часов" | "часам" | "часах" | "часу" | "h" | "hour" | "hours" => {
-            Unit::Hour
+            Unit::Lasting(60)
         }
         "день" | "дня" | "дней" | "дням" | "сутки" | "суток" | "day" | "days" => {
-            Unit::Other("day")
+            Unit::Lasting(1440)
         }
-        "неделя" | "недели" | "неделю" | "недель" | "week" | "weeks" => {
-            Unit::Other("week")
+        "неделя" | "недели" | "неделю" | "недель" | "неделями" | "week" | "weeks" => {
+            Unit::Lasting(10_080)
         }
         "месяц" | "месяца" | "месяцев" | "month" | "months" => {
             Unit::Other("month")
@@ -585,6 +803,17 @@ fn unit(word: &str) -> Option<Unit> {
         "человек" | "человека" | "людей" | "people" | "persons" => {
             Unit::Other("person")
         }
+        "доллар" | "доллара" | "долларов" | "евро" | "тенге" | "гривен" | "юаней" | "копеек"
+        | "копейки" | "usd" | "eur" | "dollar" | "dollars" | "euro" | "euros" | "pounds" => {
+            Unit::Other("currency")
+        }
+        "мм" | "миллиметр" | "миллиметра" | "миллиметров" | "mm" => {
+            Unit::Other("mm")
+        }
+        "см" | "сантиметр" | "сантиметра" | "сантиметров" | "cm" => {
+            Unit::Other("cm")
+        }
+        "секунд" | "секунды" | "секунду" | "seconds" => Unit::Other("second"),
         "процедур" | "процедуры" | "сеансов" | "сеанса" | "sessions" => {
             Unit::Other("session")
         }
@@ -667,6 +896,40 @@ fn month(word: &str) -> Option<u32> {
         .map(|at| at + 1)
 }
 
+/// The place in a row that a word tells: «третий», «пятого».
+fn ordinal(word: &str) -> Option<u32> {
+    const ROOTS: [&str; 10] = [
+        "перв",
+        "втор",
+        "трет",
+        "четверт",
+        "пят",
+        "шест",
+        "седьм",
+        "восьм",
+        "девят",
+        "десят",
+    ];
+    const ENDINGS: &str =
+        "ый ой ий ого его ьего ому ему ьему ом ем ьем ым им ьим ая ья ую ью ое ье ые ьи ых ьих ыми";
+    const ENGLISH: &str = "first second third fourth fifth sixth seventh eighth ninth tenth";
+    let place = |at: usize| u32::try_from(at).ok().map(|at| at + 1);
+    if let Some(at) = ENGLISH.split(' ').position(|known| known == word) {
+        return place(at);
+    }
+    let at = ROOTS.iter().position(|root| {
+        word.strip_prefix(root)
+            .is_some_and(|ending| ENDINGS.split(' ').any(|known| known == ending))
+    })?;
+    // «четвертью» and «пятью» count.
+    (!matches!(
+        word,
+        "четвертью" | "четвертой" | "пятью" | "шестью" | "девятью" | "десятью"
+    ))
+    .then(|| place(at))
+    .flatten()
+}
+
 /// The hour that a clock goes towards: «восьмого».
 fn ordinal_hour(word: &str) -> Option<u32> {
     const HOURS: [&str; 12] = [
@@ -690,7 +953,8 @@ fn ordinal_hour(word: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::Value::{
-        Clock, Counted, Date, Duration, Link, Money, Number, Percent, Phone, Relative, Weekday,
+        Clock, Counted, Date, Duration, House, Link, Money, Number, Ordinal, Percent, Phone,
+        Relative, Weekday,
     };
     use super::*;
 
@@ -714,6 +978,15 @@ mod tests {
             ("2400–3600 ₽", vec![Money(2_400_000), Money(3_600_000)]),
             ("скидка 15 %", vec![Percent(15_000)]),
             ("десять процентов", vec![Percent(10_000)]),
+            ("час пятнадцать", vec![Duration(75)]),
+            ("1 ч 30 мин", vec![Duration(90)]),
+            ("час-полтора", vec![Duration(60), Duration(90)]),
+            ("минут двадцать", vec![Duration(20)]),
+            ("неделя", vec![Duration(10_080)]),
+            ("двое суток", vec![Duration(2_880)]),
+            ("1900 евро", vec![Counted(1_900_000, "currency")]),
+            ("на втором этаже", vec![Ordinal(2)]),
+            ("дом 17б", vec![House("17б".into())]),
             ("90–120 мин", vec![Duration(90), Duration(120)]),
             ("полтора часа", vec![Duration(90)]),
             ("2–3 часа", vec![Duration(120), Duration(180)]),
