@@ -7,14 +7,14 @@ use std::sync::LazyLock;
 
 use super::Kind;
 use super::polarity::Polarity;
-use super::statements::{Said, Statement, statements};
+use super::statements::{Said, Statement, statements, words as word_spans};
 use super::values::{Bound, Claim, Value, claims, names_day};
 use crate::words::{folded, is_frame, is_light, stem, tokens};
 
 /// Words that say neither of what nor what: they are in answers of every kind.
 const GENERIC: &str = "визит процедура процедуры процедуру услуга услуги сумма сумму итого составит составляет составляют \
     обойдется обойдутся выйдет получится примерно около обычно зависит клиент клиенты гость гости момент данный наш наша \
-    наши нашем нашего выходной выходная закрыто закрыт график visit total usually about approximately depends service closed off";
+    наши нашем нашего длится длительность продолжительность занимает займет время времени выходной выходная закрыто закрыт график visit total usually about approximately depends service closed off";
 
 /// Everything that a message may claim.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +54,8 @@ struct Unit {
     people: BTreeSet<String>,
     /// Whether it says that nobody works.
     closed: bool,
+    /// Whether it is a question, which states nothing.
+    asks: bool,
 }
 
 /// What a claim is made about: the words around it, and the people.
@@ -65,6 +67,12 @@ pub(super) struct About {
     unheard: bool,
     /// Whether it says that nobody works.
     closed: bool,
+    /// Its own words, without those that it goes on about.
+    own: BTreeSet<String>,
+    /// Whether the message or the question has a date.
+    dated: bool,
+    /// Whether it limits what it says: «только», "only".
+    limited: bool,
 }
 
 impl Evidence {
@@ -85,19 +93,18 @@ impl Evidence {
     /// Adds a passage of the knowledge base, or a receipt of a tool in words.
     pub fn add(&mut self, title: &str, body: &str) {
         let whole = format!("{title}\n{body}");
-        // A question states nothing.
-        let asks = title.contains('?');
+        // A question states nothing, unless its answer is yes.
+        let begins = folded(body);
+        let yes = matches!(tokens(&begins).next(), Some("да" | "yes"));
+        let asks = title.contains('?') && !yes;
         let unit = |subject: Subject| {
             let text = &whole[subject.span.clone()];
             let asked = asks && subject.span.start < title.len();
             Unit {
                 words: subject.words,
                 values: claims(text),
-                statements: if asked {
-                    Vec::new()
-                } else {
-                    statements(text, &self.people)
-                },
+                statements: statements(text, &self.people),
+                asks: asked,
                 people: subject.people,
                 closed: says_closed(text),
             }
@@ -107,16 +114,15 @@ impl Evidence {
             .map(unit)
             .collect();
         self.polarity.add(body);
-        if !asks {
-            self.polarity.add(title);
-        }
+        self.polarity.topic(title);
         self.passages.push(Passage {
             title: words(title),
             units,
             stems: stems(&whole).collect(),
             names: statements(&whole, &self.people)
                 .into_iter()
-                .filter_map(Statement::into_name)
+                .filter_map(Statement::into_person)
+                .chain(self.people.iter().cloned())
                 .collect(),
             text: plain(&whole),
         });
@@ -137,6 +143,8 @@ impl Evidence {
     pub(super) fn about(&self, message: &str) -> Vec<(Range<usize>, About)> {
         let mut last = self.asked.clone();
         last.retain(|word| !is_day(word));
+        let has_date = |word: &String| is_day(word) && word.contains('.');
+        let dated = self.asked.iter().any(has_date) || words(message).iter().any(has_date);
         let about = |Subject {
                          span,
                          mut words,
@@ -148,18 +156,25 @@ impl Evidence {
                     && !self.names.contains(word)
                     && !self.knows_like(word)
             });
+            let own = words.clone();
             if words.iter().any(|word| !is_day(word) && self.names(word)) {
                 last.clone_from(&words);
                 last.retain(|word| !is_day(word));
             } else {
                 words.extend(last.iter().cloned());
             }
-            let closed = says_closed(&message[span.clone()]);
+            let clause = &message[span.clone()];
+            let closed = says_closed(clause);
+            let plain = folded(clause);
+            let limited = tokens(&plain).any(|word| matches!(word, "только" | "only"));
             let about = About {
                 words,
                 people,
                 unheard,
                 closed,
+                own,
+                dated,
+                limited,
             };
             (span, about)
         };
@@ -187,26 +202,25 @@ impl Evidence {
 
     /// What is wrong with a claim about something, if anything is.
     pub(super) fn lacks(&self, claim: &Claim, about: &About) -> Option<Kind> {
-        if about.unheard && measures(claim) {
+        let money = |value: &Value| matches!(value, Value::Money(_));
+        if about.unheard && claim.meanings.iter().any(money) {
             return Some(Kind::Misplaced);
         }
         let days: Vec<&String> = about.words.iter().filter(|word| is_day(word)).collect();
-        let of_days = claim
-            .meanings
-            .iter()
-            .all(|value| matches!(value, Value::Weekday(_)));
-        if days.len() < 2 || of_days {
+        if days.len() < 2 {
             return self.lacks_one(claim, about);
         }
+        let of_day = |day: &String| {
+            let mut one = about.clone();
+            one.words.retain(|word| !is_day(word) || word == day);
+            self.lacks_one(claim, &one)
+        };
+        if let [Value::Weekday(day)] = claim.meanings[..] {
+            return of_day(&format!("{DAY}{day}"));
+        }
         // What is told of several days has to be known of each, together or one by one.
-        self.lacks_one(claim, about).and_then(|kind| {
-            let each = days.iter().all(|day| {
-                let mut one = about.clone();
-                one.words.retain(|word| !is_day(word) || word == *day);
-                self.lacks_one(claim, &one).is_none()
-            });
-            (!each).then_some(kind)
-        })
+        self.lacks_one(claim, about)
+            .filter(|_| days.iter().any(|day| of_day(day).is_some()))
     }
 
     fn lacks_one(&self, claim: &Claim, about: &About) -> Option<Kind> {
@@ -248,9 +262,12 @@ impl Evidence {
             }
             Said::Promise(what) => self.units().any(|(passage, unit)| {
                 let mut days = about.words.iter().filter(|word| is_day(word));
-                unit.statements.iter().any(|known| {
-                    known.said == Said::Promise(what) && known.negated == statement.negated
-                }) && days.all(|day| unit.words.contains(day))
+                // «Нужна ли предоплата?» lets out «предоплата только за …».
+                (!unit.asks || about.limited && *what != "only")
+                    && unit.statements.iter().any(|known| {
+                        known.said == Said::Promise(what) && known.negated == statement.negated
+                    })
+                    && days.all(|day| unit.words.contains(day))
                     && (*what != "free" || self.is_free(about, passage, unit))
             }),
             Said::Name(name) => {
@@ -263,7 +280,7 @@ impl Evidence {
 
     /// Whether what is free by one clause is what a message calls free, and not what has a price in another.
     fn is_free(&self, about: &About, passage: &Passage, unit: &Unit) -> bool {
-        let mut words = about.words.iter().filter(|word| !is_day(word)).peekable();
+        let mut words = about.own.iter().filter(|word| !is_day(word)).peekable();
         let has_price = |unit: &Unit| {
             let mut values = unit.values.iter().flat_map(|claim| &claim.meanings);
             values.any(|value| matches!(value, Value::Money(_)))
@@ -272,9 +289,10 @@ impl Evidence {
             let mut units = self.units();
             units.any(|(_, other)| has_price(other) && other.words.contains(word))
         };
-        let near = |word: &String| unit.is_about(word, passage);
+        let near = |word: &String| unit.is_near(word, passage);
         words.peek().is_none()
-            || words.clone().any(near) && words.all(|word| near(word) || !priced(word))
+            || words.clone().any(near)
+                && words.all(|word| unit.words.contains(word) || !priced(word))
     }
 
     /// Whether what is said of a person is not known of somebody else only.
@@ -295,7 +313,8 @@ impl Evidence {
         let elsewhere: Vec<&String> = traits.filter(|word| elsewhere(word)).collect();
         let mut units = self.units().filter(|(_, unit)| unit.people.contains(name));
         self.names.contains(name)
-            || units.any(|(_, unit)| elsewhere.iter().all(|word| unit.words.contains(*word)))
+            || units
+                .any(|(passage, unit)| elsewhere.iter().all(|word| unit.is_about(word, passage)))
     }
 
     /// The first of the people of a clause of whom something is said that is not known of them.
@@ -361,6 +380,15 @@ fn belongs(
     if day && unit.closed != about.closed {
         return false;
     }
+    // The hours of a holiday are said with its date.
+    let dated = unit
+        .values
+        .iter()
+        .any(|known| matches!(known.meanings[..], [Value::Date(..)]));
+    let clock = matches!(claim.meanings.first(), Some(Value::Clock(_)));
+    if clock && dated && !about.dated {
+        return false;
+    }
     // What is taken for one is not taken for another.
     let taken = |each: &String| unit.is_near(each, passage) || GENERIC_STEMS.contains(each);
     if claim.each.as_ref().is_some_and(|each| !taken(each)) {
@@ -393,6 +421,10 @@ fn agrees(claim: &Claim, known: &Claim) -> bool {
             .iter()
             .any(|value| meant == value || same_number(meant, value))
     });
+    // «Дольше четырех не советуем», after weeks were told of.
+    let bare =
+        |value: &Value| matches!((value, claim.counted()), (Value::Number(a), Some(b)) if *a == b);
+    let same = same || known.meanings.iter().any(bare);
     let plain = |bound: Bound| matches!(bound, Bound::Exactly | Bound::Just);
     let lasts = claim
         .meanings
@@ -415,6 +447,7 @@ fn same_number(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Number(a), Money(b)) | (Money(a), Number(b)) => a == b && *a >= 100_000,
         (Number(a), Counted(b, _)) => a == b,
+        (Counted(a, unit), Number(b)) => a == b && *unit != "currency",
         _ => false,
     }
 }
@@ -436,7 +469,7 @@ fn alike(one: &str, other: &str) -> bool {
     } else {
         (other, one)
     };
-    long.starts_with(short) && short.chars().count() >= 4
+    one == other || long.starts_with(short) && short.chars().count() >= 4
 }
 
 /// Whether a clause says that nobody works: «выходной», «закрыто», «не работаем», "closed".
@@ -515,17 +548,26 @@ fn people(text: &str, known: &HashSet<String>) -> impl Iterator<Item = String> {
         })
 }
 
-/// The stems of what a text is about, and its days.
+/// The stems of what a text is about, and its days. The words of a value are no such words.
 fn words(text: &str) -> BTreeSet<String> {
-    let folded = folded(text);
-    let telling = tokens(&folded).filter(|word| {
-        !is_light(word) && !names_day(word) && !word.starts_with(|c: char| c.is_ascii_digit())
-    });
-    let stems = telling.map(|word| stem(word).into_owned());
-    let mut words: BTreeSet<String> = stems
+    let claims = claims(text);
+    let valued = |word: &Range<usize>| {
+        let next = claims.partition_point(|claim| claim.span.end <= word.start);
+        claims
+            .get(next)
+            .is_some_and(|claim| claim.span.start <= word.start)
+    };
+    let mut words: BTreeSet<String> = word_spans(text)
+        .into_iter()
+        .filter(|word| !valued(word))
+        .map(|word| folded(&text[word]))
+        .filter(|word| {
+            !is_light(word) && !names_day(word) && !word.starts_with(|c: char| c.is_ascii_digit())
+        })
+        .map(|word| stem(&word).into_owned())
         .filter(|stem| !is_frame(stem) && !GENERIC_STEMS.contains(stem))
         .collect();
-    for value in claims(text).into_iter().flat_map(|claim| claim.meanings) {
+    for value in claims.into_iter().flat_map(|claim| claim.meanings) {
         match value {
             Value::Weekday(day) => drop(words.insert(format!("{DAY}{day}"))),
             Value::Date(day, month) => drop(words.insert(format!("{DAY}{day}.{month}"))),
@@ -553,6 +595,23 @@ fn stems(text: &str) -> impl Iterator<Item = String> {
 fn plain(text: &str) -> String {
     let folded = folded(text);
     tokens(&folded).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a comma stands at a polite word in the midst of a clause.
+fn aside(before: &str, rest: &str) -> bool {
+    const ASIDES: [&str; 5] = [
+        "к сожалению",
+        "пожалуйста",
+        "увы",
+        "unfortunately",
+        "please",
+    ];
+    let midst = before.contains(' ') || ASIDES.iter().all(|aside| !folded(before).contains(aside));
+    let next = rest.trim_start();
+    midst
+        && ASIDES
+            .iter()
+            .any(|aside| before.ends_with(aside) || next.starts_with(aside))
 }
 
 /// Whether «и в субботу» begins after hours of other days.
@@ -599,7 +658,8 @@ pub(super) fn clauses(text: &str) -> Vec<Range<usize>> {
         let ends = match c {
             '\n' | ';' | '•' => true,
             ' ' => other_day(&text[start..at], &text[at..]),
-            '.' | '!' | '?' | '…' | ',' => apart,
+            ',' => apart && !aside(&text[start..at], &text[at + 1..]),
+            '.' | '!' | '?' | '…' => apart,
             _ => false,
         };
         // «тыс. руб.» goes on.

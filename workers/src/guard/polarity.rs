@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::evidence::clauses;
 use super::statements::words;
+use super::values::claims;
 use crate::words::{folded, is_light, stem};
 
 /// How the words of the passages stand there, by their stems.
@@ -14,6 +15,8 @@ pub(super) struct Polarity {
     denied: HashSet<String>,
     /// In a clause that denies something, but not beside its "no".
     open: HashSet<String>,
+    /// What the passages are about, by their titles.
+    topics: HashSet<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,12 @@ impl Polarity {
         }
     }
 
+    /// Adds the title of a passage, which states nothing.
+    pub(super) fn topic(&mut self, title: &str) {
+        self.topics
+            .extend(stances(title).into_iter().map(|(_, stem, _)| stem));
+    }
+
     /// The words of a message that stand the other way round.
     pub(super) fn turned_in(&self, message: &str) -> Vec<Range<usize>> {
         let mut out = Vec::new();
@@ -52,9 +61,10 @@ impl Polarity {
             {
                 continue;
             }
-            let allows = said
-                .iter()
-                .any(|word| matches!(*word, "можно" | "разрешено" | "can"));
+            let allows = claims(text).is_empty()
+                && said
+                    .iter()
+                    .any(|word| matches!(*word, "можно" | "разрешено" | "can"));
             for (span, stem, stance) in stances(text) {
                 let (affirmed, denied, open) = (
                     self.affirmed.contains(&stem),
@@ -63,7 +73,8 @@ impl Polarity {
                 );
                 let turned = match stance {
                     Stance::Affirmed => {
-                        !affirmed && (denied && !open || allows && (denied || open))
+                        !affirmed
+                            && (denied && !open || allows && open && !self.topics.contains(&stem))
                     }
                     Stance::Denied => affirmed && !denied && !open,
                     Stance::Open => false,
@@ -109,7 +120,21 @@ fn stances(clause: &str) -> Vec<(Range<usize>, String, Stance)> {
     let mut stances = vec![base; words.len()];
     for (at, (_, word)) in words.iter().enumerate() {
         match word.as_str() {
-            "не" | "ни" | "not" if at + 1 < words.len() => stances[at + 1] = Stance::Denied,
+            "не" | "ни" | "not" if at + 1 < words.len() => {
+                stances[at + 1] = Stance::Denied;
+                let next = words[at + 1].1.as_str();
+                if ["нуж", "требу", "обязат"]
+                    .iter()
+                    .any(|begin| next.starts_with(begin))
+                {
+                    let light = |n: &usize| is_light(&words[*n].1);
+                    let what = (0..at).rfind(|n| !light(n));
+                    let what = what.or_else(|| (at + 2..words.len()).find(|n| !light(n)));
+                    if let Some(what) = what {
+                        stances[what] = Stance::Denied;
+                    }
+                }
+            }
             "без" | "no" | "without" => {
                 let next = (at + 1..words.len()).find(|next| !is_light(&words[*next].1));
                 if let Some(next) = next {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::Kind;
+use super::evidence::clauses;
 use super::values::names_day;
 use crate::words::{folded, stem};
 
@@ -23,11 +24,11 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    /// The stem of a name, if it is one.
-    pub(super) fn into_name(self) -> Option<String> {
+    /// The stem of a first name, if it is one.
+    pub(super) fn into_person(self) -> Option<String> {
         match self.said {
-            Said::Name(name) | Said::Person(name) => Some(name),
-            Said::Done(_) | Said::Promise(_) => None,
+            Said::Person(name) => Some(name),
+            Said::Name(_) | Said::Done(_) | Said::Promise(_) => None,
         }
     }
 }
@@ -46,7 +47,7 @@ pub(super) enum Said {
 }
 
 /// Words that bind the firm, by how they begin.
-const PROMISES: [(&str, &str); 21] = [
+const PROMISES: [(&str, &str); 30] = [
     ("free", "бесплатн даром безвозмездн free= complimentary"),
     ("discount", "скидк скидочн discount"),
     ("gift", "подарок подарк подарочн gift present="),
@@ -82,10 +83,25 @@ const PROMISES: [(&str, &str); 21] = [
     ("refund", "возвра невозвра refund"),
     (
         "cheaper",
-        "дешевл дешев выгод вдвое втрое полцены половина= уступ cheap",
+        "дешевл дешев выгод вдвое= втрое= полцены половина= уступ cheap",
     ),
     ("only", "только= лишь= исключительно= only="),
     ("best", "лучш самый самая best= №1"),
+    ("colourist", "колорист colourist colorist"),
+    ("stylist", "стилист stylist"),
+    ("hairdresser", "парикмахер барбер hairdresser barber"),
+    (
+        "doctor",
+        "врач доктор дерматолог трихолог doctor dermatolog",
+    ),
+    (
+        "aesthetician",
+        "косметолог эстетист cosmetolog aesthetician beautician",
+    ),
+    ("make-up artist", "визажист гример"),
+    ("brow artist", "бровист лешмейкер"),
+    ("masseur", "массажист masseu"),
+    ("top", "топ="),
 ];
 
 /// Things that are done, or will be, by us: by how the word begins.
@@ -150,7 +166,9 @@ pub(super) fn statements(text: &str, people: &HashSet<String>) -> Vec<Statement>
                     let promise = promise(&folded)?;
                     // «только напишите заранее» limits nothing.
                     let asks = promise == "only" && asks_for(&whole[word.end..]);
-                    (!asks).then_some((Kind::Promise, Said::Promise(promise)))
+                    // «лучше записаться» advises, «лучше других» boasts.
+                    let advises = folded == "лучше" && !compares(&whole[word.end..]);
+                    (!asks && !advises).then_some((Kind::Promise, Said::Promise(promise)))
                 })
                 .or_else(|| name(whole, &word, &folded, people).map(|name| (Kind::Name, name)));
             if let Some((kind, said)) = said {
@@ -173,6 +191,12 @@ fn asks_for(text: &str) -> bool {
     let next = text.split_whitespace().next().unwrap_or_default();
     next.trim_end_matches(|c: char| !c.is_alphabetic())
         .ends_with("те")
+}
+
+/// Whether a text begins with whom something is compared with.
+fn compares(text: &str) -> bool {
+    let next = text.split_whitespace().next().unwrap_or_default();
+    matches!(next, "чем" | "всех" | "других") || next.starts_with(char::is_uppercase)
 }
 
 fn deed(word: &str) -> Option<&'static str> {
@@ -252,13 +276,11 @@ fn name(
 
 /// Whether a "no" stands in the clause of a word.
 fn negated(sentence: &str, word: &Range<usize>) -> bool {
-    let from = sentence[..word.start]
-        .rfind([',', ';', ':'])
-        .map_or(0, |at| at + 1);
-    let to = sentence[word.end..]
-        .find([',', ';', ':'])
-        .map_or(sentence.len(), |at| word.end + at);
-    let clause = folded(&sentence[from..to]);
+    let around = clauses(sentence);
+    let around = around
+        .into_iter()
+        .find(|clause| clause.contains(&word.start));
+    let clause = folded(&sentence[around.unwrap_or(word.clone())]);
     let own = folded(&sentence[word.clone()]);
     let words: Vec<&str> = crate::words::tokens(&clause).collect();
     let whole = words.iter().any(|word| {

@@ -20,6 +20,18 @@ pub(super) struct Claim {
     pub(super) each: Option<String>,
 }
 
+impl Claim {
+    /// How many weeks or hours it counts, in thousandths, if it is a duration.
+    pub(super) fn counted(&self) -> Option<i64> {
+        match self.meanings.first()? {
+            Value::Duration(total) if self.minutes > 60 => {
+                total.checked_mul(1000)?.checked_div(self.minutes)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// How a number is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
@@ -253,6 +265,14 @@ impl Reader<'_> {
         if self.previous(at) == Some("во") || self.word(at + 1) == Some("очередь") {
             return None;
         }
+        // «первые двое суток», «первый час»
+        let lasts = matches!(
+            self.tokens.get(at + 1).map(|token| &token.what),
+            Some(What::Number { .. })
+        ) || self.word(at + 1).and_then(unit).is_some();
+        if ordinal == 1 && lasts {
+            return None;
+        }
         self.claim(at, at + 1, vec![Value::Ordinal(ordinal)], Bound::Exactly);
         Some(at + 1)
     }
@@ -280,7 +300,7 @@ impl Reader<'_> {
                 && ending.chars().all(char::is_alphabetic)
                 && (ending.is_ascii() || ending == "рф")
                 && host.chars().next().is_some_and(char::is_alphanumeric)
-        }) && host.is_ascii();
+        }) && (host.is_ascii() || ending == Some("рф"));
         if !(run.contains('@') && run.len() > 1 || bare.len() < run.len() || like_site) {
             return None;
         }
@@ -718,7 +738,7 @@ impl Reader<'_> {
             let kind = |claim: &Claim| claim.meanings.first().map(std::mem::discriminant);
             let alike = kind(before) == kind(after)
                 && !matches!(after.meanings.first(), Some(Value::Weekday(_)));
-            if !matches!(between, "и" | "или") && (shared || alike) {
+            if between != "и" && (shared || alike) {
                 before.bound = Bound::From;
                 after.bound = Bound::UpTo;
             }
