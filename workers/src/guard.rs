@@ -6,10 +6,13 @@
 //! stand, in what is known, near the words it is claimed of: if the words of a claim belong to another value
 //! of the same kind, it is refused.
 
+mod amounts;
 mod evidence;
 mod lexer;
 mod polarity;
 mod statements;
+mod subjects;
+mod units;
 mod values;
 
 use std::ops::Range;

@@ -82,3 +82,16 @@ fn honest_answers_of_the_set_go_out() {
     );
     assert!(honest.len() >= 150);
 }
+
+proptest::proptest! {
+    #[test]
+    fn what_is_refused_is_inside_the_message(
+        words in proptest::collection::vec("час|без|четверти|полтора|1[0-9]|2,5|[-–.,: ]|и|в субботу|нет|не|за|17б|½|к сожалению|\\PC{0,3}", 0..24)
+    ) {
+        let message = words.join(" ");
+        let evidence = evidence_of("сколько стоит?", &[passage("hours", Language::Ru), passage("service:manicure", Language::Ru)]);
+        for found in check(&message, &evidence) {
+            proptest::prop_assert!(message.get(found.span).is_some_and(|text| !text.is_empty()));
+        }
+    }
+}

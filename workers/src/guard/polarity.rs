@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::evidence::clauses;
 use super::statements::words;
+use super::subjects::clauses;
 use super::values::claims;
 use crate::words::{folded, is_light, stem};
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::Kind;
-use super::evidence::clauses;
-use super::values::names_day;
+use super::subjects::clauses;
+use super::units::names_day;
 use crate::words::{folded, stem};
 
 /// Something that a text says.
@@ -24,6 +24,12 @@ pub(super) struct Statement {
 }
 
 impl Statement {
+    /// Whether its sentence limits what it says.
+    pub(super) fn limited(&self) -> bool {
+        let plain = folded(&self.sentence);
+        crate::words::tokens(&plain).any(|word| matches!(word, "только" | "only"))
+    }
+
     /// The stem of a first name, if it is one.
     pub(super) fn into_person(self) -> Option<String> {
         match self.said {
