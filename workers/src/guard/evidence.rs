@@ -326,12 +326,13 @@ impl Evidence {
 impl Unit {
     /// Whether it has another value of the kind of a claim.
     fn rivals(&self, claim: &Claim) -> bool {
+        // Weeks and months tell the same of a thing.
+        let lasts =
+            |value: &Value| matches!(value, Value::Duration(_) | Value::Counted(_, "month"));
         let alike = |value: &Value| {
-            let kind = discriminant(value);
-            claim
-                .meanings
-                .iter()
-                .any(|meant| discriminant(meant) == kind)
+            claim.meanings.iter().any(|meant| {
+                discriminant(meant) == discriminant(value) || lasts(meant) && lasts(value)
+            })
         };
         let mut values = self.values.iter();
         values.any(|value| value.meanings.iter().any(alike) && !agrees(claim, value))
