@@ -55,6 +55,10 @@ impl Content {
             Some(before) if !changed.intents && !changed.business => {
                 Some(Arc::clone(&before.understander))
             }
+            // What was trained holds; only the firm's names are others.
+            Some(before) if !changed.intents => business
+                .as_ref()
+                .map(|business| Arc::new(before.understander.with_firm(business))),
             _ => {
                 let trained = Understander::load(&config.join("intents.yaml"));
                 let trained = trained.map(|trained| match &business {

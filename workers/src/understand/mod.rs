@@ -14,6 +14,7 @@ mod signals;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -127,7 +128,7 @@ impl Understanding {
 /// Understands messages.
 #[derive(Debug)]
 pub struct Understander {
-    classifier: Classifier,
+    classifier: Arc<Classifier>,
     intents: Vec<Intent>,
     firm: Option<Firm>,
 }
@@ -156,7 +157,7 @@ impl Understander {
             })
             .collect();
         Self {
-            classifier: Classifier::train(&labelled, intents.len()),
+            classifier: Arc::new(Classifier::train(&labelled, intents.len())),
             intents,
             firm: None,
         }
@@ -164,9 +165,12 @@ impl Understander {
 
     /// Knows the names of a firm's services and people from now on.
     #[must_use]
-    pub fn with_firm(mut self, business: &Business) -> Self {
-        self.firm = Some(Firm::of(business));
-        self
+    pub fn with_firm(&self, business: &Business) -> Self {
+        Self {
+            classifier: Arc::clone(&self.classifier),
+            intents: self.intents.clone(),
+            firm: Some(Firm::of(business)),
+        }
     }
 
     /// What a message means.

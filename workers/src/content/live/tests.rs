@@ -91,7 +91,7 @@ async fn files_and_imports_that_change_are_known_at_the_next_look() {
             .unwrap()
             .contains("12\u{a0}345 ₽")
     );
-    assert!(Arc::ptr_eq(&before.understander, &live.now().understander));
+    assert!(Arc::ptr_eq(&before.texts, &live.now().texts));
 
     salon.edit("knowledge/new.md", |_| {
         "## Есть сок? {#x-juice}\n\nДа.\n".to_owned()
