@@ -112,6 +112,10 @@ impl Llm {
         let deadline = Instant::now() + Duration::from_millis(self.config.deadline_ms.into());
         let mut last = "all of them are resting after failures".to_owned();
         for endpoint in &self.endpoints {
+            // Whoever is not asked has not failed.
+            if Instant::now() >= deadline {
+                break;
+            }
             let Some(pass) = endpoint.breaker.pass(Instant::now()) else {
                 continue;
             };

@@ -124,7 +124,11 @@ impl Account {
                     match self.about(&item).await? {
                         Some(about) => self.staff(Post::new(about, *item, raw), taken),
                         // Opened by a process that died before it could note whose it is.
-                        None if item.topic_by_bot => taken.arrivals.extend(self.nobodys(&item)),
+                        None if item.topic_by_bot.is_some()
+                            && item.topic_by_bot == self.bot_id() =>
+                        {
+                            taken.arrivals.extend(self.nobodys(&item));
+                        }
                         None => {}
                     }
                 }
@@ -297,6 +301,12 @@ impl Account {
     fn relayed(&self, about: &ConversationId, who: &str, item: &Item, text: &str) -> Arrival {
         let id = ids::derive(&["staff", &self.config.account, &item.id]);
         self.outbound(id, about.clone(), text, Some(who))
+    }
+
+    /// Our own id, which a token begins with.
+    fn bot_id(&self) -> Option<i64> {
+        let (id, _) = self.config.token.expose().split_once(':')?;
+        id.parse().ok()
     }
 
     /// Tells who wrote in a topic without a customer that nobody heard it.

@@ -108,18 +108,17 @@ pub(super) struct Item {
     pub(super) reply_to: Option<i64>,
     /// The forum topic, in a group.
     pub(super) topic: Option<i64>,
-    /// Whether a bot opened that topic.
-    pub(super) topic_by_bot: bool,
+    /// The bot that opened that topic, by its id.
+    pub(super) topic_by_bot: Option<i64>,
 }
 
-/// Whether a message stands in a topic that a bot opened: the first messages of a thread in it "reply" to the one that
-/// tells of its opening.
-fn opened_by_bot(message: &Value) -> bool {
-    let root = object(message, "reply_to_message");
-    root.is_some_and(|root| {
-        object(root, "forum_topic_created").is_some()
-            && object(root, "from").is_some_and(|from| flag(from, "is_bot"))
-    })
+/// The bot that opened the topic of a message: what is written in a topic and replies to nobody "replies" to the message
+/// that tells of its opening.
+fn opened_by_bot(message: &Value) -> Option<i64> {
+    let root = object(message, "reply_to_message")?;
+    object(root, "forum_topic_created")?;
+    let from = object(root, "from").filter(|from| flag(from, "is_bot"))?;
+    int(from, "id")
 }
 
 /// Understands one update.
@@ -468,7 +467,7 @@ impl Reader {
             message: int(event, "message_id"),
             reply_to: object(event, "reply_to_message").and_then(|reply| int(reply, "message_id")),
             topic: None,
-            topic_by_bot: false,
+            topic_by_bot: None,
         }
     }
 

@@ -268,3 +268,28 @@ async fn who_has_used_up_the_budget_is_answered_without_a_model() {
     let reason = decided(&firm, 7_401).await.reason.unwrap();
     assert_eq!(reason, "answered, model: over_budget");
 }
+
+#[tokio::test]
+async fn who_was_not_asked_in_time_has_not_failed() {
+    let endpoint = |name: &str| {
+        format!(
+            "\n[[llm.endpoints]]\nname = \"{name}\"\nbase_url = \"{{llm}}\"\napi_key = \"{LLM_KEY}\"\nmodel = \"{name}-1\"\n"
+        )
+    };
+    let more = format!(
+        "\n[llm]\ndeadline_ms = 1000\n{}{}",
+        endpoint("slow"),
+        endpoint("late")
+    );
+    let firm = Firm::with(On::Embedded, &more, vec![vec!["run"]]).await;
+    let slow = Fault::new(Provider::Llm, FaultKind::Slow { ms: 60_000 });
+    firm.sandbox.add_fault(slow.times(2));
+
+    firm.sandbox.telegram_writes(7_501, QUESTION).unwrap();
+
+    assert!(firm.telegram_answer(7_501, 0).await.contains(QUOTED));
+    let metrics = firm.metrics().await;
+    let counted =
+        |name: &str| metrics.contains(&format!("zapis_llm_calls_total{{endpoint=\"{name}\""));
+    assert!(counted("slow") && !counted("late"), "{metrics}");
+}

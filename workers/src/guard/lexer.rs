@@ -164,7 +164,7 @@ fn in_words(tokens: Vec<Token>) -> Vec<Token> {
         let half = tokens.peek().and_then(Token::word) == Some("половиной");
         if let (Some("с"), true, Some(known)) = (token.word(), half, open) {
             let joined = Open {
-                part: known.part + 500,
+                part: known.part.saturating_add(500),
                 room: 0,
                 ..known
             };
@@ -183,7 +183,7 @@ fn in_words(tokens: Vec<Token>) -> Vec<Token> {
         if let Some(value) = value {
             let fits = open.filter(|open| value < open.room && token.apart && value > 0);
             let joined = fits.map(|open| Open {
-                part: open.part + value,
+                part: open.part.saturating_add(value),
                 room: room_after(value),
                 ..open
             });

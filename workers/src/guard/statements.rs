@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use super::Kind;
 use super::subjects::clauses;
 use super::units::names_day;
+use crate::understand::is_given_name;
 use crate::words::{folded, stem};
 
 /// Something that a text says.
@@ -142,21 +142,14 @@ const DEEDS: [(&str, &str); 6] = [
     ),
 ];
 
-/// Common first names: at the beginning of a sentence a capital letter tells nothing.
-const NAMES: &str = "александр александра алексей алена алина алла анастасия анатолий андрей анжелика анна антон антонина арина артем артур \
-    борис вадим валентина валерий валерия варвара василий вера вероника виктор виктория виталий владимир владислав вячеслав галина \
-    геннадий георгий глеб григорий дарья денис диана дмитрий евгений евгения егор екатерина елена елизавета жанна зинаида зоя иван игорь \
-    илья инна ирина камилла карина кирилл кира клавдия константин кристина ксения лариса лев леонид лидия лилия любовь людмила максим \
-    маргарита марина мария марк марта матвей милана михаил надежда наталья наталия никита николай нина оксана олег олеся ольга павел \
-    петр полина раиса регина роман руслан светлана семен сергей снежана софия софья станислав степан тамара татьяна тимофей тимур ульяна \
-    федор эдуард эльвира эмма юлия юрий яна ярослав ярослава \
-    аня анюта катя лена ира оля таня наташа маша даша света юля настя саша женя валя галя люда надя \
-    anna maria elena olga irina marina natalia julia kate john michael david sarah emma";
+/// English first names; the Russian ones are those that customers are understood by.
+const ENGLISH_NAMES: &str =
+    "anna maria elena olga irina marina natalia julia kate john michael david sarah emma";
 
-static NAME_STEMS: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let names = NAMES.split_whitespace();
-    names.map(|name| stem(name).into_owned()).collect()
-});
+/// Whether a capital letter at the beginning of a sentence may be that of a first name.
+fn is_first_name(folded: &str) -> bool {
+    is_given_name(folded) || ENGLISH_NAMES.split(' ').any(|name| name == folded)
+}
 
 /// Everything of that kind in a text.
 pub(super) fn statements(text: &str, people: &HashSet<String>) -> Vec<Statement> {
@@ -242,7 +235,7 @@ fn name(
     let capital = letters.next().is_some_and(char::is_uppercase);
     let rest_small = letters.clone().any(char::is_lowercase);
     let stemmed = stem(folded).into_owned();
-    let person = NAME_STEMS.contains(&stemmed) || people.contains(&stemmed);
+    let person = is_first_name(folded) || people.contains(&stemmed);
     let polite = matches!(
         folded,
         "вы" | "вас"

@@ -256,6 +256,14 @@ pub(super) fn given(word: &str) -> &'static [Given] {
     FORMS.get(word).map_or(&[], Vec::as_slice)
 }
 
+/// Whether a folded word with a capital is a given name: any form of one, but of those that are as often something else
+/// only the full name itself.
+pub(crate) fn is_given_name(word: &str) -> bool {
+    let names = given(word);
+    let full = names.iter().any(|given| given.full == word);
+    full || !names.is_empty() && !is_common_word(word)
+}
+
 /// Whether a folded word is a given name in the nominative.
 pub(super) fn is_nominative(word: &str) -> bool {
     given(word).iter().any(|given| given.nominative == word)

@@ -8,6 +8,8 @@ mod party;
 mod phone;
 mod words;
 
+pub(crate) use given::is_given_name;
+
 use std::ops::Range;
 
 use serde::Serialize;
