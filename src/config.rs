@@ -18,6 +18,7 @@ mod tree;
 
 use serde::Deserialize;
 use zapis_core::config::{EnginesConfig, Findings};
+use zapis_workers::autonomy::AutonomyConfig;
 use zapis_workers::llm::LlmConfig;
 
 pub use channels::ChannelsConfig;
@@ -43,6 +44,8 @@ pub struct Config {
     pub staff: StaffConfig,
     /// `[dialogue]`
     pub dialogue: DialogueConfig,
+    /// `[autonomy]`
+    pub autonomy: AutonomyConfig,
     /// `[llm]`
     pub llm: LlmConfig,
     /// `[observability]`
@@ -57,6 +60,7 @@ impl Config {
         self.channels.check(findings);
         self.staff.check(findings);
         self.dialogue.check(findings);
+        self.autonomy.check(findings);
         self.llm.check(findings);
         self.observability.check(findings);
     }
@@ -69,6 +73,12 @@ impl Config {
             "channels.telegram",
             "no place for escalations: a customer who asks for a person would wait for ever",
             "set staff_chat of a Telegram account to the id of your staff group",
+        );
+        findings.check(
+            self.channels.has_desk() || !self.autonomy.drafts(),
+            "autonomy",
+            "drafts need somebody who approves them, and there is no staff chat",
+            "set staff_chat of a Telegram account, or use \"auto\" and \"staff\" only",
         );
     }
 }

@@ -505,7 +505,10 @@ impl Sender {
                 event.bot_response = Some(text.clone());
             }
             Content::Card(card) => event.reason = Some(card.reason.clone()),
-            Content::Relay { .. } | Content::Typing { .. } => {}
+            Content::Relay { .. }
+            | Content::Draft(_)
+            | Content::Lesson(_)
+            | Content::Typing { .. } => {}
         }
         event
     }
@@ -532,9 +535,12 @@ impl Sender {
     }
 }
 
-/// A relay only shows the staff what the journal has already.
+/// Some only show the staff what the journal has already.
 fn is_journalled(part: &Outbound) -> bool {
-    !matches!(part.content, Content::Relay { .. })
+    !matches!(
+        part.content,
+        Content::Relay { .. } | Content::Draft(_) | Content::Lesson(_)
+    )
 }
 
 impl Worker for Sender {

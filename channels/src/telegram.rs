@@ -19,6 +19,7 @@ mod send;
 mod tests;
 mod text;
 mod translate;
+mod verdicts;
 mod webhook;
 mod words;
 
@@ -200,7 +201,9 @@ impl Channel for Telegram {
                 let id = ids::of(outbound.id, "part", 1);
                 return vec![call, Outbound { id, ..outbound }];
             }
-            Content::Typing { .. } => return vec![outbound],
+            Content::Typing { .. } | Content::Draft(_) | Content::Lesson(_) => {
+                return vec![outbound];
+            }
         };
         parts_of(&outbound, contents)
     }

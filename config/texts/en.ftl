@@ -22,6 +22,9 @@ giving-up = I am afraid I still do not understand. To save your time I am passin
 late-answer = Sorry for the late reply: your message reached us with a delay. I am passing it to the administrator.
 noted = All right. Write any time you have a question.
 person-decides = The administrator will help with this; I am passing your request on.
+checking-answer = Let me check this with the administrator; I will be back with an answer.
+still-checking = Sorry to keep you waiting: the administrator will answer your question.
+person-answers = The administrator can answer this better, I am passing your message on.
 
 promise-now = The administrator will answer you here shortly.
 promise-later = The administrator is not in at the moment and will answer you { $moment }.
@@ -47,6 +50,9 @@ open-today = Today we are open { $hours }.
 closed-today = We are closed today.
 
 # Reasons for the administrator; the customer does not see them.
+reason-policy = a person answers such questions
+reason-draft-expired = nobody approved the bot's answer
+reason-draft-rejected = the bot's answer was rejected
 reason-person = asks for a person
 reason-not-known = the answer is not in the knowledge base
 reason-complaint = the customer is unhappy

@@ -282,6 +282,79 @@ pub enum What {
         /// Who.
         who: String,
     },
+    /// A reply that waited for approval was decided on.
+    Draft(Box<DraftDecided>),
+    /// A person of the firm decided whether the bot may remember an answer.
+    Lesson {
+        /// Which.
+        id: Uuid,
+        /// Whether it may.
+        accepted: bool,
+        /// Who.
+        who: String,
+    },
+    /// A person of the firm left a note that only the firm sees.
+    Note {
+        /// Who.
+        who: String,
+        /// What.
+        text: String,
+    },
+}
+
+/// What became of a reply that waited for approval.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftDecided {
+    /// Which: the id of the outbound message that it would be.
+    pub id: Uuid,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Who decided; nobody where time did.
+    pub who: Option<String>,
+    /// Why it was rejected.
+    pub reason: Option<String>,
+    /// What was asked.
+    pub question: String,
+    /// What the customer gets, or would have got.
+    pub text: String,
+    /// The intent it answers.
+    pub intent: Option<String>,
+}
+
+impl DraftDecided {
+    /// Whether the customer is left without an answer.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.verdict, Verdict::Rejected | Verdict::Expired)
+    }
+}
+
+/// What becomes of a reply that waits for approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Sent as it was.
+    Sent,
+    /// Sent in the words of a person.
+    Edited,
+    /// Not sent.
+    Rejected,
+    /// Nobody decided in time.
+    Expired,
+    /// A person spoke to the customer instead.
+    Superseded,
+}
+
+impl Verdict {
+    /// The name in the store and the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Edited => "edited",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+        }
+    }
 }
 
 impl What {
@@ -305,6 +378,9 @@ impl What {
             Self::Notice { .. } => "notice",
             Self::Staff { .. } => "staff",
             Self::Handback { .. } => "handback",
+            Self::Draft(_) => "draft",
+            Self::Lesson { .. } => "lesson",
+            Self::Note { .. } => "note",
         }
     }
 
@@ -468,6 +544,10 @@ pub enum Content {
         /// What was said.
         text: String,
     },
+    /// To the staff chat: may this be sent?
+    Draft(Box<DraftCard>),
+    /// To the staff chat: may the bot remember this answer?
+    Lesson(Box<LessonCard>),
 }
 
 /// A quick reply.
@@ -519,6 +599,62 @@ pub struct StaffCard {
 impl fmt::Debug for StaffCard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StaffCard({:?}, {:?})", self.about, self.urgency)
+    }
+}
+
+/// A reply that waits for approval, as the staff sees it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct DraftCard {
+    /// Which: the id of the outbound message that it would be.
+    pub id: Uuid,
+    /// Whose conversation.
+    pub about: ConversationId,
+    /// How the customer is called.
+    pub name: String,
+    /// What was asked.
+    pub question: String,
+    /// What the customer would get.
+    pub text: String,
+    /// Its quick replies.
+    pub buttons: Vec<Button>,
+    /// The customer's language, `ru` or `en`.
+    pub language: String,
+    /// The intent it answers.
+    pub intent: Option<String>,
+    /// How sure the bot is, 0 to 1.
+    pub confidence: Option<f64>,
+    /// What it rests on, in words.
+    pub sources: Vec<String>,
+    /// After so many minutes the customer is told that a person will answer.
+    pub minutes: u32,
+}
+
+impl fmt::Debug for DraftCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DraftCard({:?}, {})", self.about, self.id)
+    }
+}
+
+/// An answer of a person that the bot could give the next time.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LessonCard {
+    /// Which.
+    pub id: Uuid,
+    /// Whose conversation it comes from.
+    pub about: ConversationId,
+    /// How that customer is called.
+    pub name: String,
+    /// What was asked.
+    pub question: String,
+    /// What was answered.
+    pub answer: String,
+    /// Who answered.
+    pub who: String,
+}
+
+impl fmt::Debug for LessonCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LessonCard({:?}, {})", self.about, self.id)
     }
 }
 

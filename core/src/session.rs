@@ -39,6 +39,9 @@ pub struct Session {
     pub called_staff: Option<DateTime<Utc>>,
     /// A phone that the customer shared, as the channel gave it.
     pub phone: Option<String>,
+    /// What the bot could not answer: the words of the person who does can be learnt from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<String>,
     /// The dialogue's own state, as JSON of its type.
     pub dialogue: Value,
 }

@@ -6,6 +6,7 @@
 mod chat;
 mod db;
 mod desk;
+mod drafts;
 mod figures;
 mod group;
 mod journal;
@@ -28,7 +29,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::message::{Button, ConversationId, DeliveryStatus, Fence, ProviderError};
+use crate::message::{Button, ConversationId, DeliveryStatus, DraftCard, Fence, ProviderError};
 use crate::trace::TraceParent;
 
 pub use spend::{Spend, Spent};
@@ -301,6 +302,32 @@ pub struct Draft {
     pub reason: String,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+/// A reply that waits for approval, or did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// What the staff sees of it; its text is the one that is sent.
+    pub card: DraftCard,
+    /// `proposed`, or the name of a [`crate::message::Verdict`].
+    pub state: String,
+    /// Who decided.
+    pub who: Option<String>,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// When nobody will have decided in time.
+    pub due: Option<DateTime<Utc>>,
+}
+
+/// What became of a decision on a proposal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DraftFate {
+    /// It holds: the proposal as it is now.
+    Decided(Proposal),
+    /// Something else was decided before.
+    Other(Proposal),
+    /// There is no such proposal.
+    Unknown,
 }
 
 /// A version of the knowledge that was brought in.

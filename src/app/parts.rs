@@ -175,7 +175,11 @@ fn answer(
 ) -> Answer {
     let dialogue = &config.dialogue;
     Answer {
-        mind: Arc::new(Receptionist { content, generator }),
+        mind: Arc::new(Receptionist {
+            content,
+            generator,
+            autonomy: config.autonomy.clone(),
+        }),
         sessions: Arc::clone(&engines.sessions),
         store: engines.store.clone(),
         broker: Arc::clone(&engines.broker),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
@@ -25,13 +25,16 @@ use zapis_core::broker::Broker;
 use zapis_core::intake::outbound_message;
 use zapis_core::lanes::{Failure, Gather, Message, Worker, unreadable};
 use zapis_core::measure::{CHANNELS, Stage};
-use zapis_core::message::{Content, ConversationId, Fence, Inbound, Line, Outbound, What};
+use zapis_core::message::{
+    Content, ConversationId, DraftDecided, Fence, Inbound, Line, Outbound, What,
+};
 use zapis_core::session::{Outgoing, Session};
 use zapis_core::sessions::{Sessions, SessionsError};
 use zapis_core::store::{Ownership, Store};
 use zapis_core::{Clock, causes, crash, ids};
 
 use crate::desk::Desks;
+use crate::knowledge::import::learn;
 
 /// How often a turn starts over when others save the same session.
 const TRIES: usize = 5;
@@ -45,6 +48,9 @@ const REMEMBERED: usize = 100_000;
 pub trait Mind: Send + Sync + fmt::Debug + 'static {
     /// Decides.
     async fn think(&self, heard: &Heard<'_>) -> Thought;
+
+    /// What to say and do when no person let an answer through.
+    fn refused(&self, decided: &DraftDecided, state: &Value, now: DateTime<Utc>) -> Thought;
 }
 
 /// What a turn has to think about.
@@ -55,7 +61,7 @@ pub struct Heard<'a> {
     /// What the customer did, in order; everything in it expects an answer.
     pub inbound: Vec<&'a Inbound>,
     /// Now.
-    pub now: chrono::DateTime<chrono::Utc>,
+    pub now: DateTime<Utc>,
     /// Whether it is too old to be answered as if it were fresh.
     pub stale: bool,
     /// Whether the staff was called and has not answered yet.
@@ -71,6 +77,8 @@ pub struct Heard<'a> {
 pub struct Thought {
     /// What to say, in order.
     pub replies: Vec<Reply>,
+    /// What to say once a person has approved.
+    pub draft: Option<Proposed>,
     /// Whether a person must act.
     pub handover: Option<Handover>,
     /// The dialogue's state from now on.
@@ -90,6 +98,19 @@ pub struct Reply {
     pub buttons: Vec<zapis_core::message::Button>,
 }
 
+/// A reply that a person must approve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposed {
+    /// The reply.
+    pub reply: Reply,
+    /// What was asked.
+    pub question: String,
+    /// What it rests on, in words.
+    pub sources: Vec<String>,
+    /// When nobody will have decided in time.
+    pub due: DateTime<Utc>,
+}
+
 /// A call for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handover {
@@ -98,7 +119,9 @@ pub struct Handover {
     /// What the knowledge base offered, with sources.
     pub hints: Vec<String>,
     /// When somebody should be there: reminders count from then.
-    pub expected_at: chrono::DateTime<chrono::Utc>,
+    pub expected_at: DateTime<Utc>,
+    /// The question that the bot could not answer, if that is why.
+    pub unanswered: Option<String>,
 }
 
 /// What the journal keeps of a decision.
@@ -222,18 +245,13 @@ impl Answer {
             .ownership(conversation, now)
             .await
             .map_err(Failure::systemic)?;
-        if fresh
-            .iter()
-            .any(|inbound| matches!(inbound.what, What::Staff { .. } | What::Handback { .. }))
-        {
-            let closed = self.store.close_escalation(conversation, now).await;
-            closed.map_err(Failure::systemic)?;
-        }
         let mut turn = turn::Turn::new(turn_id, conversation.clone(), &ownership, &fresh, now);
+        self.heed_staff(&mut turn, &fresh, now).await?;
         turn.record(&fresh, &mut session, &self.desks);
         let outcome = self
             .answer(&mut turn, &ownership, &fresh, &mut session)
             .await?;
+        self.act(&mut turn).await?;
 
         let handled = fresh.iter().map(|inbound| inbound.id.clone());
         session.finish_turn(
@@ -309,6 +327,61 @@ impl Answer {
         })
     }
 
+    /// What people of the firm did changes what waits for them. Repeating it changes nothing.
+    async fn heed_staff(
+        &self,
+        turn: &mut turn::Turn,
+        fresh: &[&Inbound],
+        now: DateTime<Utc>,
+    ) -> Result<(), Failure> {
+        let conversation = turn.conversation.clone();
+        let spoke = |inbound: &&Inbound| matches!(inbound.what, What::Staff { .. });
+        let acted =
+            |inbound: &&Inbound| spoke(inbound) || matches!(inbound.what, What::Handback { .. });
+        if fresh.iter().any(acted) {
+            let closed = self.store.close_escalation(&conversation, now).await;
+            closed.map_err(Failure::systemic)?;
+        }
+        if let Some(takeover) = fresh.iter().find(|inbound| spoke(inbound)) {
+            let gone = self.store.supersede_drafts(&conversation, &takeover.id);
+            for draft in gone.await.map_err(Failure::systemic)? {
+                turn.superseded(&draft);
+            }
+        }
+        for inbound in fresh {
+            if let What::Lesson {
+                id, accepted: true, ..
+            } = &inbound.what
+                && let Some(lesson) = self.store.lesson(*id).await.map_err(Failure::systemic)?
+            {
+                let learnt = learn(&self.store, &lesson, now).await;
+                learnt.map_err(Failure::later)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What must be in the store before the turn is committed, once per id: a turn that starts over
+    /// does nothing a second time.
+    async fn act(&self, turn: &mut turn::Turn) -> Result<(), Failure> {
+        let deeds = std::mem::take(&mut turn.deeds);
+        if let Some((mut call, expected_at)) = deeds.call {
+            call.due = Some(expected_at.max(turn.now) + self.rules.remind_after);
+            let opened = self.store.open_escalation(&call).await;
+            opened.map_err(Failure::systemic)?;
+            crash::point("turn.escalated");
+        }
+        if let Some((card, due)) = deeds.draft {
+            let proposed = self.store.propose(&card, turn.now, due).await;
+            proposed.map_err(Failure::systemic)?;
+        }
+        if let Some(lesson) = deeds.lesson {
+            let kept = self.store.put_lesson(&lesson, turn.now).await;
+            kept.map_err(Failure::systemic)?;
+        }
+        Ok(())
+    }
+
     /// Thinks and acts, if the bot may speak and somebody expects it to. Returns how the turn ended, for
     /// metrics.
     async fn answer(
@@ -323,36 +396,37 @@ impl Answer {
             .copied()
             .filter(|inbound| inbound.what.expects_answer())
             .collect();
-        let Some(newest) = expecting.iter().map(|inbound| inbound.at).max() else {
+        let newest = expecting.iter().map(|inbound| inbound.at).max();
+        let refused = fresh.iter().find_map(|inbound| match &inbound.what {
+            What::Draft(decided) if decided.is_refused() => Some(decided),
+            _ => None,
+        });
+        if newest.is_none() && refused.is_none() {
             return Ok("recorded");
-        };
+        }
         if let Some(person) = &ownership.staff {
             turn.keep_silent(person);
             return Ok("silent");
         }
-        let heard = Heard {
-            conversation: &turn.conversation,
-            inbound: expecting,
-            now: turn.now,
-            stale: turn.now - newest > self.rules.stale_after,
-            staff_called: session.called_staff.is_some(),
-            state: &session.dialogue,
-            transcript: &session.transcript,
-        };
         let stage = Stage::begin("think");
-        let thought = self.mind.think(&heard).await;
+        let thought = match (newest, refused) {
+            (None, Some(decided)) => self.mind.refused(decided, &session.dialogue, turn.now),
+            (newest, _) => {
+                let heard = Heard {
+                    conversation: &turn.conversation,
+                    inbound: expecting,
+                    now: turn.now,
+                    stale: newest.is_some_and(|at| turn.now - at > self.rules.stale_after),
+                    staff_called: session.called_staff.is_some(),
+                    state: &session.dialogue,
+                    transcript: &session.transcript,
+                };
+                self.mind.think(&heard).await
+            }
+        };
         drop(stage);
         session.dialogue.clone_from(&thought.state);
-        let call = turn.speak(&thought, newest, session, &self.desks);
-        if let (Some(mut call), Some(handover)) = (call, &thought.handover) {
-            call.due = Some(handover.expected_at.max(turn.now) + self.rules.remind_after);
-            // Before the commit, and once per id: a turn that starts over calls no second time.
-            self.store
-                .open_escalation(&call)
-                .await
-                .map_err(Failure::systemic)?;
-            crash::point("turn.escalated");
-        }
+        turn.speak(&thought, newest, session, &self.desks);
         info!(
             conversation = ?turn.conversation,
             intent = thought.facts.intent,
@@ -361,6 +435,7 @@ impl Answer {
             "Took a turn"
         );
         Ok(match (&thought.handover, thought.replies.is_empty()) {
+            _ if thought.draft.is_some() => "drafted",
             (Some(_), _) => "handed_over",
             (None, false) => "answered",
             (None, true) => "recorded",
@@ -513,7 +588,7 @@ mod tests {
 
     /// `at` and `received_at` in seconds.
     fn order(burst: [(i64, i64); 3]) -> Vec<String> {
-        let second = |n| chrono::DateTime::from_timestamp(n, 0).unwrap();
+        let second = |n| DateTime::from_timestamp(n, 0).unwrap();
         let tasks: Vec<Arc<Inbound>> = (1..)
             .zip(burst)
             .map(|(n, (at, received_at))| {

@@ -3,11 +3,14 @@
 mod decide;
 mod generate;
 mod phrase;
+mod restrain;
 mod said;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zapis_core::message::{DraftDecided, Verdict};
 
 pub use decide::{Decision, Reason, Situation, Step, decide};
 pub use generate::{Generated, Generator};
@@ -15,9 +18,11 @@ pub use phrase::phrase;
 pub use said::Said;
 
 use crate::answer::{Heard, Mind, Thought};
+use crate::autonomy::AutonomyConfig;
 use crate::content::Live;
 use crate::words::Language;
 use decide::{draft, finish};
+use restrain::restrain;
 
 /// What the bot remembers of a conversation from turn to turn.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -52,6 +57,8 @@ pub struct Receptionist {
     pub content: Live,
     /// What puts answers into words of its own, if a language model is configured.
     pub generator: Option<Generator>,
+    /// What it may say by itself.
+    pub autonomy: AutonomyConfig,
 }
 
 #[async_trait]
@@ -71,16 +78,27 @@ impl Mind for Receptionist {
             now: heard.now,
             stale: heard.stale,
             staff_called: heard.staff_called,
+            draft_waits: TimeDelta::minutes(self.autonomy.draft_minutes.into()),
         };
         let mut decision = draft(&situation);
         let model = match &self.generator {
             Some(generator) => generator.improve(&mut decision, &situation, heard).await,
             None => None,
         };
+        restrain(&self.autonomy, &situation, &mut decision);
         finish(&situation, &mut decision);
         let mut thought = phrase(&decision, &situation);
         thought.facts.model = model;
         thought
+    }
+
+    fn refused(&self, decided: &DraftDecided, state: &Value, now: DateTime<Utc>) -> Thought {
+        let reason = match decided.verdict {
+            Verdict::Expired => Reason::DraftExpired,
+            _ => Reason::DraftRejected,
+        };
+        let state = DialogueState::deserialize(state).unwrap_or_default();
+        phrase::refused(reason, &state, &self.content.now(), now)
     }
 }
 

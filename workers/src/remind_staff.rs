@@ -1,4 +1,5 @@
-//! Calls again when nobody answers: the staff after some minutes, then the owner.
+//! Calls again when nobody answers: the staff after some minutes, then the owner. Gives up replies that
+//! nobody approves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,10 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zapis_core::broker::Broker;
-use zapis_core::intake::outbound_message;
-use zapis_core::message::Urgency;
-use zapis_core::store::{Escalation, Store};
-use zapis_core::trace::step;
+use zapis_core::intake::{inbound_message, outbound_message};
+use zapis_core::message::{DraftDecided, Inbound, Profile, Urgency, Verdict, What};
+use zapis_core::store::{DraftFate, Escalation, Proposal, Store};
+use zapis_core::trace::{TraceParent, step};
 use zapis_core::{Clock, causes, crash};
 
 use crate::desk::Desks;
@@ -67,7 +68,44 @@ impl RemindStaff {
         {
             self.next_stage(call).await?;
         }
+        for draft in self.store.due_drafts(self.clock.now(), AT_ONCE).await? {
+            self.give_up(draft).await?;
+        }
         Ok(())
+    }
+
+    /// Nobody decided on a reply in time: the conversation itself takes it from here. Only then the draft
+    /// is settled; a repeat has the same id and is handled once.
+    async fn give_up(&self, draft: Proposal) -> Result<(), RoundError> {
+        let (card, now) = (draft.card, self.clock.now());
+        let expired = Verdict::Expired;
+        let fate = self
+            .store
+            .decide_draft(card.id, expired, None, None, "time");
+        if matches!(fate.await?, DraftFate::Decided(_)) {
+            let step = step("remind", "producer", None);
+            let decided = DraftDecided {
+                id: card.id,
+                verdict: expired,
+                who: None,
+                reason: None,
+                question: card.question,
+                text: card.text,
+                intent: card.intent,
+            };
+            let inbound = Inbound {
+                id: format!("draft-expired:{}", card.id),
+                conversation: card.about,
+                at: now,
+                received_at: now,
+                profile: Profile::default(),
+                what: What::Draft(Box::new(decided)),
+                raw: None,
+                trace: TraceParent::start().begun_by(&step),
+            };
+            self.broker.publish(vec![inbound_message(&inbound)]).await?;
+        }
+        Ok(self.store.settle_draft(card.id).await?)
     }
 
     /// Publishes first and moves the call after: a repeat has the same id and is sent once.

@@ -76,6 +76,12 @@ phrases! {
     LateAnswer = "late-answer" [];
     /// The customer declined something.
     Noted = "noted" [];
+    /// An answer waits for a person to approve it.
+    CheckingAnswer = "checking-answer" [];
+    /// Nobody has approved it in time.
+    StillChecking = "still-checking" [];
+    /// The firm wants a person to answer this.
+    PersonAnswers = "person-answers" [];
     /// Personal data or papers: a person decides.
     PersonDecides = "person-decides" [];
     /// Somebody is there.
@@ -116,6 +122,12 @@ phrases! {
     OpenToday = "open-today" ["hours"];
     /// Closed today.
     ClosedToday = "closed-today" [];
+    /// To the staff: the firm wants a person to answer this.
+    ReasonPolicy = "reason-policy" [];
+    /// To the staff: nobody approved the bot's answer.
+    ReasonDraftExpired = "reason-draft-expired" [];
+    /// To the staff: the bot's answer was rejected.
+    ReasonDraftRejected = "reason-draft-rejected" [];
     /// To the staff: asked for a person.
     ReasonPerson = "reason-person" [];
     /// To the staff: not in the knowledge base.

@@ -9,8 +9,10 @@ use serde_json::value::RawValue;
 use tracing::{debug, error, warn};
 use uuid::Uuid;
 use zapis_core::intake::{Arrival, IntakeError};
-use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, What};
-use zapis_core::store::{NewOwner, OwnershipChange, StoreError};
+use zapis_core::message::{
+    Button, Content, ConversationId, Fence, Inbound, Outbound, Verdict, What,
+};
+use zapis_core::store::{NewOwner, OwnershipChange, Proposal, StoreError};
 use zapis_core::trace::TraceParent;
 use zapis_core::{causes, ids};
 
@@ -25,15 +27,38 @@ const DEAD: &str = "webhook.telegram";
 
 /// What updates lead to.
 #[derive(Default)]
-struct Taken {
-    arrivals: Vec<Arrival>,
-    effects: Vec<Effect>,
+pub(super) struct Taken {
+    pub(super) arrivals: Vec<Arrival>,
+    pub(super) effects: Vec<Effect>,
+    /// What the pressed button says besides, for a moment.
+    answer: Option<String>,
+}
+
+impl Taken {
+    /// Says something on the pressed button.
+    pub(super) fn answer(&mut self, words: String) {
+        self.answer = Some(words);
+    }
 }
 
 /// Done after acceptance, off the way of the update, at most once.
-enum Effect {
+pub(super) enum Effect {
     /// Stops the spinner on a pressed button.
-    Answer { query: String },
+    Answer { query: String, text: Option<String> },
+    /// Puts other words and buttons into a message of ours.
+    Rewrite {
+        chat: i64,
+        message: i64,
+        text: String,
+        buttons: Vec<Button>,
+    },
+    /// Asks the staff for other words than those of a draft.
+    AskForWords {
+        chat: i64,
+        card: i64,
+        about: ConversationId,
+        draft: Uuid,
+    },
     /// Tells the staff something, as a reply to what they wrote.
     Say {
         chat: i64,
@@ -44,25 +69,28 @@ enum Effect {
     CloseTopic { chat: i64, topic: i64 },
 }
 
-/// Whose conversation a message of the staff is about, and where it stands.
-struct Post {
-    about: ConversationId,
-    who: String,
-    item: Item,
+/// What somebody of the staff did.
+pub(super) struct Post {
+    pub(super) who: String,
+    pub(super) item: Item,
     raw: Box<RawValue>,
 }
 
 impl Post {
-    fn new(about: ConversationId, mut item: Item, raw: Box<RawValue>) -> Self {
+    fn new(mut item: Item, raw: Box<RawValue>) -> Self {
         // The profile is that of the person of the firm, not of the customer.
         let profile = std::mem::take(&mut item.profile);
         let who = profile.name.or(profile.username);
         Self {
-            about,
             who: who.unwrap_or_else(|| words::STAFF.to_owned()),
             item,
             raw,
         }
+    }
+
+    /// It as something that happened in a conversation.
+    pub(super) fn inbound(self, about: ConversationId, what: What) -> Arrival {
+        Account::inbound(about, &self.item, what, None, self.raw)
     }
 }
 
@@ -107,9 +135,6 @@ impl Account {
                 return Ok(());
             }
         };
-        if let Some(query) = translated.query {
-            taken.effects.push(Effect::Answer { query });
-        }
         let raw = translated.raw;
         match translated.news {
             News::Dead(reason) => taken.arrivals.push(dead(reason)),
@@ -121,15 +146,21 @@ impl Account {
             News::Membership { chat, status } => self.membership(chat, &status).await?,
             News::Group(item) => {
                 if self.is_staff_chat(item.address.chat).await? {
-                    match self.about(&item).await? {
-                        Some(about) => self.staff(Post::new(about, *item, raw), taken),
-                        // Opened by a process that died before it could note whose it is.
-                        None if item.topic_by_bot.is_some()
-                            && item.topic_by_bot == self.bot_id() =>
-                        {
-                            taken.arrivals.extend(self.nobodys(&item));
+                    if let What::Press { payload, .. } = &item.what {
+                        let payload = payload.clone();
+                        let post = Post::new(*item, raw);
+                        self.pressed(&payload, post, taken).await?;
+                    } else {
+                        match self.about(&item).await? {
+                            Some(about) => self.staff(about, Post::new(*item, raw), taken).await?,
+                            // Opened by a process that died before it could note whose it is.
+                            None if item.topic_by_bot.is_some()
+                                && item.topic_by_bot == self.bot_id() =>
+                            {
+                                taken.arrivals.extend(self.nobodys(&item));
+                            }
+                            None => {}
                         }
-                        None => {}
                     }
                 }
             }
@@ -137,12 +168,16 @@ impl Account {
                 if self.config.owner_chat == Some(item.address.chat)
                     && let Some(about) = self.about(&item).await?
                 {
-                    self.staff(Post::new(about, *item, raw), taken);
+                    self.staff(about, Post::new(*item, raw), taken).await?;
                 } else {
                     let arrival = self.private(*item, raw).await?;
                     taken.arrivals.push(arrival.unwrap_or_else(dead));
                 }
             }
+        }
+        if let Some(query) = translated.query {
+            let text = taken.answer.take();
+            taken.effects.push(Effect::Answer { query, text });
         }
         Ok(())
     }
@@ -238,14 +273,44 @@ impl Account {
         }
     }
 
+    /// The draft that a message of the staff is another wording of.
+    async fn reworded(&self, item: &Item) -> Result<Option<Uuid>, StoreError> {
+        let desk = Address::chat(item.address.chat).conversation(&self.config.account);
+        let (Some(desk), Some(reply_to), What::Text { .. }) = (desk, item.reply_to, &item.what)
+        else {
+            return Ok(None);
+        };
+        let store = self.intake.store();
+        let Some(draft) = store.draft_of_message(&desk, reply_to).await? else {
+            return Ok(None);
+        };
+        let proposal = store.proposal(draft).await?;
+        // What was decided by this very message was, before a crash, its rewording.
+        let open = |proposal: Proposal| matches!(proposal.state.as_str(), "proposed" | "edited");
+        Ok(proposal.filter(|one| open(one.clone())).map(|_| draft))
+    }
+
     /// A person of the firm wrote in a conversation's topic or under its card.
-    fn staff(&self, post: Post, taken: &mut Taken) {
-        let Post {
-            about,
-            who,
-            item,
-            raw,
-        } = post;
+    async fn staff(
+        &self,
+        about: ConversationId,
+        post: Post,
+        taken: &mut Taken,
+    ) -> Result<(), StoreError> {
+        if let Some(draft) = self.reworded(&post.item).await?
+            && let What::Text { text } = &post.item.what
+        {
+            let text = text.clone();
+            return self
+                .decide(draft, Verdict::Edited, Some(&text), None, post, taken)
+                .await;
+        }
+        self.said(about, post, taken);
+        Ok(())
+    }
+
+    fn said(&self, about: ConversationId, post: Post, taken: &mut Taken) {
+        let Post { who, item, raw } = post;
         let (chat, topic) = (item.address.chat, item.topic);
         let mut say = |text| {
             taken.effects.push(Effect::Say {
@@ -262,15 +327,28 @@ impl Account {
         };
         let owner = self.staff_owner(who.clone());
         match &item.what {
-            What::Text { text } if text.trim_start().starts_with("//") => {}
+            What::Text { text } if text.trim_start().starts_with("//") => {
+                let text = text.trim_start().trim_start_matches('/').trim().to_owned();
+                let what = What::Note { who, text };
+                taken
+                    .arrivals
+                    .push(Self::inbound(about, &item, what, None, raw));
+            }
             What::Text { text } => {
                 let words = self.relayed(&about, &who, &item, text);
                 let what = silence(Some(text.clone()), false);
                 let takeover = Self::inbound(about, &item, what, Some(owner), raw);
                 taken.arrivals.extend([takeover, words]);
             }
-            What::Command { name, .. } => match name.as_str() {
-                "note" => {}
+            What::Command { name, args } => match name.as_str() {
+                "note" => {
+                    say(words::NOTED);
+                    let text = args.clone();
+                    let what = What::Note { who, text };
+                    taken
+                        .arrivals
+                        .push(Self::inbound(about, &item, what, None, raw));
+                }
                 "take" => {
                     say(words::TAKEN);
                     let what = silence(None, true);
@@ -353,10 +431,25 @@ impl Account {
 
     async fn perform(&self, effect: Effect) {
         let result = match &effect {
-            Effect::Answer { query } => {
-                let parameters = json!({ "callback_query_id": query });
+            Effect::Answer { query, text } => {
+                let mut parameters = json!({ "callback_query_id": query });
+                if let Some(text) = text {
+                    parameters["text"] = text.clone().into();
+                }
                 self.api.tell("answerCallbackQuery", &parameters).await
             }
+            Effect::Rewrite {
+                chat,
+                message,
+                text,
+                buttons,
+            } => self.rewrite(*chat, *message, text, buttons).await,
+            Effect::AskForWords {
+                chat,
+                card,
+                about,
+                draft,
+            } => self.ask_for_words(*chat, *card, about, *draft).await,
             Effect::Say {
                 chat,
                 reply_to,

@@ -3,8 +3,9 @@
 
 use serde_json::json;
 use tracing::warn;
+use uuid::Uuid;
 use zapis_core::causes;
-use zapis_core::message::{Author, ConversationId, StaffCard, Urgency};
+use zapis_core::message::{Author, Button, ConversationId, StaffCard, Urgency};
 use zapis_core::store::StaffThread;
 
 use super::account::Account;
@@ -12,7 +13,7 @@ use super::address::Address;
 use super::api::CallError;
 use super::send::{Letter, not_sent};
 use super::text::{MESSAGE_UNITS, clip, units};
-use super::words;
+use super::{keyboard, words};
 use crate::Sent;
 
 /// The longest name of a topic.
@@ -34,20 +35,36 @@ pub(super) const RELAYED_UNITS: usize = MESSAGE_UNITS - NAME - 20;
 const ATTEMPTS: usize = 3;
 
 /// A message about a conversation.
-struct Note<'a> {
-    about: &'a ConversationId,
-    name: &'a str,
+pub(super) struct Note<'a> {
+    pub(super) about: &'a ConversationId,
+    pub(super) name: &'a str,
     /// Whether replies belong to this message from now on, where there are no topics.
-    heads_thread: bool,
+    pub(super) heads_thread: bool,
+    /// Under it.
+    pub(super) buttons: &'a [Button],
+    /// The draft that it shows.
+    pub(super) draft: Option<Uuid>,
+}
+
+impl<'a> Note<'a> {
+    /// One among others.
+    pub(super) fn about(about: &'a ConversationId, name: &'a str) -> Self {
+        Self {
+            about,
+            name,
+            heads_thread: false,
+            buttons: &[],
+            draft: None,
+        }
+    }
 }
 
 impl Account {
     /// Calls a person.
     pub(super) async fn card(&self, chat: i64, card: &StaffCard) -> Result<Sent, CallError> {
         let note = Note {
-            about: &card.about,
-            name: &card.name,
             heads_thread: true,
+            ..Note::about(&card.about, &card.name)
         };
         self.put(chat, &note, |in_topic| card_text(card, in_topic))
             .await
@@ -62,11 +79,7 @@ impl Account {
         from: Author,
         text: &str,
     ) -> Result<Sent, CallError> {
-        let note = Note {
-            about,
-            name,
-            heads_thread: false,
-        };
+        let note = Note::about(about, name);
         let who = match from {
             Author::Customer => format!(" **{}**", shown_name(name)),
             Author::Bot | Author::Staff => String::new(),
@@ -75,7 +88,7 @@ impl Account {
         self.put(chat, &note, |_| text.clone()).await
     }
 
-    async fn put(
+    pub(super) async fn put(
         &self,
         chat: i64,
         note: &Note<'_>,
@@ -106,6 +119,8 @@ impl Account {
                 },
                 text(topic.is_some()),
             );
+            letter.buttons = note.buttons;
+            letter.keyboard = keyboard::keyboard(note.buttons).map(|keyboard| keyboard.markup);
             if topic.is_none() && !note.heads_thread {
                 letter.reply_to = thread.as_ref().map(|thread| thread.thread);
             }
@@ -191,7 +206,10 @@ impl Account {
     /// here must not send it again.
     async fn remember(&self, desk: &ConversationId, id: i64, note: &Note<'_>, heads: bool) {
         let store = self.intake.store();
-        let mut result = store.put_staff_message(desk, id, note.about).await;
+        let mut result = match note.draft {
+            Some(draft) => store.put_draft_message(desk, id, note.about, draft).await,
+            None => store.put_staff_message(desk, id, note.about).await,
+        };
         if heads && result.is_ok() {
             let thread = StaffThread {
                 desk: desk.clone(),
@@ -206,7 +224,7 @@ impl Account {
     }
 }
 
-fn shown_name(name: &str) -> String {
+pub(super) fn shown_name(name: &str) -> String {
     match name.trim() {
         "" => "Клиент".to_owned(),
         name => clip(name, NAME),
@@ -257,7 +275,7 @@ fn card_text(card: &StaffCard, in_topic: bool) -> String {
     [&head, title, &lines, &foot].concat().join("\n")
 }
 
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     clip(&words.join(" "), LINE)
 }

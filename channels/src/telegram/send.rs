@@ -150,6 +150,8 @@ impl Account {
             }
             Content::Typing { .. } => Ok(self.typing(outbound, address).await),
             Content::Card(card) => self.card(address.chat, card).await,
+            Content::Draft(card) => self.draft(address.chat, card).await,
+            Content::Lesson(card) => self.lesson(address.chat, card).await,
             Content::Relay {
                 about,
                 name,

@@ -64,7 +64,7 @@ pub(super) struct Translated {
 pub(super) enum News {
     /// A customer, or the owner of a business account, did something in a private chat.
     Private(Box<Item>),
-    /// Somebody wrote in a group.
+    /// Somebody wrote or pressed a button in a group.
     Group(Box<Item>),
     /// A group has a new id.
     Moved {
@@ -359,9 +359,7 @@ impl Reader {
             return News::Ignored("bot");
         }
         let (message, sender) = (object(query, "message"), object(query, "from"));
-        if message.is_some_and(|message| chat_kind(message) != "private") {
-            return News::Ignored("chat");
-        }
+        let in_group = message.is_some_and(|message| chat_kind(message) != "private");
         let chat = match message {
             Some(message) => chat_id(message),
             None => sender.and_then(|from| int(from, "id")),
@@ -384,6 +382,10 @@ impl Reader {
         );
         // The date of the message is not that of the press, and a press is never old.
         item.at = self.received_at;
+        item.message = message.and_then(|message| int(message, "message_id"));
+        if in_group {
+            return News::Group(Box::new(item));
+        }
         News::Private(Box::new(item))
     }
 

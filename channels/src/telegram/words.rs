@@ -1,6 +1,6 @@
 //! What the bot says to the staff in Telegram.
 
-use zapis_core::message::{Author, Urgency};
+use zapis_core::message::{Author, Urgency, Verdict};
 
 /// A person of the firm whose name is not shown.
 pub(super) const STAFF: &str = "Администратор";
@@ -12,7 +12,7 @@ pub(super) const TAKEN: &str = "Бот в этом диалоге молчит. 
 pub(super) const GIVEN_BACK: &str = "Диалог снова ведёт бот.";
 
 /// After a command that does not exist.
-pub(super) const UNKNOWN_COMMAND: &str = "Такой команды нет. Есть: /bot — вернуть диалог боту, /take — взять диалог молча, /note — заметка для своих, /close — закончить.";
+pub(super) const UNKNOWN_COMMAND: &str = "Такой команды нет. Есть: /bot — вернуть диалог боту, /take — взять диалог молча, /note текст — заметка для своих, /close — закончить.";
 
 /// After a picture, a voice message and so on.
 pub(super) const NO_FILES: &str = "Файлы, голосовые и контакты клиенту пока не передаются — он этого не получил. Напишите текстом.";
@@ -62,3 +62,97 @@ pub(super) fn channel(name: &str) -> &str {
         other => other,
     }
 }
+
+/// The head of a draft.
+pub(super) const DRAFT: &str = "✍️ Черновик ответа: отправить?";
+
+/// Under a draft.
+pub(super) const HOW_TO_DECIDE: &str =
+    "Ответ на это сообщение («Ответить») уйдёт клиенту вместо черновика.";
+
+/// Buttons of a draft.
+pub(super) const SEND: &str = "Отправить";
+/// See [`SEND`].
+pub(super) const EDIT: &str = "Изменить";
+/// See [`SEND`].
+pub(super) const REJECT: &str = "Отклонить";
+
+/// After "edit".
+pub(super) const WRITE_OTHER_WORDS: &str = "Напишите ответ клиенту своими словами:";
+
+/// After "reject".
+pub(super) const WHY: &str = "**Почему не подходит?**";
+
+/// Why a draft is rejected: codes and buttons.
+pub(super) const WHY_REJECTED: [(&str, &str); 4] = [
+    ("fact", "Ошибка в фактах"),
+    ("tone", "Не тот тон"),
+    ("person", "Нужен человек"),
+    ("other", "Другое"),
+];
+
+/// A code in words.
+pub(super) fn why_rejected(code: &str) -> &'static str {
+    let known = WHY_REJECTED.iter().find(|(known, _)| *known == code);
+    known.map_or("Другое", |(_, words)| *words)
+}
+
+/// What was decided about a draft.
+pub(super) fn decided(verdict: Verdict, who: &str, reason: Option<&str>) -> String {
+    match verdict {
+        Verdict::Sent => format!("✅ Отправлено: {who}"),
+        Verdict::Edited => format!("✅ Отправлено с правкой: {who}"),
+        _ => format!(
+            "❌ Отклонено: {who}. {}. Ответьте клиенту сами: напишите здесь.",
+            why_rejected(reason.unwrap_or_default())
+        ),
+    }
+}
+
+/// A button of a draft that was decided on before.
+pub(super) const DECIDED_BEFORE: &str = "Это уже не ждёт решения.";
+
+/// The same, where somebody decided.
+pub(super) fn decided_by(state: &str, who: &str) -> String {
+    let how = match state {
+        "sent" => "отправлено",
+        "edited" => "отправлено с правкой",
+        _ => "отклонено",
+    };
+    format!("Уже {how}: {who}")
+}
+
+/// How sure the bot is.
+pub(super) fn confidence(confidence: f64) -> String {
+    format!("Уверенность: {:.0} %", confidence * 100.0)
+}
+
+/// What a draft rests on.
+pub(super) fn sources(sources: &str) -> String {
+    format!("Источник: {sources}")
+}
+
+/// How long a draft waits.
+pub(super) fn waits(minutes: u32) -> String {
+    format!("Через {minutes} мин клиенту скажем, что ответит человек.")
+}
+
+/// The head of a lesson.
+pub(super) const LESSON: &str = "💡 Запомнить этот ответ для других клиентов?";
+
+/// Buttons of a lesson.
+pub(super) const REMEMBER: &str = "Запомнить";
+/// See [`REMEMBER`].
+pub(super) const FORGET: &str = "Не надо";
+
+/// What was decided about a lesson.
+pub(super) fn learnt(accepted: bool, who: &str) -> String {
+    if accepted {
+        format!("✅ Запоминаю: {who}")
+    } else {
+        format!("Не запоминаю: {who}")
+    }
+}
+
+/// After a note.
+pub(super) const NOTED: &str = "Заметка в журнале, клиент её не видит.";

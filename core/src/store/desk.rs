@@ -1,10 +1,10 @@
-//! The staff desk: where the staff sees a conversation, calls for a person, drafts.
+//! The staff desk: where the staff sees a conversation, and calls for a person.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::db::{Row, sql};
-use super::{Draft, Escalation, StaffThread, Store, StoreError};
+use super::{Escalation, StaffThread, Store, StoreError};
 use crate::message::ConversationId;
 
 impl Store {
@@ -202,28 +202,6 @@ impl Store {
         self.db.execute(statement).await?;
         Ok(())
     }
-
-    /// Keeps a reply that was fenced, for a person, once per id.
-    pub async fn put_draft(&self, draft: &Draft) -> Result<(), StoreError> {
-        let statement = sql("INSERT INTO drafts (id, conversation, text, reason, at) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING");
-        let statement = statement
-            .bind(draft.id)
-            .bind(&draft.conversation)
-            .bind(&draft.text)
-            .bind(&draft.reason)
-            .bind(draft.at);
-        self.db.execute(statement).await?;
-        Ok(())
-    }
-
-    /// Drafts of a conversation, oldest first.
-    pub async fn drafts(&self, conversation: &ConversationId) -> Result<Vec<Draft>, StoreError> {
-        let statement = sql("SELECT id, conversation, text, reason, at FROM drafts \
-             WHERE conversation = $1 ORDER BY at, id");
-        let rows = self.db.fetch(statement.bind(conversation)).await?;
-        Ok(rows.iter().map(draft).collect::<Result<_, _>>()?)
-    }
 }
 
 pub(super) fn escalation(row: &Row) -> Result<Escalation, sqlx::Error> {
@@ -235,15 +213,5 @@ pub(super) fn escalation(row: &Row) -> Result<Escalation, sqlx::Error> {
         at: row.time(4)?,
         stage: row.count::<u8>(5)?,
         due: row.opt_time(6)?,
-    })
-}
-
-fn draft(row: &Row) -> Result<Draft, sqlx::Error> {
-    Ok(Draft {
-        id: row.parsed(0)?,
-        conversation: row.parsed(1)?,
-        text: row.get(2)?,
-        reason: row.get(3)?,
-        at: row.time(4)?,
     })
 }

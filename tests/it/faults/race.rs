@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use zapis_core::broker::{self, Broker, Incoming, Topic};
 use zapis_core::config::{EnginesConfig, Secret};
 use zapis_core::lanes::Worker;
-use zapis_core::message::{Fence, Inbound, Outbound, Profile, What};
+use zapis_core::message::{DraftDecided, Fence, Inbound, Outbound, Profile, What};
 use zapis_core::sessions::{self, Sessions};
 use zapis_core::store::{ClaimRequest, Store};
 use zapis_core::trace::TraceParent;
@@ -40,6 +40,10 @@ impl Mind for Echo {
             language: "ru".into(),
             ..Thought::default()
         }
+    }
+
+    fn refused(&self, _: &DraftDecided, _: &Value, _: DateTime<Utc>) -> Thought {
+        unreachable!("it proposes no drafts")
     }
 }
 

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use zapis_channels::sender::Alarm;
 use zapis_channels::{Channel, Probe, SendError, Sent};
 use zapis_core::broker::{Broker, BrokerError, Depth, Publish, Subscription, Topic};
 use zapis_core::ids;
-use zapis_core::message::{Content, ConversationId, Outbound};
+use zapis_core::message::{Content, ConversationId, DraftDecided, Outbound};
 use zapis_core::sessions::{Rate, Saved, Sessions, SessionsError};
 use zapis_workers::answer::{Heard, Mind, Reply, Thought};
 
@@ -77,6 +78,10 @@ impl Mind for Seams {
             language: "ru".into(),
             ..Thought::default()
         }
+    }
+
+    fn refused(&self, _: &DraftDecided, _: &Value, _: DateTime<Utc>) -> Thought {
+        unreachable!("it proposes no drafts")
     }
 }
 
@@ -244,7 +249,7 @@ impl Alarm for Seams {
         &self,
         outbound: &Outbound,
         reason: &str,
-        _now: chrono::DateTime<chrono::Utc>,
+        _now: DateTime<Utc>,
     ) -> Option<Outbound> {
         panic!("{outbound:?} was given up: {reason}")
     }

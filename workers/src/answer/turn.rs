@@ -1,21 +1,25 @@
 //! What one turn leads to: messages to the customer, to the staff desk, lines for the journal.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 use zapis_core::broker::Publish;
 use zapis_core::event::{Client, Event, Kind, Seen};
 use zapis_core::ids;
 use zapis_core::intake::outbound_message;
 use zapis_core::message::{
-    Author, Content, ConversationId, Fence, Inbound, Line, Outbound, StaffCard, Urgency, What,
+    Author, Content, ConversationId, DraftCard, Fence, Inbound, LessonCard, Line, Outbound,
+    StaffCard, Urgency, Verdict, What,
 };
 use zapis_core::session::{Outbox, Outgoing, Session};
-use zapis_core::store::{Escalation, Ownership};
+use zapis_core::store::{Escalation, Ownership, Proposal};
 use zapis_core::trace::TraceParent;
 
-use super::Thought;
+use super::{Handover, Proposed, Thought};
 use crate::desk::Desks;
+use crate::llm::Mask;
+
+/// A shorter answer of a person teaches nothing.
+const LESSON_WORDS: usize = 3;
 
 /// A turn under way.
 pub(super) struct Turn {
@@ -32,6 +36,18 @@ pub(super) struct Turn {
     to_desk: Vec<Outbound>,
     events: Vec<Event>,
     news: Vec<Seen>,
+    pub(super) deeds: Deeds,
+}
+
+/// What must be in the store before the turn is committed.
+#[derive(Default)]
+pub(super) struct Deeds {
+    /// A call for a person, and when somebody should be there.
+    pub(super) call: Option<(Escalation, DateTime<Utc>)>,
+    /// A reply that waits for approval, and until when.
+    pub(super) draft: Option<(DraftCard, DateTime<Utc>)>,
+    /// What the bot could learn.
+    pub(super) lesson: Option<LessonCard>,
 }
 
 impl Turn {
@@ -58,6 +74,7 @@ impl Turn {
             to_desk: Vec::new(),
             events: Vec::new(),
             news: Vec::new(),
+            deeds: Deeds::default(),
             conversation,
         }
     }
@@ -75,11 +92,13 @@ impl Turn {
             {
                 session.phone = Some(phone.clone());
             }
+            self.heed_staff(&inbound.what, session, desks);
             let Some(text) = in_words(&inbound.what) else {
                 continue;
             };
             let from = match inbound.what {
                 What::Staff { .. } => Author::Staff,
+                What::Draft(_) => Author::Bot,
                 _ => Author::Customer,
             };
             session.say(Line {
@@ -100,13 +119,60 @@ impl Turn {
             {
                 self.relay(desks, ids::of(self.id, "relay", n), from, text.clone());
             }
-            if matches!(inbound.what, What::Staff { .. } | What::Handback { .. }) {
+        }
+    }
+
+    fn heed_staff(&mut self, what: &What, session: &mut Session, desks: &Desks) {
+        match what {
+            What::Handback { .. } => session.called_staff = None,
+            What::Staff { who, text, .. } => {
                 session.called_staff = None;
-                if matches!(inbound.what, What::Handback { .. }) {
-                    session.dialogue = Value::Null;
+                if let (Some(question), Some(text)) = (&session.unanswered, text)
+                    && self.teaches(question, text, who, desks)
+                {
+                    session.unanswered = None;
                 }
             }
+            What::Draft(decided) if decided.verdict == Verdict::Edited => {
+                let who = decided.who.clone().unwrap_or_default();
+                self.teaches(&decided.question, &decided.text, &who, desks);
+            }
+            _ => {}
         }
+    }
+
+    /// Asks whether the bot may remember a person's answer, where it is one and has nothing personal.
+    fn teaches(&mut self, question: &str, answer: &str, who: &str, desks: &Desks) -> bool {
+        let mut mask = Mask::new(self.client.name.as_deref());
+        let personal = [question, answer]
+            .iter()
+            .any(|text| mask.hide(text) != **text);
+        let words = answer.split_whitespace().count();
+        if personal || question.is_empty() || words < LESSON_WORDS || answer.ends_with('?') {
+            return false;
+        }
+        let lesson = LessonCard {
+            id: ids::of(self.id, "lesson", 0),
+            about: self.conversation.clone(),
+            name: self.client.name.clone().unwrap_or_default(),
+            question: question.to_owned(),
+            answer: answer.to_owned(),
+            who: who.to_owned(),
+        };
+        self.show(lesson.id, Content::Lesson(Box::new(lesson.clone())), desks);
+        self.deeds.lesson = Some(lesson);
+        true
+    }
+
+    /// A person spoke to the customer instead.
+    pub(super) fn superseded(&mut self, draft: &Proposal) {
+        let n = self.events.len();
+        let mut event = self.event(Kind::Draft, "superseded", n);
+        event.outbound_id = Some(draft.card.id);
+        event.intent.clone_from(&draft.card.intent);
+        event.action = Some("draft".into());
+        event.outcome = Some(Verdict::Superseded.name().into());
+        self.events.push(event);
     }
 
     /// A person owns the conversation: the journal says why the bot is silent.
@@ -120,14 +186,14 @@ impl Turn {
         self.events.push(event);
     }
 
-    /// Turns a thought into messages and journal lines; returns the call for a person, if this is a new one.
+    /// Turns a thought into messages, journal lines and deeds.
     pub(super) fn speak(
         &mut self,
         thought: &Thought,
-        customer_wrote_at: DateTime<Utc>,
+        customer_wrote_at: Option<DateTime<Utc>>,
         session: &mut Session,
         desks: &Desks,
-    ) -> Option<Escalation> {
+    ) {
         for (n, reply) in thought.replies.iter().enumerate() {
             self.to_customer.push(Outbound {
                 id: ids::of(self.id, "reply", n),
@@ -142,7 +208,7 @@ impl Turn {
                 },
                 language: thought.language.clone(),
                 purpose: None,
-                customer_wrote_at: Some(customer_wrote_at),
+                customer_wrote_at,
                 at: self.now,
                 trace: self.trace.child(),
             });
@@ -161,11 +227,54 @@ impl Turn {
             }
         }
         self.journal_turn(thought);
-        let handover = thought.handover.as_ref()?;
+        if let Some(draft) = &thought.draft {
+            self.propose(draft, thought, desks);
+        }
+        if let Some(handover) = &thought.handover {
+            self.call(handover, session, desks);
+        }
+    }
+
+    /// Shows the staff a reply that waits for approval.
+    fn propose(&mut self, draft: &Proposed, thought: &Thought, desks: &Desks) {
+        let id = ids::of(self.id, "draft", 0);
+        let minutes = (draft.due - self.now).num_minutes();
+        let card = DraftCard {
+            id,
+            about: self.conversation.clone(),
+            name: self.client.name.clone().unwrap_or_default(),
+            question: draft.question.clone(),
+            text: draft.reply.text.clone(),
+            buttons: draft.reply.buttons.clone(),
+            language: thought.language.clone(),
+            intent: thought.facts.intent.clone(),
+            confidence: thought.facts.confidence,
+            sources: draft.sources.clone(),
+            minutes: u32::try_from(minutes).unwrap_or_default(),
+        };
+        self.show(
+            ids::of(id, "card", 0),
+            Content::Draft(Box::new(card.clone())),
+            desks,
+        );
+        let mut event = self.event(Kind::Draft, "proposed", 0);
+        event.outbound_id = Some(id);
+        event.intent.clone_from(&card.intent);
+        event.confidence = card.confidence;
+        event.action = Some("draft".into());
+        event.bot_response = Some(card.text.clone());
+        event.outcome = Some("proposed".into());
+        self.events.push(event);
+        self.deeds.draft = Some((card, draft.due));
+    }
+
+    /// Calls a person, if nobody was called yet.
+    fn call(&mut self, handover: &Handover, session: &mut Session, desks: &Desks) {
         if session.called_staff.is_some() {
-            return None;
+            return;
         }
         session.called_staff = Some(self.now);
+        session.unanswered.clone_from(&handover.unanswered);
         let id = ids::of(self.id, "escalation", 0);
         let card = StaffCard {
             about: self.conversation.clone(),
@@ -194,7 +303,7 @@ impl Turn {
         event.reason = Some(handover.reason.clone());
         event.action = Some("handoff".into());
         self.events.push(event);
-        Some(escalation)
+        self.deeds.call = Some((escalation, handover.expected_at));
     }
 
     /// Everything to publish: replies as one message, the desk as one, and lines for the journal.
@@ -220,13 +329,12 @@ impl Turn {
             from,
             text,
         };
-        let message = desks.message(
-            &self.conversation,
-            id,
-            content,
-            self.now,
-            self.trace.child(),
-        );
+        self.show(id, content, desks);
+    }
+
+    fn show(&mut self, id: Uuid, content: Content, desks: &Desks) {
+        let trace = self.trace.child();
+        let message = desks.message(&self.conversation, id, content, self.now, trace);
         self.to_desk.extend(message);
     }
 
@@ -247,6 +355,8 @@ impl Turn {
             What::Handback { .. } => Kind::Handback,
             What::Consent { .. } => Kind::Consent,
             What::Advertising { .. } | What::Blocked => Kind::Optout,
+            What::Draft(_) => Kind::Draft,
+            What::Lesson { .. } | What::Note { .. } => Kind::System,
             _ => Kind::Inbound,
         };
         let mut event = self.event(kind, "inbound", n);
@@ -261,6 +371,26 @@ impl Turn {
             }
             What::Handback { who } => event.staff_id = Some(who.clone()),
             What::Consent { version } => event.reason = Some(version.clone()),
+            What::Draft(decided) => {
+                event.outbound_id = Some(decided.id);
+                event.staff_id.clone_from(&decided.who);
+                event.reason.clone_from(&decided.reason);
+                event.intent.clone_from(&decided.intent);
+                event.bot_response = Some(decided.text.clone());
+                event.action = Some("draft".into());
+                event.outcome = Some(decided.verdict.name().into());
+            }
+            What::Lesson { id, accepted, who } => {
+                event.staff_id = Some(who.clone());
+                event.sources = Some(serde_json::json!([id]));
+                event.action = Some("learn".into());
+                event.outcome = Some(if *accepted { "accepted" } else { "declined" }.into());
+            }
+            What::Note { who, text } => {
+                event.staff_id = Some(who.clone());
+                event.reason = Some(text.clone());
+                event.action = Some("note".into());
+            }
             what => event.customer_text = in_words(what),
         }
         event
@@ -376,12 +506,16 @@ pub(super) fn in_words(what: &What) -> Option<String> {
         What::Deleted { originals } => format!("[удалено сообщений: {}]", originals.len()),
         What::Unreadable { kind } => format!("[{}]", kind_in_words(kind)),
         What::Notice { text, .. } | What::Staff { text, .. } => text.clone()?,
+        What::Draft(decided) if !decided.is_refused() => decided.text.clone(),
         What::Reaction { emoji, .. } => format!("[реакция {}]", emoji.as_deref()?),
         What::Consent { .. }
         | What::Blocked
         | What::Unblocked
         | What::Advertising { .. }
-        | What::Handback { .. } => return None,
+        | What::Handback { .. }
+        | What::Draft(_)
+        | What::Lesson { .. }
+        | What::Note { .. } => return None,
     })
 }
 

@@ -34,6 +34,8 @@ pub struct Situation<'a> {
     pub stale: bool,
     /// Whether the staff was called and has not answered yet.
     pub staff_called: bool,
+    /// How long an answer may wait for approval.
+    pub draft_waits: TimeDelta,
 }
 
 /// One thing to do, in the order in which the customer reads it.
@@ -81,6 +83,12 @@ pub enum Reason {
     NotUnderstood,
     /// The message came late.
     Late,
+    /// The firm wants a person to answer it.
+    Policy,
+    /// Nobody approved the bot's answer in time.
+    DraftExpired,
+    /// A person rejected the bot's answer.
+    DraftRejected,
 }
 
 impl Reason {
@@ -98,6 +106,8 @@ impl Reason {
             Self::NotKnown => Phrase::CheckWithManager,
             Self::NotUnderstood => Phrase::GivingUp,
             Self::Late => Phrase::LateAnswer,
+            Self::Policy => Phrase::PersonAnswers,
+            Self::DraftExpired | Self::DraftRejected => Phrase::StillChecking,
         }
     }
 
@@ -115,6 +125,9 @@ impl Reason {
             Self::NotKnown => Phrase::ReasonNotKnown,
             Self::NotUnderstood => Phrase::ReasonNotUnderstood,
             Self::Late => Phrase::ReasonLate,
+            Self::Policy => Phrase::ReasonPolicy,
+            Self::DraftExpired => Phrase::ReasonDraftExpired,
+            Self::DraftRejected => Phrase::ReasonDraftRejected,
         }
     }
 }
@@ -126,6 +139,8 @@ pub struct Decision {
     pub language: Language,
     /// In this order.
     pub steps: Vec<Step>,
+    /// Whether a person must approve it first.
+    pub draft: bool,
     /// A person must act.
     pub handover: Option<Reason>,
     /// Whether to say when a person will answer.
@@ -153,6 +168,7 @@ impl Decision {
         Self {
             language,
             steps: Vec::new(),
+            draft: false,
             handover: None,
             promise: false,
             intent: situation.understood.intents.first().copied(),
@@ -170,7 +186,7 @@ impl Decision {
     }
 
     /// Calls a person; the more pressing reason stays when there are two.
-    fn hand_over(&mut self, reason: Reason, rule: &'static str) {
+    pub(super) fn hand_over(&mut self, reason: Reason, rule: &'static str) {
         if self.handover.is_none_or(|known| reason < known) {
             self.handover = Some(reason);
             self.rule = rule;

@@ -1,13 +1,14 @@
 //! Puts a decision into words: replies with buttons, a call for staff, facts for the journal.
 
-use chrono::{DateTime, Days};
+use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 use zapis_core::message::Button;
 
-use super::{Decision, Reason, Situation, Step};
-use crate::answer::{Facts, Handover, Reply, Thought};
+use super::{Decision, DialogueState, Reason, Situation, Step};
+use crate::answer::{Facts, Handover, Proposed, Reply, Thought};
 use crate::business::day_text;
+use crate::content::Content;
 use crate::knowledge::{Asked, Passage};
 use crate::texts::Phrase;
 use crate::understand::Intent;
@@ -25,21 +26,98 @@ pub fn phrase(decision: &Decision, situation: &Situation<'_>) -> Thought {
         situation,
     };
     let text = voice.text();
-    let replies = if text.is_empty() {
-        Vec::new()
-    } else {
-        vec![Reply {
-            text,
-            buttons: voice.buttons(),
-        }]
+    let reply = (!text.is_empty()).then(|| Reply {
+        text,
+        buttons: voice.buttons(),
+    });
+    let (reply, draft) = match reply {
+        Some(reply) if decision.draft => (Some(voice.patience()), Some(voice.proposed(reply))),
+        reply => (reply, None),
     };
     Thought {
-        replies,
+        replies: reply.into_iter().collect(),
+        draft,
         handover: decision.handover.map(|reason| voice.handover(reason)),
         state: serde_json::to_value(&decision.state).unwrap_or(Value::Null),
         language: decision.language.code().to_owned(),
         facts: voice.facts(),
     }
+}
+
+/// What to say, and why a person is called, when no person let an answer through.
+pub(super) fn refused(
+    reason: Reason,
+    state: &DialogueState,
+    content: &Content,
+    now: DateTime<Utc>,
+) -> Thought {
+    let language = state.language.unwrap_or(content.business.language);
+    let reply = (reason == Reason::DraftExpired).then(|| {
+        let words = content.texts.say(language, reason.told(), &[]);
+        Reply {
+            text: format!("{words} {}", promise(content, language, now)),
+            buttons: Vec::new(),
+        }
+    });
+    Thought {
+        replies: reply.into_iter().collect(),
+        draft: None,
+        handover: Some(called(reason, content, now)),
+        state: serde_json::to_value(state).unwrap_or(Value::Null),
+        language: language.code().to_owned(),
+        facts: Facts {
+            action: "handoff".to_owned(),
+            reason: Some("draft".to_owned()),
+            ..Facts::default()
+        },
+    }
+}
+
+/// A call for a person.
+fn called(reason: Reason, content: &Content, now: DateTime<Utc>) -> Handover {
+    // The staff reads the language of the firm, whatever the customer writes.
+    let language = content.business.language;
+    let expected = content.business.next_staff_time(now);
+    Handover {
+        reason: content.texts.say(language, reason.for_staff(), &[]),
+        hints: Vec::new(),
+        expected_at: expected.map_or(now, |moment| moment.to_utc()),
+        unanswered: None,
+    }
+}
+
+/// When a person will answer.
+fn promise(content: &Content, language: Language, now: DateTime<Utc>) -> String {
+    let (business, texts) = (&content.business, &content.texts);
+    if business.staff_on_duty(now) {
+        return texts.say(language, Phrase::PromiseNow, &[]);
+    }
+    match business.next_staff_time(now) {
+        Some(moment) => {
+            let moment = moment_text(content, language, now, moment);
+            texts.say(language, Phrase::PromiseLater, &[("moment", &moment)])
+        }
+        None => texts.say(language, Phrase::PromiseSometime, &[]),
+    }
+}
+
+fn moment_text(
+    content: &Content,
+    language: Language,
+    now: DateTime<Utc>,
+    moment: DateTime<Tz>,
+) -> String {
+    let say = |phrase, variables: &[(&str, &str)]| content.texts.say(language, phrase, variables);
+    let today = content.business.local(now).date_naive();
+    let (date, time) = (moment.date_naive(), moment.format("%H:%M").to_string());
+    if date == today {
+        return say(Phrase::MomentToday, &[("time", &time)]);
+    }
+    if today.checked_add_days(Days::new(1)) == Some(date) {
+        return say(Phrase::MomentTomorrow, &[("time", &time)]);
+    }
+    let day = day_text(date, language);
+    say(Phrase::MomentDay, &[("day", &day), ("time", &time)])
 }
 
 /// A decision with all it needs to be said.
@@ -93,34 +171,55 @@ impl Voice<'_> {
         open_today(self.situation, self.decision.language)
     }
 
-    /// When a person will answer.
     fn promise(&self) -> String {
+        let Situation { content, now, .. } = self.situation;
+        promise(content, self.decision.language, *now)
+    }
+
+    /// What the customer reads while an answer waits for approval.
+    fn patience(&self) -> Reply {
+        let words = self.say(Phrase::CheckingAnswer, &[]);
         let business = &self.situation.content.business;
-        if business.staff_on_duty(self.situation.now) {
-            return self.say(Phrase::PromiseNow, &[]);
-        }
-        match business.next_staff_time(self.situation.now) {
-            Some(moment) => self.say(Phrase::PromiseLater, &[("moment", &self.moment(moment))]),
-            None => self.say(Phrase::PromiseSometime, &[]),
+        let text = if business.staff_on_duty(self.situation.now) {
+            words
+        } else {
+            format!("{words} {}", self.promise())
+        };
+        Reply {
+            text,
+            buttons: Vec::new(),
         }
     }
 
-    fn moment(&self, moment: DateTime<Tz>) -> String {
-        let today = self
-            .situation
-            .content
-            .business
-            .local(self.situation.now)
-            .date_naive();
-        let (date, time) = (moment.date_naive(), moment.format("%H:%M").to_string());
-        if date == today {
-            return self.say(Phrase::MomentToday, &[("time", &time)]);
+    /// An answer as the staff gets it to approve.
+    fn proposed(&self, reply: Reply) -> Proposed {
+        let now = self.situation.now;
+        let there = self.situation.content.business.next_staff_time(now);
+        let question = match &self.situation.said.title {
+            Some(title) if self.situation.said.text.is_empty() => title.clone(),
+            _ => self.situation.said.text.clone(),
+        };
+        let mut sources: Vec<String> = self
+            .passages()
+            .map(|passage| passage.source.to_string())
+            .collect();
+        sources.dedup();
+        Proposed {
+            reply,
+            question,
+            sources,
+            due: there.map_or(now, |moment| moment.to_utc()) + self.situation.draft_waits,
         }
-        if today.checked_add_days(Days::new(1)) == Some(date) {
-            return self.say(Phrase::MomentTomorrow, &[("time", &time)]);
-        }
-        let day = day_text(date, self.decision.language);
-        self.say(Phrase::MomentDay, &[("day", &day), ("time", &time)])
+    }
+
+    fn passages(&self) -> impl Iterator<Item = &Passage> {
+        let steps = self.decision.steps.iter();
+        let told = steps.filter_map(|step| match step {
+            Step::Quote(passages) => Some(passages),
+            Step::Tell(generated) => Some(&generated.passages),
+            _ => None,
+        });
+        told.flatten()
     }
 
     fn buttons(&self) -> Vec<Button> {
@@ -159,18 +258,13 @@ impl Voice<'_> {
     }
 
     fn handover(&self, reason: Reason) -> Handover {
-        let content = self.situation.content;
-        let now = self.situation.now;
-        // The staff reads the language of the firm, whatever the customer writes.
-        let staff_language = content.business.language;
-        let expected = content
-            .business
-            .next_staff_time(now)
-            .map_or(now, |moment| moment.to_utc());
+        let Situation { content, now, .. } = self.situation;
+        let text = &self.situation.said.text;
+        let not_known = matches!(reason, Reason::NotKnown | Reason::NotUnderstood);
         Handover {
-            reason: content.texts.say(staff_language, reason.for_staff(), &[]),
             hints: self.hints(reason),
-            expected_at: expected,
+            unanswered: (not_known && !text.is_empty()).then(|| text.clone()),
+            ..called(reason, content, *now)
         }
     }
 
@@ -201,15 +295,7 @@ impl Voice<'_> {
     fn facts(&self) -> Facts {
         let understood = self.situation.understood;
         let sources: Vec<Value> = self
-            .decision
-            .steps
-            .iter()
-            .filter_map(|step| match step {
-                Step::Quote(passages) => Some(passages),
-                Step::Tell(generated) => Some(&generated.passages),
-                _ => None,
-            })
-            .flatten()
+            .passages()
             .map(|passage| {
                 let source = &passage.source;
                 json!({ "id": passage.id, "file": source.file, "line": source.line, "part": source.part, "score": passage.score })
@@ -233,10 +319,10 @@ impl Voice<'_> {
                 .map(|guess| f64::from(guess.confidence)),
             sentiment: (!self.situation.said.text.is_empty()).then(|| sentiment.to_owned()),
             sources: (!sources.is_empty()).then_some(Value::Array(sources)),
-            action: if self.decision.handover.is_some() {
-                "handoff"
-            } else {
-                "none"
+            action: match self.decision.handover {
+                Some(_) => "handoff",
+                None if self.decision.draft => "draft",
+                None => "none",
             }
             .to_owned(),
             reason: Some(self.decision.rule.to_owned()),

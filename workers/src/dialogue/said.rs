@@ -11,6 +11,8 @@ pub struct Said {
     pub text: String,
     /// What the last pressed button carries.
     pub pressed: Option<String>,
+    /// What it says.
+    pub title: Option<String>,
     /// The last command, without its slash.
     pub command: Option<String>,
     /// A voice message came.
@@ -42,7 +44,10 @@ impl Said {
     fn add(&mut self, what: &What) {
         match what {
             What::Text { text } => self.write(text),
-            What::Press { payload, .. } => self.pressed = Some(payload.clone()),
+            What::Press { payload, title } => {
+                self.pressed = Some(payload.clone());
+                self.title.clone_from(title);
+            }
             What::Command { name, .. } => self.command = Some(name.clone()),
             What::Media {
                 attachments,

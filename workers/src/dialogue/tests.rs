@@ -4,11 +4,15 @@ use std::sync::{Arc, LazyLock};
 
 use futures::FutureExt as _;
 use serde_json::Value;
-use zapis_core::message::{Attachment, ConversationId, Inbound, Profile, What};
+use uuid::Uuid;
+use zapis_core::message::{
+    Attachment, ConversationId, DraftDecided, Inbound, Profile, Verdict, What,
+};
 use zapis_core::trace::TraceParent;
 
 use super::Receptionist;
 use crate::answer::{Heard, Mind, Thought};
+use crate::autonomy::{AutonomyConfig, Mode};
 use crate::content::Content;
 use crate::testing::{config, moscow};
 
@@ -21,6 +25,7 @@ struct Customer {
     staff_called: bool,
     now: &'static str,
     stale: bool,
+    autonomy: AutonomyConfig,
 }
 
 impl Customer {
@@ -30,6 +35,28 @@ impl Customer {
             staff_called: false,
             now: "2026-11-20 12:00",
             stale: false,
+            autonomy: AutonomyConfig::default(),
+        }
+    }
+
+    /// One whose salon lets the bot say this much by itself.
+    fn under<const N: usize>(modes: [(&str, &str); N]) -> Self {
+        let mode =
+            |(id, mode): (&str, &str)| (id.to_owned(), Mode::try_from(mode.to_owned()).unwrap());
+        Self {
+            autonomy: AutonomyConfig {
+                by_intent: modes.into_iter().map(mode).collect(),
+                ..AutonomyConfig::default()
+            },
+            ..Self::new()
+        }
+    }
+
+    fn bot(&self) -> Receptionist {
+        Receptionist {
+            content: CONTENT.clone().into(),
+            generator: None,
+            autonomy: self.autonomy.clone(),
         }
     }
 
@@ -49,10 +76,7 @@ impl Customer {
             raw: None,
             trace: TraceParent::start(),
         };
-        let bot = Receptionist {
-            content: CONTENT.clone().into(),
-            generator: None,
-        };
+        let bot = self.bot();
         let heard = Heard {
             conversation: &inbound.conversation,
             inbound: vec![&inbound],
@@ -354,4 +378,89 @@ fn an_insult_gets_one_calm_answer_and_then_a_person() {
     assert!(first.handover.is_none(), "{first:?}");
     assert!(first.replies[0].text.contains("расстроены"), "{first:?}");
     assert!(second.handover.is_some(), "{second:?}");
+}
+
+#[test]
+fn an_answer_that_needs_approval_is_not_said_but_proposed() {
+    let mut customer = Customer::under([("price", "draft")]);
+
+    let thought = customer.writes("сколько стоит маникюр?");
+
+    assert!(said(&thought).contains("уточню"), "{thought:?}");
+    assert!(!said(&thought).contains('₽'), "{thought:?}");
+    let draft = thought.draft.unwrap();
+    assert!(draft.reply.text.contains('₽'), "{draft:?}");
+    assert_eq!(draft.question, "сколько стоит маникюр?");
+    assert!(draft.sources[0].starts_with("business.toml"), "{draft:?}");
+    assert_eq!(draft.due, moscow("2026-11-20 12:15"));
+    assert_eq!(thought.facts.action, "draft");
+    assert!(thought.handover.is_none());
+}
+
+#[test]
+fn the_strictest_rule_holds_for_a_message_and_buttons_obey_it_too() {
+    let both = "сколько стоит маникюр и какой у вас адрес?";
+    let rules = [("price", "auto"), ("address", "draft"), ("hours", "staff")];
+
+    assert!(Customer::under(rules).writes(both).draft.is_some());
+    let price = Customer::under(rules).writes("сколько стоит маникюр?");
+    assert!(price.draft.is_none() && said(&price).contains('₽'));
+    let hours = Customer::under(rules).does(What::Press {
+        payload: "hours".to_owned(),
+        title: Some("Время работы".to_owned()),
+    });
+    assert!(hours.handover.is_some(), "{hours:?}");
+    assert!(said(&hours).contains("администратор"), "{hours:?}");
+    let greeting = Customer::under([("greeting", "staff")]).writes("Здравствуйте!");
+    assert!(greeting.handover.is_none(), "a greeting tells nothing");
+}
+
+#[test]
+fn a_threshold_asks_for_approval_below_it_only() {
+    let asked = "сколько стоит маникюр?";
+    let sure = Customer::under([("price", "auto(0.1)")]).writes(asked);
+    let unsure = Customer::under([("price", "auto(1.0)")]).writes(asked);
+
+    assert!(sure.draft.is_none(), "{sure:?}");
+    assert!(unsure.draft.is_some(), "{unsure:?}");
+}
+
+#[test]
+fn at_night_a_draft_waits_for_somebody_to_be_there_and_the_customer_knows() {
+    let mut customer = Customer {
+        now: "2026-11-20 23:30",
+        ..Customer::under([("price", "draft")])
+    };
+
+    let thought = customer.writes("сколько стоит маникюр?");
+
+    assert!(said(&thought).contains("завтра после 10:00"), "{thought:?}");
+    assert_eq!(thought.draft.unwrap().due, moscow("2026-11-21 10:15"));
+}
+
+#[test]
+fn what_nobody_approved_is_answered_honestly_and_by_a_person() {
+    let customer = Customer::under([("price", "draft")]);
+    let decided = |verdict| DraftDecided {
+        id: Uuid::nil(),
+        verdict,
+        who: None,
+        reason: None,
+        question: "сколько стоит маникюр?".to_owned(),
+        text: "2 600 ₽".to_owned(),
+        intent: Some("price".to_owned()),
+    };
+    let now = moscow("2026-11-20 12:15");
+    let refused = |verdict| customer.bot().refused(&decided(verdict), &Value::Null, now);
+
+    let expired = refused(Verdict::Expired);
+    let rejected = refused(Verdict::Rejected);
+
+    assert!(
+        said(&expired).contains("ответит администратор"),
+        "{expired:?}"
+    );
+    assert!(!said(&expired).contains('₽'), "{expired:?}");
+    assert_eq!(said(&rejected), "", "the person who rejected it writes");
+    assert!(expired.handover.is_some() && rejected.handover.is_some());
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 use zapis_core::event::{Event, Kind, Seen};
 use zapis_core::message::{Button, ConversationId, Profile};
-use zapis_core::store::{ChatEntry, Draft, Escalation, Known, StaffThread};
+use zapis_core::store::{ChatEntry, Escalation, Known, StaffThread};
 
 use crate::conformance::store_ground::{Ground, at, conversation, on_both};
 
@@ -23,7 +23,6 @@ on_both!(
     a_desk_that_moves_takes_everything_along,
     one_call_is_open_per_conversation,
     a_call_goes_through_its_stages_until_it_is_closed,
-    drafts_are_kept_once,
     a_lease_has_one_holder_until_it_runs_out,
     a_lease_from_before_the_clock_was_put_back_holds_nobody_up,
     buttons_carry_their_payload_per_conversation,
@@ -397,27 +396,6 @@ async fn a_call_goes_through_its_stages_until_it_is_closed(ground: Ground) {
         ..two
     };
     assert_eq!(due, [advanced]);
-}
-
-async fn drafts_are_kept_once(ground: Ground) {
-    let store = ground.open().await;
-    let draft = |seconds| Draft {
-        id: Uuid::new_v4(),
-        conversation: conversation("1"),
-        text: "Добрый день".into(),
-        reason: "a person took over".into(),
-        at: at(seconds),
-    };
-    let (first, second) = (draft(1), draft(2));
-
-    for draft in [&second, &first, &second] {
-        store.put_draft(draft).await.unwrap();
-    }
-
-    assert_eq!(
-        store.drafts(&conversation("1")).await.unwrap(),
-        [first, second]
-    );
 }
 
 async fn a_lease_has_one_holder_until_it_runs_out(ground: Ground) {

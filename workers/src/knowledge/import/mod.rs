@@ -14,7 +14,7 @@ use zapis_core::store::StoreError;
 
 pub use plan::{Change, Known, Plan, Report};
 pub use site::SiteRules;
-pub use versions::{Done, Written, imported, known, remove, roll_back, write};
+pub use versions::{Done, Written, imported, known, learn, remove, roll_back, write};
 
 use super::entry::Entry;
 use super::read;

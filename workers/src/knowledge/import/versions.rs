@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use zapis_core::message::LessonCard;
 use zapis_core::store::{KnowledgeChange, KnowledgeSource, Store};
 
-use super::super::entry::{Entry, Imported};
+use super::super::entry::{Entry, Imported, Origin, Source};
 use super::super::{facts, repeated_ids, written};
 use super::{ImportError, Incoming, Known, Plan};
 use crate::business::Business;
@@ -14,6 +15,9 @@ use crate::source_text::problem;
 
 /// How often a change is thought out anew when others were faster.
 const TRIES: usize = 10;
+
+/// The source of answers that the bot was allowed to remember.
+const LEARNT: &str = "staff";
 
 /// Who does something, and when.
 #[derive(Debug, Clone)]
@@ -123,6 +127,48 @@ pub async fn write(
 fn is_same(before: &[Entry], after: &[Entry]) -> bool {
     let plain = |entries: &[Entry]| serde_json::to_string(entries).unwrap_or_default();
     plain(before) == plain(after)
+}
+
+/// Remembers how a person answered, once per lesson.
+pub async fn learn(
+    store: &Store,
+    lesson: &LessonCard,
+    at: DateTime<Utc>,
+) -> Result<(), ImportError> {
+    let id = format!("{LEARNT}-{}", lesson.id);
+    for _ in 0..TRIES {
+        let version = store.knowledge_version().await?;
+        let mut sources = by_source(store.knowledge(version).await?)?;
+        let mut entries = sources.remove(LEARNT).unwrap_or_default();
+        if entries.iter().any(|entry| entry.id == id) {
+            return Ok(());
+        }
+        let place = Source {
+            file: LEARNT.to_owned(),
+            line: entries.len() + 1,
+            part: None,
+        };
+        let (question, answer) = (lesson.question.clone(), lesson.answer.clone());
+        entries.push(Entry {
+            id: id.clone(),
+            verified_by: Some(lesson.who.clone()),
+            ..Entry::new(question, answer, place, Origin::Written)
+        });
+        let done = Done {
+            who: lesson.who.clone(),
+            at,
+        };
+        let json = serde_json::to_string(&entries).ok();
+        let sources = vec![(LEARNT.to_owned(), json)];
+        let what = "remember an answer".to_owned();
+        if change(store, version, what, sources, &done)
+            .await?
+            .is_some()
+        {
+            return Ok(());
+        }
+    }
+    Err(ImportError::Busy)
 }
 
 /// Takes sources out. The names of those that were not there are returned instead of a version.

@@ -1,0 +1,172 @@
+//! What the bot may say by itself, by intent: `[autonomy]`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use zapis_core::config::Findings;
+
+use crate::understand::Intent;
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Mode {
+    /// The bot, from this confidence on; below it the staff approves.
+    Auto(f32),
+    /// The bot, once somebody of the staff has approved.
+    Draft,
+    /// A person.
+    Staff,
+}
+
+impl TryFrom<String> for Mode {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let threshold = text
+            .strip_prefix("auto(")
+            .and_then(|rest| rest.strip_suffix(')'));
+        match (text.as_str(), threshold.map(str::parse)) {
+            ("auto", _) => Ok(Self::Auto(0.0)),
+            ("draft", _) => Ok(Self::Draft),
+            ("staff", _) => Ok(Self::Staff),
+            (_, Some(Ok(from))) if (0.0..=1.0).contains(&from) => Ok(Self::Auto(from)),
+            _ => Err(
+                "expected \"auto\", \"auto(0.8)\" with a confidence from 0 to 1, \"draft\" or \"staff\"",
+            ),
+        }
+    }
+}
+
+/// The `[autonomy]` section: besides its own keys, the id of any intent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AutonomyConfig {
+    /// For intents that are not named.
+    pub default: Mode,
+    /// A draft that nobody decides on for so many minutes is given up, and the customer is told.
+    pub draft_minutes: u32,
+    /// By intent id.
+    pub by_intent: BTreeMap<String, Mode>,
+}
+
+impl Default for AutonomyConfig {
+    fn default() -> Self {
+        Self {
+            default: Mode::Auto(0.0),
+            draft_minutes: 15,
+            by_intent: BTreeMap::new(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AutonomyConfig {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Section)
+    }
+}
+
+/// Reads the section key by key, so that what does not fit is told at its place.
+struct Section;
+
+impl<'de> Visitor<'de> for Section {
+    type Value = AutonomyConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the section of autonomy")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AutonomyConfig, A::Error> {
+        let mut config = AutonomyConfig::default();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "default" => config.default = map.next_value()?,
+                "draft_minutes" => config.draft_minutes = map.next_value()?,
+                _ => {
+                    config.by_intent.insert(key, map.next_value()?);
+                }
+            }
+        }
+        Ok(config)
+    }
+}
+
+impl AutonomyConfig {
+    /// Notes what is out of range or means nothing.
+    pub fn check(&self, findings: &mut Findings) {
+        findings.check(
+            (1..=1440).contains(&self.draft_minutes),
+            "autonomy.draft_minutes",
+            "out of range",
+            "use 1 to 1440 minutes, a day",
+        );
+        for id in self.by_intent.keys() {
+            let hint =
+                crate::source_text::nearest(id, Intent::ALL.iter().map(|intent| intent.id()));
+            findings.check(
+                Intent::from_id(id).is_some(),
+                &format!("autonomy.{id}"),
+                "is no intent",
+                &hint,
+            );
+        }
+    }
+
+    /// Whether anything ever waits for approval.
+    pub fn drafts(&self) -> bool {
+        let modes = self.by_intent.values().chain([&self.default]);
+        modes.into_iter().any(|mode| match mode {
+            Mode::Draft => true,
+            Mode::Auto(from) => *from > 0.0,
+            Mode::Staff => false,
+        })
+    }
+
+    /// Who answers an intent, `None` being none of them.
+    pub fn of(&self, intent: Option<Intent>) -> Mode {
+        let named = intent.and_then(|intent| self.by_intent.get(intent.id()));
+        named.copied().unwrap_or(self.default)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(text: &str) -> Result<Mode, &'static str> {
+        Mode::try_from(text.to_owned())
+    }
+
+    #[test]
+    fn modes_are_read_as_they_are_written() {
+        assert_eq!(mode("auto"), Ok(Mode::Auto(0.0)));
+        assert_eq!(mode("auto(0.8)"), Ok(Mode::Auto(0.8)));
+        assert_eq!(mode("draft"), Ok(Mode::Draft));
+        assert_eq!(mode("staff"), Ok(Mode::Staff));
+        for wrong in [
+            "",
+            "Auto",
+            "auto()",
+            "auto(2)",
+            "auto(NaN)",
+            "auto(0.8",
+            "bot",
+        ] {
+            assert!(mode(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_intent_that_is_not_named_follows_the_default() {
+        let config = AutonomyConfig {
+            default: Mode::Draft,
+            by_intent: [("price".to_owned(), Mode::Auto(0.5))].into(),
+            ..AutonomyConfig::default()
+        };
+
+        assert_eq!(config.of(Some(Intent::Price)), Mode::Auto(0.5));
+        assert_eq!(config.of(Some(Intent::Hours)), Mode::Draft);
+        assert_eq!(config.of(None), Mode::Draft);
+    }
+}
