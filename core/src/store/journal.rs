@@ -1,13 +1,18 @@
 //! The journal: append-only, for reading and figures. Nothing is rebuilt from it.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::db::{CHUNK, Row, Tx, sql};
+use super::db::{CHUNK, Row, Sql, Tx, sql};
 use super::group::Work;
 use super::{Store, StoreError};
-use crate::event::{Event, Seen};
+use crate::event::{Event, Kind, Seen};
 use crate::message::ConversationId;
+
+/// Among so many of the first events of a time, one was written when it happened.
+const EARLIEST: u32 = 1_000;
 
 /// An event as it is written.
 pub(super) struct Line {
@@ -69,6 +74,37 @@ impl Store {
         rows.iter().map(event).collect()
     }
 
+    /// A position before the events that happened from a moment on. Events are written in the order of
+    /// their causes, which is nearly that of their times: a messenger may tell late what a customer did.
+    pub async fn position_before(&self, from: DateTime<Utc>) -> Result<i64, StoreError> {
+        let row = self.db.fetch_one(first_of(from)).await?;
+        let first = row.map_or(Ok(None), |row| row.get::<Option<i64>>(0))?;
+        match first {
+            Some(first) => Ok(first - 1),
+            None => self.last_event_position().await,
+        }
+    }
+
+    /// Events of some kinds in a span of time that come after a position, in the order in which they
+    /// were written, with their positions: a page of at most `limit`.
+    ///
+    /// Begin after [`Store::position_before`] the span, go on after the last position of a page, and
+    /// stop at a page with fewer than `limit`.
+    pub async fn events_of_kinds(
+        &self,
+        kinds: &[Kind],
+        span: &Range<DateTime<Utc>>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Event)>, StoreError> {
+        if kinds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.db.fetch(page(kinds, span, after, limit)).await?;
+        let event = |row: &Row| Ok((row.get(1)?, row.json(0)?));
+        rows.iter().map(event).collect()
+    }
+
     /// The newest position.
     pub async fn last_event_position(&self) -> Result<i64, StoreError> {
         let row = self
@@ -94,6 +130,26 @@ impl Store {
     }
 }
 
+fn first_of(from: DateTime<Utc>) -> Sql {
+    sql("SELECT min(position) FROM (SELECT position FROM events \
+         WHERE timestamp >= $1 ORDER BY timestamp LIMIT $2) AS first")
+    .bind(from)
+    .bind(EARLIEST)
+}
+
+fn page(kinds: &[Kind], span: &Range<DateTime<Utc>>, after: i64, limit: u32) -> Sql {
+    let kinds = kinds.iter().map(|kind| kind.name().into());
+    // The time is told in a form that no index serves: the way goes along the positions.
+    sql("SELECT event, position FROM events WHERE position > $1 \
+         AND timestamp + 0 >= $2 AND timestamp + 0 < $3 AND kind IN ")
+    .bind(after)
+    .bind(span.start)
+    .bind(span.end)
+    .bind(limit)
+    .list(kinds)
+    .then(" ORDER BY position LIMIT $4")
+}
+
 pub(super) fn lines(events: &[Event]) -> Result<Vec<Line>, StoreError> {
     events.iter().map(line).collect()
 }
@@ -107,4 +163,39 @@ fn line(event: &Event) -> Result<Line, StoreError> {
         json: serde_json::to_string(event)
             .map_err(|_| StoreError::Refused("an event cannot be written as JSON".into()))?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How SQLite goes about a statement.
+    async fn plan(of: Sql) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("z.db");
+        let store = Store::open(&format!("sqlite:{}", file.display()))
+            .await
+            .unwrap();
+        let (text, values) = of.parts();
+        let text = format!("EXPLAIN QUERY PLAN {text}");
+        let mut explain = sql("").then(&text);
+        for value in values {
+            explain = explain.bind(value.clone());
+        }
+        let rows = store.db.fetch(explain).await.unwrap();
+        let steps = rows.iter().map(|row| row.get::<String>(3).unwrap());
+        steps.collect::<Vec<_>>().join("; ")
+    }
+
+    #[tokio::test]
+    async fn a_page_follows_the_positions_and_nothing_is_sorted_or_scanned() {
+        let span = DateTime::default()..DateTime::default();
+        let page = plan(page(&[Kind::Turn, Kind::Draft], &span, 7, 100)).await;
+        assert_eq!(page, "SEARCH events USING INTEGER PRIMARY KEY (rowid>?)");
+        let first = plan(first_of(DateTime::default())).await;
+        assert!(
+            first.contains("SEARCH events USING COVERING INDEX events_by_time (timestamp>?)"),
+            "{first}"
+        );
+    }
 }
