@@ -90,7 +90,7 @@ async fn review(
     report::read(store, &Reviewed::KINDS, &span, |event| reviewed.take(event))
         .await
         .context("reading the journal")?;
-    let privacy = Privacy::new(&content.business, &content.understander);
+    let privacy = Privacy::new(&content.understander);
     let mut conversations = Vec::new();
     for conversation in reviewed.drawn() {
         let events = store.events_of(conversation, TOLD).await;

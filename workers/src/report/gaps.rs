@@ -67,6 +67,8 @@ pub struct Gaps<'a> {
     likeness: Likeness,
     exchanges: Exchanges,
     talks: HashMap<ConversationId, Talk>,
+    /// With more conversations than this it is time to let some go.
+    crowded: usize,
     found: VecDeque<Gap>,
     left_out: usize,
 }
@@ -81,8 +83,10 @@ struct Talk {
 
 /// A question that waits for what follows it.
 struct Question {
+    /// Its texts are hidden only when it is kept: most are answered well.
     gap: Gap,
-    raw: String,
+    /// The name that the messenger shows.
+    customer: Option<String>,
     /// Whether it was put to a person who had the conversation.
     to_staff: bool,
 }
@@ -94,11 +98,12 @@ impl<'a> Gaps<'a> {
     /// Nothing found yet.
     pub fn new(content: &'a Content) -> Self {
         Self {
-            privacy: Privacy::new(&content.business, &content.understander),
+            privacy: Privacy::new(&content.understander),
             content,
             likeness: Likeness::new(),
             exchanges: Exchanges::default(),
             talks: HashMap::new(),
+            crowded: FOLLOWED,
             found: VecDeque::new(),
             left_out: 0,
         }
@@ -112,7 +117,7 @@ impl<'a> Gaps<'a> {
         if let Some(exchange) = self.exchanges.take(event) {
             self.asked(&exchange);
         }
-        if self.talks.len() > FOLLOWED {
+        if self.talks.len() > self.crowded {
             self.let_go(event.timestamp);
         }
     }
@@ -149,7 +154,7 @@ impl<'a> Gaps<'a> {
         {
             if asks_for_person(exchange.turn) {
                 last.gap.why.insert("asked_for_person".into());
-            } else if self.likeness.between(&last.raw, &exchange.text) >= THE_SAME {
+            } else if self.likeness.between(&last.gap.text, &exchange.text) >= THE_SAME {
                 last.gap.why.insert("asked_again".into());
             }
         }
@@ -181,21 +186,18 @@ impl<'a> Gaps<'a> {
         if !missed && (skipped || to_staff && !text.contains('?')) {
             return None;
         }
-        let customer = turn
-            .client
-            .as_ref()
-            .and_then(|client| client.name.as_deref());
+        let customer = turn.client.as_ref();
         let intent = turn.intent.clone();
         Some(Question {
             gap: Gap {
                 conversation: exchange.conversation.clone(),
                 at: turn.timestamp,
-                text: self.privacy.hide(text, customer),
+                text: text.to_owned(),
                 intent: intent.map(|intent| (intent, turn.confidence.unwrap_or_default())),
                 why: missed.then(|| rule.to_owned()).into_iter().collect(),
                 answer: None,
             },
-            raw: text.to_owned(),
+            customer: customer.and_then(|client| client.name.clone()),
             to_staff,
         })
     }
@@ -215,10 +217,8 @@ impl<'a> Gaps<'a> {
         else {
             return;
         };
-        let customer = event.client.as_ref();
-        let customer = customer.and_then(|client| client.name.as_deref());
         let answer = Answer {
-            text: self.privacy.hide(text, customer),
+            text: text.to_owned(),
             at: event.timestamp,
         };
         talk.answered = true;
@@ -248,17 +248,24 @@ impl<'a> Gaps<'a> {
         };
         let mut gone: Vec<_> = self.talks.extract_if(|_, talk| over(talk)).collect();
         gone.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+        self.crowded = FOLLOWED.max(self.talks.len() * 2);
         for (_, talk) in gone {
             self.keep(talk.open);
         }
     }
 
     fn keep(&mut self, questions: Vec<Question>) {
-        for question in questions {
-            if question.gap.why.is_empty() {
-                continue;
+        let bad = |question: &Question| !question.gap.why.is_empty();
+        for question in questions.into_iter().filter(bad) {
+            let Question {
+                mut gap, customer, ..
+            } = question;
+            let hide = |text: &str| self.privacy.hide(text, customer.as_deref());
+            gap.text = hide(&gap.text);
+            if let Some(answer) = &mut gap.answer {
+                answer.text = hide(&answer.text);
             }
-            self.found.push_back(question.gap);
+            self.found.push_back(gap);
             if self.found.len() > KEPT {
                 self.found.pop_front();
                 self.left_out += 1;

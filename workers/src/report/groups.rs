@@ -27,11 +27,11 @@ const TELLING: usize = 2;
 pub(super) struct Gap {
     pub(super) conversation: ConversationId,
     pub(super) at: DateTime<Utc>,
-    /// Without personal data.
+    /// Without personal data, once it is kept.
     pub(super) text: String,
     pub(super) intent: Option<(String, f64)>,
     pub(super) why: BTreeSet<String>,
-    /// What the staff answered, without personal data.
+    /// What the staff answered, likewise.
     pub(super) answer: Option<Answer>,
 }
 
@@ -143,15 +143,16 @@ impl Group {
 /// questions give the same groups, in whatever order they come.
 pub(super) fn grouped(gaps: &[Gap]) -> Vec<Group> {
     let likeness = Likeness::new();
-    let mut same: BTreeMap<String, Vec<&Gap>> = BTreeMap::new();
+    let mut same: BTreeMap<(String, Option<&str>), Vec<&Gap>> = BTreeMap::new();
     for gap in gaps {
-        same.entry(gist(&gap.text)).or_default().push(gap);
+        let wording = (gist(&gap.text), believed(gap));
+        same.entry(wording).or_default().push(gap);
     }
-    let mut alike: Vec<(String, Vec<&Gap>)> = same.into_iter().collect();
+    let mut alike: Vec<_> = same.into_iter().collect();
     alike.sort_by(|(a, many), (b, few)| few.len().cmp(&many.len()).then_with(|| a.cmp(b)));
     let mut found = Clusters::default();
-    for (gist, gaps) in alike {
-        found.put(&likeness.of(&gist), gaps);
+    for ((gist, intent), gaps) in alike {
+        found.put(&likeness.of(&gist), intent, gaps);
     }
     let members = found.members.iter();
     let mut groups: Vec<Group> = members
@@ -171,15 +172,14 @@ pub(super) fn grouped(gaps: &[Gap]) -> Vec<Group> {
 struct Clusters<'g> {
     members: Vec<Vec<&'g Gap>>,
     /// How many different wordings a group has, and its intent.
-    shapes: Vec<(f32, Option<String>)>,
+    shapes: Vec<(f32, Option<&'g str>)>,
     /// For each feature, the groups whose wordings have it, with its weight there.
     places: HashMap<u32, Vec<(usize, f32)>>,
 }
 
 impl<'g> Clusters<'g> {
-    fn put(&mut self, wording: &Sparse, gaps: Vec<&'g Gap>) {
-        let intent = believed(&gaps);
-        let group = self.nearest(wording, intent.as_deref());
+    fn put(&mut self, wording: &Sparse, intent: Option<&'g str>, gaps: Vec<&'g Gap>) {
+        let group = self.nearest(wording, intent);
         let group = group.unwrap_or_else(|| {
             self.members.push(Vec::new());
             self.shapes.push((0.0, None));
@@ -188,7 +188,7 @@ impl<'g> Clusters<'g> {
         self.members[group].extend(gaps);
         let shape = &mut self.shapes[group];
         shape.0 += 1.0;
-        shape.1 = shape.1.take().or(intent);
+        shape.1 = shape.1.or(intent);
         for (bucket, value) in wording {
             self.places
                 .entry(*bucket)
@@ -206,7 +206,7 @@ impl<'g> Clusters<'g> {
         }
         let scored = sums.into_iter().map(|(group, sum)| {
             let (count, other) = &self.shapes[group];
-            (group, judged(sum / count, intent, other.as_deref()))
+            (group, judged(sum / count, intent, *other))
         });
         // Of groups that fit alike, the older one.
         let best = scored.rev().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
@@ -222,11 +222,10 @@ fn judged(likeness: f32, intent: Option<&str>, other: Option<&str>) -> f32 {
     }
 }
 
-/// The intent that the same words were surely taken for.
-fn believed(gaps: &[&Gap]) -> Option<String> {
-    let surest = gaps.iter().filter_map(|gap| gap.intent.as_ref());
-    let surest = surest.max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    (surest.1 >= f64::from(BELIEVED)).then(|| surest.0.clone())
+/// The intent that a question was surely taken for.
+fn believed(gap: &Gap) -> Option<&str> {
+    let (intent, confidence) = gap.intent.as_ref()?;
+    (*confidence >= f64::from(BELIEVED)).then_some(intent)
 }
 
 /// Different wordings, those first that are most like all the others.

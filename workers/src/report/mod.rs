@@ -25,8 +25,8 @@ pub use review::{Reviewed, Said, Sampled, WEAK, Weak};
 
 use crate::words::{folded, is_light, tokens};
 
-/// How many events are held at once.
-const PAGE: u32 = 500;
+/// How many positions of the journal are read at once.
+const PAGE: i64 = 1_000;
 /// So many turns may wait for their decision while the journal streams by.
 const PENDING: usize = 10_000;
 /// The rule of a turn in which a person has the conversation and the bot is silent.
@@ -41,16 +41,14 @@ pub async fn read(
     mut each: impl FnMut(&Event),
 ) -> Result<(), StoreError> {
     let mut after = store.position_before(span.start).await?;
-    loop {
-        let page = store.events_of_kinds(kinds, span, after, PAGE).await?;
-        for (position, event) in &page {
-            after = *position;
-            each(event);
-        }
-        if page.len() < PAGE as usize {
-            return Ok(());
-        }
+    let end = store.last_event_position().await?;
+    while after < end {
+        let last = end.min(after + PAGE);
+        let page = store.events_of_kinds(kinds, span, after, last).await?;
+        page.iter().for_each(&mut each);
+        after = last;
     }
+    Ok(())
 }
 
 /// The rule that decided a turn, without what the journal adds about a language model.
