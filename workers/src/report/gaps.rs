@@ -158,7 +158,7 @@ impl<'a> Gaps<'a> {
                 last.gap.why.insert("asked_again".into());
             }
         }
-        talk.open.extend(self.question(exchange));
+        talk.open.extend(question(exchange));
         if talk.open.len() > OPEN {
             let oldest = talk.open.remove(0);
             self.keep(vec![oldest]);
@@ -166,40 +166,6 @@ impl<'a> Gaps<'a> {
         if !talk.open.is_empty() {
             self.talks.insert(exchange.conversation.clone(), talk);
         }
-    }
-
-    /// What is asked in a turn, if anything is.
-    fn question(&self, exchange: &Exchange<'_>) -> Option<Question> {
-        let turn = exchange.turn;
-        let text = exchange.text.trim();
-        // Buttons, pictures and the like stand in brackets.
-        if text.starts_with(['[', '/']) || telling_words(text) == 0 {
-            return None;
-        }
-        let rule = rule(turn);
-        let handed_over = turn.action.as_deref() == Some("handoff");
-        let missed = MISSED.contains(&rule) || handed_over && !NO_QUESTION.contains(&rule);
-        let to_staff = rule == SILENT;
-        let courtesy = turn.intent.as_deref();
-        let courtesy = courtesy.is_some_and(|intent| COURTESIES.contains(&intent));
-        let skipped = NO_QUESTION.contains(&rule) || ASIDE.contains(&rule) || courtesy;
-        if !missed && (skipped || to_staff && !text.contains('?')) {
-            return None;
-        }
-        let customer = turn.client.as_ref();
-        let intent = turn.intent.clone();
-        Some(Question {
-            gap: Gap {
-                conversation: exchange.conversation.clone(),
-                at: turn.timestamp,
-                text: text.to_owned(),
-                intent: intent.map(|intent| (intent, turn.confidence.unwrap_or_default())),
-                why: missed.then(|| rule.to_owned()).into_iter().collect(),
-                answer: None,
-            },
-            customer: customer.and_then(|client| client.name.clone()),
-            to_staff,
-        })
     }
 
     /// A person answers what is open, and what the bot has just answered.
@@ -272,4 +238,38 @@ impl<'a> Gaps<'a> {
             }
         }
     }
+}
+
+/// What is asked in a turn, if anything is.
+fn question(exchange: &Exchange<'_>) -> Option<Question> {
+    let turn = exchange.turn;
+    let text = exchange.text.trim();
+    // Buttons, pictures and the like stand in brackets.
+    if text.starts_with(['[', '/']) || telling_words(text) == 0 {
+        return None;
+    }
+    let rule = rule(turn);
+    let handed_over = turn.action.as_deref() == Some("handoff");
+    let missed = MISSED.contains(&rule) || handed_over && !NO_QUESTION.contains(&rule);
+    let to_staff = rule == SILENT;
+    let courtesy = turn.intent.as_deref();
+    let courtesy = courtesy.is_some_and(|intent| COURTESIES.contains(&intent));
+    let skipped = NO_QUESTION.contains(&rule) || ASIDE.contains(&rule) || courtesy;
+    if !missed && (skipped || to_staff && !text.contains('?')) {
+        return None;
+    }
+    let customer = turn.client.as_ref();
+    let intent = turn.intent.clone();
+    Some(Question {
+        gap: Gap {
+            conversation: exchange.conversation.clone(),
+            at: turn.timestamp,
+            text: text.to_owned(),
+            intent: intent.map(|intent| (intent, turn.confidence.unwrap_or_default())),
+            why: missed.then(|| rule.to_owned()).into_iter().collect(),
+            answer: None,
+        },
+        customer: customer.and_then(|client| client.name.clone()),
+        to_staff,
+    })
 }
