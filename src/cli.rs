@@ -100,7 +100,8 @@ The first line of the output is the address of the page. Nothing outside this ma
   zapis knowledge import --dry-run prices.xlsx
   zapis knowledge import prices.xlsx memo.docx https://salon.example/faq
   zapis knowledge versions
-  zapis knowledge search \"сколько стоит стрижка\""
+  zapis knowledge search \"сколько стоит стрижка\"
+  zapis knowledge gaps"
     )]
     Knowledge(KnowledgeCommand),
     /// Tell what the bot makes of a text: its parts, intents and signals.
@@ -153,6 +154,22 @@ phones, handoff, sentiment: a file of {id,text}.")]
         #[arg(long)]
         json: bool,
     },
+    /// Count what the journal tells: what to look through, and which intents need no approval.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:
+  zapis report                       which reports there are
+  zapis report review
+  zapis report autonomy --days 90 --json"
+    )]
+    Report {
+        /// Which report; without one, a list of them.
+        #[command(subcommand)]
+        report: Option<ReportCommand>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Measure how fast the program is here, next to bare clients of the same engines.
     #[command(after_help = "Examples:
   zapis bench ingress
@@ -163,6 +180,45 @@ phones, handoff, sentiment: a file of {id,text}.")]
 Queues, schema and files are the bench's own and go when it ends. `duplicates`, `idle` and `sockets`
 start the program itself, on embedded engines. Build with `--profile dist` for figures to keep.")]
     Bench(Bench),
+}
+
+/// A report.
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Intents that the bot is unsure of, and conversations drawn by chance, to be judged by a person.
+    #[command(after_help = "Examples:
+  zapis report review > review.txt
+  zapis report review --days 14 --json
+  zapis report review --seed once-more    other conversations of the same days
+
+Phones, e-mails and names of customers are hidden. In one week the same conversations are drawn again.")]
+    Review {
+        /// How many days back.
+        #[arg(long, default_value_t = 7, value_parser = days())]
+        days: u16,
+        /// Draws other conversations; the number of the week when it is not given.
+        #[arg(long, value_name = "TEXT")]
+        seed: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Which intents the bot may answer alone, judged by what the staff and customers made of its answers.
+    #[command(after_help = "Examples:
+  zapis report autonomy
+  zapis report autonomy --days 90 --json")]
+    Autonomy {
+        /// How many days back.
+        #[arg(long, default_value_t = 30, value_parser = days())]
+        days: u16,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn days() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=3_650)
 }
 
 /// What to measure, and how much.
@@ -365,6 +421,24 @@ cannot be. Running workers know a few seconds later.")]
         words: Vec<String>,
         /// At most this many passages.
         #[arg(long, default_value_t = 5)]
+        limit: usize,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Questions that got no good answer, put together by what they ask, most customers first.
+    #[command(after_help = "Examples:
+  zapis knowledge gaps
+  zapis knowledge gaps --days 7 --limit 5
+  zapis knowledge gaps --json
+
+Phones, e-mails and names of customers are hidden.")]
+    Gaps {
+        /// How many days back.
+        #[arg(long, default_value_t = 30, value_parser = days())]
+        days: u16,
+        /// At most this many groups of questions.
+        #[arg(long, default_value_t = 20)]
         limit: usize,
         /// Print JSON.
         #[arg(long)]

@@ -2,15 +2,20 @@
 
 mod check;
 mod dead;
+mod gaps;
 mod knowledge;
+mod report;
 mod run;
 mod trace;
 mod understand;
 
+use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use chrono::{DateTime, TimeDelta, Utc};
+use zapis_core::Clock;
 use zapis_core::config::Problem;
 use zapis_core::store::Store;
 
@@ -99,6 +104,11 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
             limit,
             json,
         } => trace::trace(&load(path)?, &conversation, limit, json).await,
+        Command::Report { report: None, json } => report::list(json),
+        Command::Report {
+            report: Some(report),
+            ..
+        } => report::report(&load(path)?, report).await,
         Command::Bench(bench) => Ok(crate::bench::run(&load(path)?, &bench).await?),
     }
 }
@@ -110,6 +120,12 @@ fn content(path: &Path) -> Result<Loaded, Failure> {
 
 fn load(path: &Path) -> Result<Loaded, Failure> {
     config::load(path, &Environment::of_process(), Missing::Problem).map_err(Failure::Problems)
+}
+
+/// So many days up to now.
+fn past(days: u16) -> Range<DateTime<Utc>> {
+    let now = Clock::system().now();
+    now - TimeDelta::days(i64::from(days))..now
 }
 
 /// The store, for a command beside a running program.

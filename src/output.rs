@@ -21,6 +21,12 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Foreign text on one line, in which nothing steers the terminal.
+pub fn plain(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(visible).collect()
+}
+
 /// Rows under headings, aligned.
 #[derive(Debug)]
 pub struct Table {
@@ -38,11 +44,7 @@ impl Table {
 
     /// Adds a row. Control characters of foreign texts would play with the terminal: they go.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        let plain = |text: String| -> String {
-            let visible = |c: char| if c.is_control() { ' ' } else { c };
-            text.chars().map(visible).collect()
-        };
-        self.rows.push(cells.map(plain).into());
+        self.rows.push(cells.map(|text| plain(&text)).into());
     }
 
     /// Prints it.

@@ -15,7 +15,7 @@ use zapis_workers::knowledge::import::{
 use zapis_workers::knowledge::{Asked, Entry, Knowledge, Passage, READER};
 use zapis_workers::understand::Understander;
 
-use super::Failure;
+use super::{Failure, gaps};
 use crate::cli::{KnowledgeCommand, KnowledgeImport};
 use crate::config::{Environment, Loaded};
 use crate::output::{self, Table};
@@ -101,6 +101,10 @@ impl Desk<'_> {
             KnowledgeCommand::List { json } => list(&self.known().await?.knowledge(), json),
             KnowledgeCommand::Search { words, limit, json } => {
                 self.search(&words.join(" "), limit, json).await
+            }
+            KnowledgeCommand::Gaps { days, limit, json } => {
+                let known = self.known().await?.knowledge();
+                gaps::gaps(&self.store, self.folder, known, days, limit, json).await
             }
             KnowledgeCommand::Versions { limit, json } => self.versions(limit, json).await,
             KnowledgeCommand::Rollback { version, json } => {

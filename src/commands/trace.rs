@@ -16,7 +16,7 @@ use zapis_core::trace::TraceParent;
 
 use super::{Failure, store};
 use crate::config::Loaded;
-use crate::output;
+use crate::output::{self, plain};
 
 /// How much of a trace id is shown to people: enough to tell the traces of a conversation apart.
 const TRACE_SHOWN: usize = 8;
@@ -281,12 +281,6 @@ fn details(step: &Step) -> Vec<String> {
 
 fn quoted(text: &str) -> String {
     format!(": «{}»", plain(text))
-}
-
-/// Foreign text on one line.
-fn plain(text: &str) -> String {
-    let visible = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(visible).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The command line and the configuration, through the real binary.
 
+mod reports;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -78,6 +80,10 @@ fn help_of_every_command_shows_examples() {
         &["check", "--help"],
         &["dead", "retry", "--help"],
         &["knowledge", "search", "--help"],
+        &["knowledge", "gaps", "--help"],
+        &["report", "--help"],
+        &["report", "review", "--help"],
+        &["report", "autonomy", "--help"],
         &["trace", "--help"],
         &["bench", "--help"],
     ] {

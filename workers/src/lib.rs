@@ -12,6 +12,7 @@ pub mod journal;
 pub mod knowledge;
 pub mod llm;
 pub mod remind_staff;
+pub mod report;
 pub mod texts;
 pub mod understand;
 pub mod when;

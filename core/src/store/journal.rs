@@ -1,13 +1,18 @@
 //! The journal: append-only, for reading and figures. Nothing is rebuilt from it.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::db::{CHUNK, Row, Tx, sql};
+use super::db::{CHUNK, Row, Sql, Tx, sql};
 use super::group::Work;
 use super::{Store, StoreError};
-use crate::event::{Event, Seen};
+use crate::event::{Event, Kind, Seen};
 use crate::message::ConversationId;
+
+/// Among so many of the first events of a time, one was written when it happened.
+const EARLIEST: u32 = 1_000;
 
 /// An event as it is written.
 pub(super) struct Line {
@@ -69,6 +74,36 @@ impl Store {
         rows.iter().map(event).collect()
     }
 
+    /// A position before the events that happened from a moment on. Events are written in the order of
+    /// their causes, which is nearly that of their times: a messenger may tell late what a customer did.
+    pub async fn position_before(&self, from: DateTime<Utc>) -> Result<i64, StoreError> {
+        let row = self.db.fetch_one(first_of(from)).await?;
+        let first = row.map_or(Ok(None), |row| row.get::<Option<i64>>(0))?;
+        match first {
+            Some(first) => Ok(first - 1),
+            None => self.last_event_position().await,
+        }
+    }
+
+    /// Events of some kinds in a span of time, with positions after `after` and up to `last`, in the
+    /// order in which they were written.
+    ///
+    /// To read them all, go from [`Store::position_before`] the span to [`Store::last_event_position`],
+    /// so many positions at a time that their events can be held at once.
+    pub async fn events_of_kinds(
+        &self,
+        kinds: &[Kind],
+        span: &Range<DateTime<Utc>>,
+        after: i64,
+        last: i64,
+    ) -> Result<Vec<Event>, StoreError> {
+        if kinds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.db.fetch(page(kinds, span, after, last)).await?;
+        rows.iter().map(|row| Ok(row.json(0)?)).collect()
+    }
+
     /// The newest position.
     pub async fn last_event_position(&self) -> Result<i64, StoreError> {
         let row = self
@@ -94,6 +129,29 @@ impl Store {
     }
 }
 
+fn first_of(from: DateTime<Utc>) -> Sql {
+    sql("SELECT min(position) FROM (SELECT position FROM events \
+         WHERE timestamp >= $1 ORDER BY timestamp LIMIT $2) AS first")
+    .bind(from)
+    .bind(EARLIEST)
+}
+
+fn page(kinds: &[Kind], span: &Range<DateTime<Utc>>, after: i64, last: i64) -> Sql {
+    let kinds = kinds.iter().map(|kind| kind.name().into());
+    // Between two positions no database is tempted to read or sort more, as with a limit it is; and
+    // the time is told in a form that no index serves.
+    sql(
+        "SELECT event FROM events WHERE position > $1 AND position <= $2 \
+         AND timestamp + 0 >= $3 AND timestamp + 0 < $4 AND kind IN ",
+    )
+    .bind(after)
+    .bind(last)
+    .bind(span.start)
+    .bind(span.end)
+    .list(kinds)
+    .then(" ORDER BY position")
+}
+
 pub(super) fn lines(events: &[Event]) -> Result<Vec<Line>, StoreError> {
     events.iter().map(line).collect()
 }
@@ -107,4 +165,42 @@ fn line(event: &Event) -> Result<Line, StoreError> {
         json: serde_json::to_string(event)
             .map_err(|_| StoreError::Refused("an event cannot be written as JSON".into()))?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How SQLite goes about a statement.
+    async fn plan(of: Sql) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("z.db");
+        let store = Store::open(&format!("sqlite:{}", file.display()))
+            .await
+            .unwrap();
+        let (text, values) = of.parts();
+        let text = format!("EXPLAIN QUERY PLAN {text}");
+        let mut explain = sql("").then(&text);
+        for value in values {
+            explain = explain.bind(value.clone());
+        }
+        let rows = store.db.fetch(explain).await.unwrap();
+        let steps = rows.iter().map(|row| row.get::<String>(3).unwrap());
+        steps.collect::<Vec<_>>().join("; ")
+    }
+
+    #[tokio::test]
+    async fn a_page_follows_the_positions_and_nothing_is_sorted_or_scanned() {
+        let span = DateTime::default()..DateTime::default();
+        let page = plan(page(&[Kind::Turn, Kind::Draft], &span, 7, 100)).await;
+        assert_eq!(
+            page,
+            "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+        );
+        let first = plan(first_of(DateTime::default())).await;
+        assert!(
+            first.contains("SEARCH events USING COVERING INDEX events_by_time (timestamp>?)"),
+            "{first}"
+        );
+    }
 }

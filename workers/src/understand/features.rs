@@ -8,17 +8,17 @@ pub(super) const BUCKETS: usize = 1 << 16;
 const PIECES: std::ops::RangeInclusive<usize> = 2..=5;
 
 /// A sparse vector: buckets in order, with their values.
-pub(super) type Sparse = Vec<(u32, f32)>;
+pub(crate) type Sparse = Vec<(u32, f32)>;
 
 /// Counts of the features of a text: those of words and those of pieces of words apart.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     pub(super) words: Sparse,
     pub(super) pieces: Sparse,
 }
 
 /// Counts the features of a text.
-pub(super) fn counts(text: &str) -> Counts {
+pub(crate) fn counts(text: &str) -> Counts {
     let folded = folded(text);
     let tokens: Vec<&str> = tokens(&folded).collect();
     let stems: Vec<_> = tokens.iter().map(|token| stem(token)).collect();
@@ -76,7 +76,7 @@ fn bucket(kind: u8, bytes: impl Iterator<Item = u8>) -> u32 {
 
 /// How much each feature tells, learnt from texts.
 #[derive(Debug, Clone)]
-pub(super) struct Weighing {
+pub(crate) struct Weighing {
     weights: Vec<f32>,
 }
 
@@ -86,7 +86,7 @@ impl Weighing {
         clippy::cast_precision_loss,
         reason = "counts of examples are far below 2^24"
     )]
-    pub(super) fn learn<'c>(texts: impl Iterator<Item = &'c Counts>) -> Self {
+    pub(crate) fn learn<'c>(texts: impl Iterator<Item = &'c Counts>) -> Self {
         let mut holders = vec![0_u32; BUCKETS];
         let mut count = 0_u32;
         for text in texts {
@@ -102,7 +102,7 @@ impl Weighing {
     }
 
     /// The vector of a text, of length one; words and pieces count alike.
-    pub(super) fn vector(&self, counts: &Counts) -> Sparse {
+    pub(crate) fn vector(&self, counts: &Counts) -> Sparse {
         let mut vector = self.weighed(&counts.words);
         vector.extend(self.weighed(&counts.pieces));
         vector.sort_unstable_by_key(|(bucket, _)| *bucket);

@@ -20,6 +20,7 @@ use serde::Serialize;
 
 pub(crate) use entities::is_given_name;
 pub use entities::{Entity, Meaning};
+pub(crate) use features::{Sparse, Weighing, counts};
 pub use intent::Intent;
 pub use model::{Classifier, Example, Scored};
 pub use sentiment::{HAPPY, UNHAPPY};

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use uuid::Uuid;
+use zapis_core::event::{Event, Kind};
 use zapis_core::store::{DeadLetter, Escalation, Parked};
 use zapis_core::trace::TraceParent;
 
@@ -11,6 +12,8 @@ on_both!(
     what_waits_and_what_a_person_owns_is_counted,
     what_did_not_get_through_is_told_of_its_own_conversation_only,
     an_alias_names_its_conversation_and_asking_notes_nothing,
+    events_of_some_kinds_and_a_time_are_read_page_by_page,
+    what_was_told_late_hides_nothing_of_its_time,
 );
 
 async fn what_waits_and_what_a_person_owns_is_counted(ground: Ground) {
@@ -79,6 +82,53 @@ async fn an_alias_names_its_conversation_and_asking_notes_nothing(ground: Ground
     assert_eq!(stranger, conversation("79210000009"));
     let noted = store.aliases("whatsapp", "main", "79210000009").await;
     assert!(noted.unwrap().is_empty());
+}
+
+async fn events_of_some_kinds_and_a_time_are_read_page_by_page(ground: Ground) {
+    let store = ground.open().await;
+    let kinds = [Kind::Turn, Kind::Outbound, Kind::Draft];
+    let events: Vec<Event> = (0..30)
+        .map(|n| Event::new(Uuid::new_v4(), kinds[n % 3], at(n.try_into().unwrap())))
+        .collect();
+    store.journal(&events, &[]).await.unwrap();
+    let span = at(6)..at(24);
+    let wanted = [Kind::Turn, Kind::Draft];
+
+    let mut after = store.position_before(span.start).await.unwrap();
+    assert_eq!(after, 6);
+    let end = store.last_event_position().await.unwrap();
+    let mut read = Vec::new();
+    while after < end {
+        let last = end.min(after + 5);
+        let page = store.events_of_kinds(&wanted, &span, after, last);
+        read.extend(page.await.unwrap());
+        after = last;
+    }
+
+    let expected: Vec<Event> = events[6..24]
+        .iter()
+        .filter(|event| event.kind != Kind::Outbound)
+        .cloned()
+        .collect();
+    assert!(read == expected);
+    let none = store.events_of_kinds(&[], &span, 0, end).await.unwrap();
+    assert!(none.is_empty());
+    assert_eq!(store.position_before(at(1_000)).await.unwrap(), end);
+}
+
+async fn what_was_told_late_hides_nothing_of_its_time(ground: Ground) {
+    let store = ground.open().await;
+    let event = |seconds| Event::new(Uuid::new_v4(), Kind::Inbound, at(seconds));
+    let events = [event(5), event(20), event(30), event(10)];
+    store.journal(&events, &[]).await.unwrap();
+
+    let before = store.position_before(at(10)).await.unwrap();
+    let span = at(10)..at(25);
+    let end = store.last_event_position().await.unwrap();
+    let read = store.events_of_kinds(&[Kind::Inbound], &span, before, end);
+
+    let read = read.await.unwrap();
+    assert!(read == [events[1].clone(), events[3].clone()]);
 }
 
 fn call(name: &str) -> Escalation {

@@ -1,0 +1,241 @@
+//! `zapis report`: what the journal tells about the answers.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use chrono::{DateTime, Datelike, Utc};
+use serde::Serialize;
+use zapis_core::store::Store;
+use zapis_workers::business::Business;
+use zapis_workers::content::Content;
+use zapis_workers::report::autonomy::{Autonomy, Mode, Recommendation, Row};
+use zapis_workers::report::{self, Privacy, Reviewed, Said, Sampled, WEAK, Weak};
+
+use super::{Failure, past, store};
+use crate::cli::ReportCommand;
+use crate::config::Loaded;
+use crate::output::{self, Table};
+
+/// How many conversations are drawn for a review.
+const DRAWN: usize = 10;
+/// How many of the newest events of a conversation are looked through.
+const TOLD: u32 = 500;
+
+/// A report that there is.
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: &'static str,
+    what: &'static str,
+}
+
+const REPORTS: [Listed; 2] = [
+    Listed {
+        name: "autonomy",
+        what: "which intents the bot may answer alone",
+    },
+    Listed {
+        name: "review",
+        what: "intents that the bot is unsure of, and conversations to judge",
+    },
+];
+
+/// What `zapis report review --json` prints.
+#[derive(Debug, Serialize)]
+struct Review {
+    seed: String,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    weak: Vec<Weak>,
+    conversations: Vec<Sampled>,
+}
+
+/// `zapis report` without a name.
+pub(super) fn list(json: bool) -> Result<(), Failure> {
+    if json {
+        return Ok(output::json(&REPORTS)?);
+    }
+    let mut table = Table::new(&["report", "what it tells"]);
+    for Listed { name, what } in REPORTS {
+        table.row([name.to_owned(), what.to_owned()]);
+    }
+    table.print();
+    Ok(())
+}
+
+/// `zapis report …`
+pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(), Failure> {
+    let store = store(loaded).await?;
+    let done = match report {
+        ReportCommand::Review { days, seed, json } => {
+            review(loaded, &store, days, seed, json).await
+        }
+        ReportCommand::Autonomy { days, json } => autonomy(&store, days, json).await,
+    };
+    store.close().await;
+    done
+}
+
+async fn review(
+    loaded: &Loaded,
+    store: &Store,
+    days: u16,
+    seed: Option<String>,
+    json: bool,
+) -> Result<(), Failure> {
+    let content = Content::load(&loaded.folder).map_err(Failure::Problems)?;
+    let span = past(days);
+    let week = content.business.local(span.end).iso_week();
+    let seed = seed.unwrap_or_else(|| format!("{}-W{:02}", week.year(), week.week()));
+    let mut reviewed = Reviewed::new(&seed, DRAWN);
+    report::read(store, &Reviewed::KINDS, &span, |event| reviewed.take(event))
+        .await
+        .context("reading the journal")?;
+    let privacy = Privacy::new(&content.understander);
+    let mut conversations = Vec::new();
+    for conversation in reviewed.drawn() {
+        let events = store.events_of(conversation, TOLD).await;
+        let events = events.context("reading a conversation")?;
+        conversations.push(Sampled::new(conversation, &events, &span, &privacy));
+    }
+    let review = Review {
+        seed,
+        from: span.start,
+        until: span.end,
+        weak: reviewed.weak(&privacy),
+        conversations,
+    };
+    if json {
+        return Ok(output::json(&review)?);
+    }
+    tell_review(&review, &content.business);
+    Ok(())
+}
+
+fn tell_review(review: &Review, firm: &Business) {
+    let day = |at| firm.local(at).format("%Y-%m-%d").to_string();
+    output::line(format!(
+        "{} to {}, seed {}",
+        day(review.from),
+        day(review.until),
+        output::plain(&review.seed)
+    ));
+    output::line("");
+    if review.weak.is_empty() {
+        output::line(format!("No intent has a mean confidence under {WEAK:.2}."));
+    } else {
+        output::line(format!("Intents with a mean confidence under {WEAK:.2}:"));
+        tell_weak(&review.weak);
+    }
+    let of = review.conversations.len();
+    for (n, conversation) in review.conversations.iter().enumerate() {
+        output::line("");
+        let Sampled { id, channel, .. } = conversation;
+        output::line(format!("Conversation {} of {of} ({channel}, {id})", n + 1));
+        for said in &conversation.transcript {
+            let at = firm.local(said.at).format("%m-%d %H:%M");
+            output::line(format!("  {at}  {:8}  {}", said.from, words(said)));
+        }
+        output::line("  [ ] right   [ ] wrong   [ ] tone   [ ] should have escalated");
+        output::line("  remarks:");
+    }
+}
+
+fn tell_weak(weak: &[Weak]) {
+    let mut table = Table::new(&["intent", "turns", "confidence", "for example"]);
+    for weak in weak {
+        let examples = weak.examples.iter();
+        let examples: Vec<String> = examples.map(|text| format!("«{text}»")).collect();
+        table.row([
+            weak.intent.clone(),
+            weak.count.to_string(),
+            format!("{:.2}", weak.confidence),
+            examples.join(" "),
+        ]);
+    }
+    table.print();
+}
+
+/// What was said, and why.
+fn words(said: &Said) -> String {
+    let text = said.text.as_deref().unwrap_or("(silent)");
+    let confidence = said.confidence.map(|sure| format!("{sure:.2}"));
+    let action = said.action.as_ref().filter(|action| *action != "none");
+    let details = [
+        ("intent", said.intent.as_ref()),
+        ("confidence", confidence.as_ref()),
+        ("because", said.why.as_ref()),
+        ("action", action),
+    ];
+    let details = details.into_iter();
+    let details: Vec<String> = details
+        .filter_map(|(name, value)| Some(format!("{name} {}", value?)))
+        .collect();
+    if details.is_empty() {
+        return output::plain(text);
+    }
+    output::plain(&format!("{text} ({})", details.join(", ")))
+}
+
+async fn autonomy(store: &Store, days: u16, json: bool) -> Result<(), Failure> {
+    let mut autonomy = Autonomy::default();
+    let span = past(days);
+    report::read(store, &Autonomy::KINDS, &span, |event| autonomy.take(event))
+        .await
+        .context("reading the journal")?;
+    let rows = autonomy.rows(&BTreeMap::new());
+    if json {
+        return Ok(output::json(&rows)?);
+    }
+    if rows.is_empty() {
+        output::line("Nothing was answered or drafted.");
+        return Ok(());
+    }
+    tell_rows(&rows);
+    Ok(())
+}
+
+fn tell_rows(rows: &[Row]) {
+    let mut table = Table::new(&[
+        "intent",
+        "mode",
+        "sent",
+        "edited",
+        "rejected",
+        "expired",
+        "unchanged",
+        "at least",
+        "alone",
+        "followed",
+        "do",
+        "why",
+    ]);
+    for row in rows {
+        let mode = match row.mode {
+            Mode::Draft => "draft",
+            Mode::Auto => "auto",
+            Mode::Staff => "staff",
+        };
+        let advice = match row.advice.recommendation {
+            Recommendation::Promote => "promote to auto",
+            Recommendation::Keep => "keep",
+            Recommendation::Demote => "demote to draft",
+        };
+        let share = |share: Option<f64>| share.map_or("–".into(), |share| format!("{share:.2}"));
+        let tally = &row.tally;
+        table.row([
+            row.intent.clone(),
+            mode.to_owned(),
+            tally.sent.to_string(),
+            tally.edited.to_string(),
+            tally.rejected.to_string(),
+            tally.expired.to_string(),
+            share(row.share),
+            share(row.lower_bound),
+            tally.auto.to_string(),
+            tally.followed.to_string(),
+            advice.to_owned(),
+            row.advice.why.clone(),
+        ]);
+    }
+    table.print();
+}
