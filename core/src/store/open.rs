@@ -20,6 +20,7 @@ macro_rules! migrations {
             migrations!($folder, 2, "sight"),
             migrations!($folder, 3, "knowledge"),
             migrations!($folder, 4, "spend"),
+            migrations!($folder, 5, "book"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {

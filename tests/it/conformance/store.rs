@@ -1,5 +1,6 @@
 //! What every store promises.
 
+mod book;
 mod knowledge;
 mod ledger;
 mod migrations;
