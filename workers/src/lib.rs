@@ -1,6 +1,7 @@
 //! What is done with a message: understanding, decision, answer, staff, journal.
 
 pub mod answer;
+pub mod book;
 pub mod business;
 pub mod content;
 pub mod desk;
