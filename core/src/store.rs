@@ -1,8 +1,9 @@
 //! What must survive an emptied Redis, in SQLite or PostgreSQL: ownership, the send ledger, the
-//! web-chat log, peer aliases, the staff desk, parked lanes, `dead`, the journal.
+//! web-chat log, peer aliases, the staff desk, the appointment book, parked lanes, `dead`, the journal.
 //!
 //! One schema and one set of statements serve both databases. Times are stored to the millisecond.
 
+mod book;
 mod chat;
 mod db;
 mod desk;
@@ -32,6 +33,10 @@ use uuid::Uuid;
 use crate::message::{Button, ConversationId, DeliveryStatus, DraftCard, Fence, ProviderError};
 use crate::trace::TraceParent;
 
+pub use book::{
+    Block, Booked, Booking, BookingChange, BookingEvent, Busy, BusyKind, Change, Changed, DayHours,
+    Held, Item, NewBooking, Status, Visit, Wanted, Whose,
+};
 pub use spend::{Spend, Spent};
 
 /// Why the store did not do it.

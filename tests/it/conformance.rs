@@ -1,5 +1,7 @@
 //! The promises of each seam, held against every engine behind it.
 
+mod book_ground;
+mod book_races;
 mod broker;
 mod broker_ground;
 mod kill;

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod autonomy;
+pub mod book;
 pub mod business;
 pub mod content;
 pub mod desk;

@@ -20,7 +20,8 @@ macro_rules! migrations {
             migrations!($folder, 2, "sight"),
             migrations!($folder, 3, "knowledge"),
             migrations!($folder, 4, "spend"),
-            migrations!($folder, 7, "drafts"),
+            migrations!($folder, 5, "book"),
+            migrations!($folder, 6, "drafts"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {

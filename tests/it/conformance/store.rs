@@ -1,5 +1,6 @@
 //! What every store promises.
 
+mod book;
 mod drafts;
 mod knowledge;
 mod ledger;

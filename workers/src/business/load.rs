@@ -1,5 +1,7 @@
 //! From `business.toml` to the firm, with every problem noted.
 
+mod booking;
+
 use std::collections::BTreeSet;
 
 use chrono_tz::Tz;
@@ -40,21 +42,30 @@ pub(super) fn business(source: &SourceText) -> Result<Business, Vec<Problem>> {
 }
 
 fn read(top: &Section<'_, '_>, source: &SourceText) -> Business {
-    let services: Vec<Service> = top
-        .tables("services")
-        .iter()
-        .map(|s| service(s, source))
-        .collect();
-    let staff: Vec<Employee> = top
-        .tables("staff")
-        .iter()
-        .map(|s| employee(s, source, &services))
-        .collect();
     let locations: Vec<Location> = top
         .tables("locations")
         .iter()
         .map(|s| location(s, source))
         .collect();
+    let resources: Vec<_> = top
+        .tables("resources")
+        .iter()
+        .map(|s| booking::resource(s, &locations))
+        .collect();
+    let told = top.tables("services").into_iter();
+    let told: Vec<(Section<'_, '_>, Service)> = told
+        .map(|section| {
+            let service = service(&section, source);
+            (section, service)
+        })
+        .collect();
+    let services: Vec<Service> = told.iter().map(|(_, service)| service.clone()).collect();
+    let staff: Vec<Employee> = top
+        .tables("staff")
+        .iter()
+        .map(|s| employee(s, source, &services, &locations))
+        .collect();
+    booking::check(top, &told, &staff, &resources);
     for (key, empty) in [
         ("services", services.is_empty()),
         ("locations", locations.is_empty()),
@@ -82,6 +93,11 @@ fn read(top: &Section<'_, '_>, source: &SourceText) -> Business {
         "locations",
         locations.iter().map(|location| location.id.as_str()),
     );
+    unique(
+        top,
+        "resources",
+        resources.iter().map(|resource| resource.id.as_str()),
+    );
     Business {
         file: source.file.clone(),
         name: top.required_words("name"),
@@ -91,6 +107,8 @@ fn read(top: &Section<'_, '_>, source: &SourceText) -> Business {
         locations,
         services,
         staff,
+        resources,
+        booking: booking::rules(top),
         escalation: escalation(top),
         quiet_hours: quiet_hours(top),
     }
@@ -153,15 +171,16 @@ fn location(section: &Section<'_, '_>, source: &SourceText) -> Location {
         parking: section.words("parking"),
         access: section.words("access"),
         hours: required_week(section, "hours"),
-        special_days: section
-            .tables("special_days")
-            .iter()
-            .filter_map(special_days)
-            .collect(),
+        special_days: all_special_days(section),
         line: line(section, source),
     };
     section.close();
     location
+}
+
+/// What an id that names nothing may have meant.
+fn nearest_of<'a>(id: &str, known: impl Iterator<Item = &'a str>) -> String {
+    crate::source_text::nearest(id, known)
 }
 
 /// An id travels in buttons and in other settings: Latin letters, digits and dashes.
@@ -209,6 +228,11 @@ fn required_week(section: &Section<'_, '_>, key: &str) -> Week {
     week
 }
 
+fn all_special_days(section: &Section<'_, '_>) -> Vec<SpecialDays> {
+    let days = section.tables("special_days");
+    days.iter().filter_map(special_days).collect()
+}
+
 fn special_days(section: &Section<'_, '_>) -> Option<SpecialDays> {
     let day = |key: &str| {
         let parsed = section
@@ -252,14 +276,20 @@ fn special_days(section: &Section<'_, '_>) -> Option<SpecialDays> {
 
 fn service(section: &Section<'_, '_>, source: &SourceText) -> Service {
     section.need("minutes");
+    let minutes = section.range("minutes").unwrap_or((1, 1));
     let service = Service {
         id: id(section),
         name: section.required_words("name"),
         synonyms: section.texts("synonyms"),
         category: section.required_words("category"),
-        minutes: section.range("minutes").unwrap_or((1, 1)),
+        minutes,
         price: price(section),
         note: section.words("note"),
+        book_minutes: booking::book_minutes(section, minutes),
+        buffer: booking::buffer(section),
+        online: section.flag("online").unwrap_or(true),
+        needs: section.texts("needs"),
+        return_days: section.number("return_days"),
         line: line(section, source),
     };
     section.close();
@@ -291,28 +321,33 @@ fn price(section: &Section<'_, '_>) -> Price {
     }
 }
 
-fn employee(section: &Section<'_, '_>, source: &SourceText, services: &[Service]) -> Employee {
+fn employee(
+    section: &Section<'_, '_>,
+    source: &SourceText,
+    services: &[Service],
+    locations: &[Location],
+) -> Employee {
     let employee = Employee {
         id: id(section),
         name: section.required_words("name"),
         also: section.texts("also"),
         role: section.required_words("role"),
         services: section.texts("services"),
+        location: booking::location_of(section, locations),
         schedule: required_week(section, "schedule"),
+        special_days: all_special_days(section),
         line: line(section, source),
     };
+    if employee.services.is_empty() {
+        section.note(
+            "services",
+            "must name at least one service",
+            "list the ids of what this person does",
+        );
+    }
+    let ids = services.iter().map(|service| service.id.as_str());
     for service in &employee.services {
-        if !services.iter().any(|known| known.id == *service) {
-            let hint = crate::source_text::nearest(
-                service,
-                services.iter().map(|known| known.id.as_str()),
-            );
-            section.note(
-                "services",
-                &format!("names the service `{service}`, which there is not"),
-                &hint,
-            );
-        }
+        booking::known(section, "services", "service", service, ids.clone());
     }
     section.close();
     employee
@@ -348,44 +383,4 @@ fn quiet_hours(top: &Section<'_, '_>) -> Option<Span> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problems(text: &str) -> Vec<String> {
-        let source = SourceText {
-            file: "business.toml".to_owned(),
-            text: text.to_owned(),
-        };
-        business(&source).map_or_else(
-            |problems| problems.iter().map(Problem::to_string).collect(),
-            |_| Vec::new(),
-        )
-    }
-
-    #[test]
-    fn every_problem_is_told_at_once_with_its_place() {
-        let found = problems(
-            "name = \"Салон\"\ntime_zone = \"Europe/Moskow\"\nadress = \"x\"\n\
-             [escalation]\nowner = \"Анна\"\nhours = { mon-fri = \"10-21\" }\n\
-             [[services]]\nid = \"cut\"\nname = \"Стрижка\"\ncategory = \"Волосы\"\nminutes = \"час\"\nprice = 900\n\
-             [[staff]]\nid = \"a\"\nname = \"Аня\"\nrole = \"мастер\"\nservices = [\"cat\"]\nschedule = { mon = \"10:00-18:00\" }\n",
-        );
-        let all = found.join("\n");
-        for expected in [
-            "business.toml:2:13: error: time_zone: is not a time zone (hint: did you mean `Europe/Moscow`?)",
-            "business.toml:3:1: error: adress: is not a known key",
-            "business.toml:6:21: error: escalation.hours.mon-fri: is not working time",
-            "business.toml:11:11: error: services[0].minutes: must be a number",
-            "names the service `cat`, which there is not (hint: did you mean `cut`?)",
-            "locations: must name at least one",
-        ] {
-            assert!(all.contains(expected), "{expected}\nnot in\n{all}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_toml_is_told_with_its_line() {
-        let found = problems("name = \"Салон\ntime_zone = 1");
-        assert!(found[0].starts_with("business.toml:1:"), "{found:?}");
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! The firm: what `config/business.toml` says about it, and what follows for a moment in time.
 
+mod booking;
 mod hours;
 mod load;
 mod reader;
@@ -9,6 +10,7 @@ use std::path::Path;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
 use chrono_tz::Tz;
 
+pub use booking::{BookingRules, CalendarKind, Resource};
 pub(crate) use hours::day_text;
 pub use hours::{Span, SpecialDays, Week};
 
@@ -57,6 +59,10 @@ pub struct Business {
     pub services: Vec<Service>,
     /// Who works there.
     pub staff: Vec<Employee>,
+    /// Rooms and machines that visits need.
+    pub resources: Vec<Resource>,
+    /// How visits are booked.
+    pub booking: BookingRules,
     /// Who answers when the bot does not know.
     pub escalation: Escalation,
     /// When nobody is written to unasked.
@@ -118,6 +124,16 @@ pub struct Service {
     pub price: Price,
     /// What the price depends on or includes.
     pub note: Option<Words>,
+    /// How many minutes a visit takes in the book.
+    pub book_minutes: u32,
+    /// Minutes before and after it that belong to nobody else.
+    pub buffer: (u32, u32),
+    /// Whether a customer books it by herself; otherwise only the staff does.
+    pub online: bool,
+    /// Ids of the rooms and machines it needs.
+    pub needs: Vec<String>,
+    /// After how many days customers come again for it.
+    pub return_days: Option<u32>,
     /// The line of its table in the file.
     pub line: usize,
 }
@@ -135,8 +151,12 @@ pub struct Employee {
     pub role: Words,
     /// The services they do, by id.
     pub services: Vec<String>,
+    /// The id of the location where they work.
+    pub location: String,
     /// When they work.
     pub schedule: Week,
+    /// Days off, holidays and other days unlike the rest.
+    pub special_days: Vec<SpecialDays>,
     /// The line of their table in the file.
     pub line: usize,
 }
@@ -148,6 +168,11 @@ pub struct Escalation {
     pub hours: Week,
     /// Who hears of what nobody answered.
     pub owner: String,
+}
+
+/// Reads the working time of a day: "10:00-14:00, 15:00-21:00", or "closed".
+pub fn day_hours(text: &str) -> Option<Vec<Span>> {
+    hours::day(text)
 }
 
 impl Business {
@@ -193,6 +218,16 @@ impl Business {
             .map_or_else(Vec::new, |location| location.open_on(date))
     }
 
+    /// A person by the id.
+    pub fn employee(&self, id: &str) -> Option<&Employee> {
+        self.staff.iter().find(|employee| employee.id == id)
+    }
+
+    /// A location by its id.
+    pub fn location(&self, id: &str) -> Option<&Location> {
+        self.locations.iter().find(|location| location.id == id)
+    }
+
     /// A service by its id.
     pub fn service(&self, id: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.id == id)
@@ -221,16 +256,26 @@ impl Business {
     }
 }
 
+/// The working time of a date: the week's, unless the day is a special one.
+fn hours_on(week: &Week, special: &[SpecialDays], date: NaiveDate) -> Vec<Span> {
+    let special = special.iter().find(|days| days.hold(date));
+    match special {
+        Some(days) => days.hours.clone(),
+        None => week.on(date.weekday()).to_vec(),
+    }
+}
+
+impl Employee {
+    /// When the person would work on a date, were the location open all day.
+    pub fn scheduled_on(&self, date: NaiveDate) -> Vec<Span> {
+        hours_on(&self.schedule, &self.special_days, date)
+    }
+}
+
 impl Location {
     /// When it is open on a date.
     pub fn open_on(&self, date: NaiveDate) -> Vec<Span> {
-        self.special_days
-            .iter()
-            .find(|days| days.hold(date))
-            .map_or_else(
-                || self.hours.on(date.weekday()).to_vec(),
-                |days| days.hours.clone(),
-            )
+        hours_on(&self.hours, &self.special_days, date)
     }
 
     /// Its opening hours in words: "пн–пт 10:00–21:00, сб, вс 10:00–20:00".
@@ -281,6 +326,15 @@ pub(crate) fn thousands(number: u32) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A firm from the text of its file.
+#[cfg(test)]
+pub(crate) fn read(text: &str) -> Result<Business, Vec<Problem>> {
+    load::business(&SourceText {
+        file: "business.toml".to_owned(),
+        text: text.to_owned(),
+    })
 }
 
 #[cfg(test)]

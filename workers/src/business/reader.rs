@@ -165,6 +165,31 @@ impl<'t, 'r> Section<'t, 'r> {
         range
     }
 
+    /// `[before, after]`, if it is there.
+    pub(super) fn pair(&self, key: &str) -> Option<(u32, u32)> {
+        let value = self.value(key)?;
+        let pair = match value.get_ref() {
+            DeValue::Array(items) if items.len() == 2 => {
+                whole(items[0].get_ref()).zip(whole(items[1].get_ref()))
+            }
+            _ => None,
+        };
+        if pair.is_none() {
+            self.note(key, "must be [before, after]", "for example [0, 10]");
+        }
+        pair
+    }
+
+    /// `true` or `false`, if it is there.
+    pub(super) fn flag(&self, key: &str) -> Option<bool> {
+        let value = self.value(key)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.note(key, "must be true or false", "without quotes");
+        }
+        flag
+    }
+
     /// A list of texts; empty when it is not there.
     pub(super) fn texts(&self, key: &str) -> Vec<String> {
         let Some(value) = self.value(key) else {

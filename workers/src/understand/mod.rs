@@ -19,7 +19,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub(crate) use entities::is_given_name;
-pub use entities::{Entity, Meaning};
+pub use entities::{Entity, Meaning, phone_number};
 pub(crate) use features::{Sparse, Weighing, counts};
 pub use intent::Intent;
 pub use model::{Classifier, Example, Scored};

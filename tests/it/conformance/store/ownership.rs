@@ -22,7 +22,6 @@ on_both!(
     a_reply_waits_for_no_person_whose_time_is_over,
     a_notice_passes_in_its_own_epoch_though_a_person_owns,
     what_a_person_wrote_is_never_fenced,
-    a_reminder_passes_while_its_booking_has_that_version,
 );
 
 fn owned(staff: Option<&str>, until: Option<i64>, epoch: i64) -> Ownership {
@@ -253,21 +252,4 @@ async fn what_a_person_wrote_is_never_fenced(ground: Ground) {
     let wrote = message("1", Fence::Staff);
 
     assert_eq!(store.claim(&[wrote], at(1)).await.unwrap(), [Claimed::Go]);
-}
-
-async fn a_reminder_passes_while_its_booking_has_that_version(ground: Ground) {
-    let store = ground.open().await;
-    ground.sql("INSERT INTO bookings (id, version, active) VALUES ('b1', 3, 1), ('b2', 3, 0)");
-    let reminders = [("b1", 3), ("b1", 2), ("b2", 3), ("b3", 3)].map(|(booking, version)| {
-        let booking = booking.to_owned();
-        message("1", Fence::Reminder { booking, version })
-    });
-
-    let answers = store.claim(&reminders, at(0)).await.unwrap();
-
-    let fenced = Claimed::Fenced;
-    assert_eq!(
-        answers,
-        [Claimed::Go, fenced.clone(), fenced.clone(), fenced]
-    );
 }

@@ -16,6 +16,16 @@ use serde::Serialize;
 
 pub(super) use firm::Firm;
 
+/// The first phone number of a text, in E.164.
+pub fn phone_number(text: &str) -> Option<String> {
+    let found = phone::phones(text, &words::words(text)).into_iter();
+    let mut numbers = found.filter_map(|entity| match entity.meaning {
+        Meaning::Phone(number) => Some(number),
+        _ => None,
+    });
+    numbers.next()
+}
+
 /// What is named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]

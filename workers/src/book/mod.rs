@@ -1,0 +1,180 @@
+//! The appointment book as the conversation and the staff use it: free times by wish, holds, bookings.
+//!
+//! [`Calendar`] is the seam: the firm's own book here, other people's calendars later. The search is
+//! pure ([`search`]): the firm, what takes time and the clock come in, free visits come out.
+
+pub mod import;
+mod plan;
+mod search;
+#[cfg(test)]
+mod tests;
+mod wall;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use uuid::Uuid;
+use zapis_core::Clock;
+use zapis_core::message::ConversationId;
+use zapis_core::store::{
+    Booked, Booking, BookingChange, BusyKind, Changed, Held, NewBooking, Store, StoreError, Visit,
+    Whose,
+};
+
+use crate::business::{BookingRules, Business};
+
+pub use plan::{Plan, working};
+pub use search::{Found, Terms, Wish, WishFault, WishItem, search, slots, spread};
+pub use wall::{close_of, open_of, start_of};
+
+/// Who asks: customers have a notice to keep and a horizon, the staff has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker<'a> {
+    /// A customer; what this conversation holds is free for it.
+    Customer(&'a ConversationId),
+    /// The staff.
+    Staff,
+}
+
+/// How far ahead the staff books, in days.
+const STAFF_DAYS: u64 = 366;
+/// At which minutes the visits begin that the staff books.
+const STAFF_STEP: u32 = 5;
+
+/// Who keeps the book: finds free times, holds, books, changes.
+#[async_trait]
+pub trait Calendar: Send + Sync {
+    /// Free visits for a wish, at most so many, in time order; the nearest others when there is none.
+    async fn find(
+        &self,
+        business: &Business,
+        wish: &Wish,
+        asker: Asker<'_>,
+        limit: usize,
+    ) -> Result<Found, StoreError>;
+
+    /// Keeps visits that are shown to a customer free for a while, in place of those shown before.
+    async fn hold(
+        &self,
+        business: &Business,
+        conversation: &ConversationId,
+        turn: Uuid,
+        visits: &[Visit],
+    ) -> Result<Vec<Held>, StoreError>;
+
+    /// Books.
+    async fn book(&self, request: &NewBooking) -> Result<Booked, StoreError>;
+
+    /// Moves, cancels or notes.
+    async fn change(&self, change: &BookingChange) -> Result<Changed, StoreError>;
+
+    /// The bookings of a customer that are not over, cancelled ones not among them.
+    async fn upcoming(&self, whose: Whose<'_>) -> Result<Vec<Booking>, StoreError>;
+}
+
+/// The book of this program, in the store.
+#[derive(Debug, Clone)]
+pub struct Book {
+    store: Store,
+    clock: Clock,
+}
+
+impl Book {
+    /// A book in a store.
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Everything that a search for a wish needs to know; the time of a booking that is to be moved
+    /// counts as free.
+    pub async fn plan<'b>(
+        &self,
+        business: &'b Business,
+        asker: Asker<'_>,
+        moving: Option<Uuid>,
+    ) -> Result<Plan<'b>, StoreError> {
+        let now = self.clock.now();
+        let terms = terms(business, asker, now);
+        let first = business.local(terms.from).date_naive();
+        let hours = self.store.hours(first, terms.last).await?;
+        let people = business.staff.iter().map(|one| one.id.as_str());
+        let rooms = business.resources.iter().map(|one| one.id.as_str());
+        let resources: Vec<&str> = people.chain(rooms).collect();
+        let until = close_of(business.time_zone, terms.last, 24 * 60) + TimeDelta::days(1);
+        // A visit before may reach into the first day.
+        let from = terms.from - TimeDelta::days(1);
+        let mut busy = self.store.busy(&resources, from, until, now).await?;
+        busy.retain(|one| moving != Some(one.id));
+        if let Asker::Customer(conversation) = asker {
+            busy.retain(|one| one.kind != BusyKind::Hold(conversation.clone()));
+        }
+        Ok(Plan::new(business, &hours, &busy, terms))
+    }
+}
+
+/// What holds for who asks.
+fn terms(business: &Business, asker: Asker<'_>, now: DateTime<Utc>) -> Terms {
+    let rules = &business.booking;
+    let (notice, days, step) = match asker {
+        Asker::Customer(_) => (
+            rules.min_notice_minutes,
+            rules.max_days.into(),
+            rules.step_minutes,
+        ),
+        Asker::Staff => (0, STAFF_DAYS, STAFF_STEP),
+    };
+    let today = business.local(now).date_naive();
+    Terms {
+        from: now + TimeDelta::minutes(notice.into()),
+        last: today.checked_add_days(Days::new(days)).unwrap_or(today),
+        step,
+        online: matches!(asker, Asker::Customer(_)),
+    }
+}
+
+/// Whether a customer may still move or cancel a booking by herself.
+pub fn customer_may_change(rules: &BookingRules, booking: &Booking, now: DateTime<Utc>) -> bool {
+    let notice = TimeDelta::hours(rules.cancel_hours.into());
+    booking.status.is_active() && booking.visit.starts_at() - notice >= now
+}
+
+#[async_trait]
+impl Calendar for Book {
+    async fn find(
+        &self,
+        business: &Business,
+        wish: &Wish,
+        asker: Asker<'_>,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        let plan = self.plan(business, asker, wish.moving).await?;
+        Ok(search(&plan, wish, limit))
+    }
+
+    async fn hold(
+        &self,
+        business: &Business,
+        conversation: &ConversationId,
+        turn: Uuid,
+        visits: &[Visit],
+    ) -> Result<Vec<Held>, StoreError> {
+        let now = self.clock.now();
+        let until = now + TimeDelta::minutes(business.booking.hold_minutes.into());
+        self.store
+            .hold(conversation, turn, visits, until, now)
+            .await
+    }
+
+    async fn book(&self, request: &NewBooking) -> Result<Booked, StoreError> {
+        self.store.book(request, self.clock.now()).await
+    }
+
+    async fn change(&self, change: &BookingChange) -> Result<Changed, StoreError> {
+        self.store.change_booking(change, self.clock.now()).await
+    }
+
+    async fn upcoming(&self, whose: Whose<'_>) -> Result<Vec<Booking>, StoreError> {
+        let mut bookings = self.store.bookings_of(whose, self.clock.now()).await?;
+        bookings.retain(|booking| booking.status.is_active());
+        Ok(bookings)
+    }
+}
