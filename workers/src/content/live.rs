@@ -85,6 +85,7 @@ struct Seen {
     business: Stamps,
     texts: Stamps,
     intents: Stamps,
+    synonyms: Stamps,
     knowledge: Stamps,
 }
 
@@ -179,6 +180,7 @@ impl Watch {
             business: seen.business != self.loaded.business,
             texts: seen.texts != self.loaded.texts,
             intents: seen.intents != self.loaded.intents,
+            synonyms: seen.synonyms != self.loaded.synonyms,
             knowledge: seen.knowledge != self.loaded.knowledge
                 || seen.version != self.loaded.version,
         };
@@ -213,6 +215,7 @@ async fn seen(config: PathBuf, version: i64) -> Seen {
         business: stamps([config.join("business.toml")]),
         texts: stamps(files(&config.join("texts"))),
         intents: stamps([config.join("intents.yaml")]),
+        synonyms: stamps([config.join("synonyms.txt")]),
         knowledge: stamps(documents(&config.join("knowledge")).unwrap_or_default()),
     };
     tokio::task::spawn_blocking(look).await.unwrap_or_default()

@@ -10,6 +10,7 @@ mod search;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use tracing::warn;
@@ -21,7 +22,7 @@ pub use search::{ANSWER_FROM, Asked, Finder, Hit, OFFER_FROM, Passage, extract};
 
 use crate::business::Business;
 use crate::source_text::problem;
-use crate::words::Language;
+use crate::words::{Language, Synonyms};
 use zapis_core::config::Problem;
 
 /// Everything the firm knows.
@@ -68,6 +69,15 @@ impl Knowledge {
     pub fn of(entries: Vec<Entry>) -> Self {
         let finder = Finder::new(entries.iter().map(Entry::document));
         Self { entries, finder }
+    }
+
+    /// Takes these words for one another from now on.
+    #[must_use]
+    pub fn with_synonyms(self, synonyms: Arc<Synonyms>) -> Self {
+        Self {
+            finder: self.finder.with_synonyms(synonyms),
+            ..self
+        }
     }
 
     /// Every entry, facts of the firm first.

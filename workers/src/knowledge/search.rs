@@ -1,13 +1,16 @@
 //! From a question to passages with a confidence that can be trusted: right, or nothing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::entry::Source;
 use super::index::{Document, Fit, Index};
-use crate::words::{Language, folded, is_light, repaired, stem, tokens};
+use crate::words::{
+    Language, SAME_MEANING, Synonyms, folded, is_light, repaired, stem, tokens,
+};
 
 /// Below this confidence a passage is not given as an answer.
 pub const ANSWER_FROM: f32 = 0.5;
@@ -71,6 +74,7 @@ pub struct Hit {
 #[derive(Debug)]
 pub struct Finder {
     index: Index,
+    synonyms: Arc<Synonyms>,
 }
 
 impl Finder {
@@ -79,12 +83,33 @@ impl Finder {
         let documents: Vec<Document> = documents.collect();
         Self {
             index: Index::new(&documents),
+            synonyms: Arc::default(),
         }
+    }
+
+    /// Takes these words for one another from now on.
+    #[must_use]
+    pub fn with_synonyms(self, synonyms: Arc<Synonyms>) -> Self {
+        Self { synonyms, ..self }
     }
 
     /// Whether a stem belongs to the words of the documents.
     pub fn knows(&self, stem: &str) -> bool {
         self.index.knows(stem)
+    }
+
+    /// How well each title fits a question, in its own words or in others that mean the same.
+    fn fits(&self, text: &str) -> Vec<Fit> {
+        let mut fits = self.index.fits(text);
+        for way in self.synonyms.other_ways(text, |stem| self.index.has(stem)) {
+            for (fit, other) in fits.iter_mut().zip(self.index.fits(&way)) {
+                let other = other.times(SAME_MEANING);
+                if lexical(&other) > lexical(fit) {
+                    *fit = other;
+                }
+            }
+        }
+        fits
     }
 
     /// The usable documents nearest to a question, best first.
@@ -94,8 +119,9 @@ impl Finder {
         topics_of: impl Fn(usize) -> &'t [String],
         usable: impl Fn(usize) -> bool,
     ) -> Vec<Hit> {
-        let meant = repaired(asked.text, |stem| self.knows(stem));
-        let fits = self.index.fits(meant.as_deref().unwrap_or(asked.text));
+        let known = |stem: &str| self.knows(stem) || self.synonyms.knows(stem);
+        let meant = repaired(asked.text, known);
+        let fits = self.fits(meant.as_deref().unwrap_or(asked.text));
         let mut best: HashMap<usize, (f32, Fit)> = HashMap::new();
         for (title, fit) in fits.iter().enumerate() {
             let document = self.index.documents[title] as usize;
@@ -309,6 +335,43 @@ mod tests {
         let said = extract("снятие покрытия платное?", text, 80);
         assert!(said.contains("Снятие чужого покрытия"), "{said}");
         assert!(said.chars().count() <= 80, "{said}");
+    }
+
+    #[test]
+    fn another_word_for_the_same_is_found_and_the_word_itself_goes_first() {
+        let document = |title: &str| Document {
+            titles: vec![title.to_owned()],
+            body: String::new(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("synonyms.txt");
+        std::fs::write(&path, "маникюр = ноготочки\n").unwrap();
+        let synonyms = Arc::new(Synonyms::load(&path).unwrap());
+        let titles = ["Стрижка женская", "Маникюр женский", "Ноготочки женские"];
+        let plain = |count: usize| Finder::new(titles.iter().take(count).map(|title| document(title)));
+        let best = |finder: &Finder, text: &str| {
+            let asked = Asked {
+                text,
+                language: None,
+                topics: &[],
+                today: NaiveDate::MIN,
+            };
+            let hits = finder.search(&asked, |_| &[], |_| true);
+            (hits[0].document, hits[0].confidence)
+        };
+
+        assert!(best(&plain(2), "ноготочки женские").1 < ANSWER_FROM);
+        let (document, confidence) = best(
+            &plain(2).with_synonyms(synonyms.clone()),
+            "ноготочки женские",
+        );
+        assert!(document == 1 && confidence >= ANSWER_FROM, "{document} {confidence}");
+
+        let exact = plain(3).with_synonyms(synonyms);
+        for (text, document) in [("ноготочки женские", 2), ("маникюр женский", 1)] {
+            assert_eq!(best(&exact, text), best(&plain(3), text), "{text}");
+            assert_eq!(best(&exact, text).0, document);
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ use entities::Firm;
 
 use crate::business::Business;
 use crate::source_text::{SourceText, nearest};
-use crate::words::{Language, folded, is_light, repaired, tokens};
+use crate::words::{Language, SAME_MEANING, Synonyms, folded, is_light, repaired, tokens};
 use zapis_core::config::Problem;
 
 /// Fewer examples of an intent than this teach nothing.
@@ -131,7 +131,8 @@ impl Understanding {
 pub struct Understander {
     classifier: Arc<Classifier>,
     intents: Vec<Intent>,
-    firm: Option<Firm>,
+    firm: Option<Arc<Firm>>,
+    synonyms: Arc<Synonyms>,
 }
 
 impl Understander {
@@ -161,6 +162,7 @@ impl Understander {
             classifier: Arc::new(Classifier::train(&labelled, intents.len())),
             intents,
             firm: None,
+            synonyms: Arc::default(),
         }
     }
 
@@ -170,15 +172,29 @@ impl Understander {
         Self {
             classifier: Arc::clone(&self.classifier),
             intents: self.intents.clone(),
-            firm: Some(Firm::of(business)),
+            firm: Some(Arc::new(Firm::of(business))),
+            synonyms: Arc::clone(&self.synonyms),
+        }
+    }
+
+    /// Takes these words for one another from now on.
+    #[must_use]
+    pub fn with_synonyms(&self, synonyms: Arc<Synonyms>) -> Self {
+        Self {
+            classifier: Arc::clone(&self.classifier),
+            intents: self.intents.clone(),
+            firm: self.firm.clone(),
+            synonyms,
         }
     }
 
     /// What a message means.
     pub fn understand(&self, text: &str) -> Understanding {
-        let firm = self.firm.as_ref();
+        let firm = self.firm.as_deref();
         let repaired = repaired(text, |stem| {
-            self.classifier.knows(stem) || firm.is_some_and(|firm| firm.knows(stem))
+            self.classifier.knows(stem)
+                || self.synonyms.knows(stem)
+                || firm.is_some_and(|firm| firm.knows(stem))
         });
         let meant = repaired.as_deref().unwrap_or(text);
         let signals = signals::signals(meant);
@@ -248,10 +264,29 @@ impl Understander {
         }
     }
 
+    /// The likeliest intents; where none is believed, perhaps of the same text in other words.
+    fn classified(&self, text: &str) -> Vec<Scored> {
+        let surest = |scored: &[Scored]| scored.first().map_or(0.0, |best| best.confidence);
+        let mut best = self.classifier.classify(text);
+        if surest(&best) >= BELIEVED {
+            return best;
+        }
+        let known = |stem: &str| self.classifier.knows(stem);
+        for way in self.synonyms.other_ways(text, known) {
+            let mut scored = self.classifier.classify(&way);
+            for guess in &mut scored {
+                guess.confidence *= SAME_MEANING;
+            }
+            if surest(&scored) > surest(&best) {
+                best = scored;
+            }
+        }
+        best
+    }
+
     fn part(&self, text: &str) -> Part {
         let guesses = self
-            .classifier
-            .classify(text)
+            .classified(text)
             .into_iter()
             .take(3)
             .map(|scored| Guess {

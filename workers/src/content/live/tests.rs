@@ -4,7 +4,9 @@ use tempfile::TempDir;
 use zapis_core::store::KnowledgeChange;
 
 use super::*;
+use crate::knowledge::Asked;
 use crate::testing::{config, moscow};
+use crate::understand::Intent;
 use crate::words::Language;
 
 /// The shipped content in a folder of its own, with a store that has nothing in it.
@@ -165,4 +167,34 @@ async fn a_store_that_is_away_keeps_files_from_nobody() {
     });
     assert!(watch.look().await);
     assert_eq!(answer(&watch.live(), "x-juice").as_deref(), Some("Да."));
+}
+
+#[tokio::test]
+async fn synonyms_are_taken_up_at_the_next_look() {
+    let salon = Salon::new().await;
+    let mut watch = salon.watch().await;
+    let live = watch.live();
+    let found = || {
+        let content = live.now();
+        let asked = Asked {
+            text: "что у вас с вжухом",
+            language: Some(Language::Ru),
+            topics: &[],
+            today: moscow("2026-11-26 12:00").date_naive(),
+        };
+        let mut found = content.knowledge.answer(&asked).into_iter();
+        found.next().map(|passage| passage.id)
+    };
+    let trained = live.now();
+    assert_eq!(found(), None);
+
+    salon.edit("synonyms.txt", |text| text.replace("парковка =", "парковка = вжух,"));
+    assert!(watch.look().await);
+    assert!(found().is_some_and(|id| id.starts_with("parking")), "{:?}", found());
+    let now = live.now();
+    assert!(now.understander.understand("вжух?").believes(Intent::Parking));
+    assert!(!trained.understander.understand("вжух?").believes(Intent::Parking));
+
+    salon.edit("synonyms.txt", |text| text + "один\n");
+    assert!(!watch.look().await, "what is broken changes nothing");
 }
