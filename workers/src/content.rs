@@ -91,6 +91,11 @@ impl Content {
         else {
             return Err(problems);
         };
+        let texts = if texts.tone() == business.tone {
+            texts
+        } else {
+            Arc::new(texts.in_tone(business.tone))
+        };
         let understander = if changed.understanding() {
             let understander = understander.with_firm(&business);
             Arc::new(understander.with_synonyms(Arc::clone(&synonyms)))

@@ -2,14 +2,19 @@
 //!
 //! A phrase that a file lacks, a variable nobody fills in, and a key nobody says are problems
 //! at the start, so that a customer never meets them.
+//!
+//! A phrase may have two attributes: `.informal`, how it sounds to whom one says «ты», and `.emoji`,
+//! what may stand at its end. The firm's tone chooses.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
+use crate::business::{Address, Tone};
 use crate::source_text::{SourceText, nearest};
 use crate::words::Language;
 use zapis_core::config::Problem;
@@ -150,9 +155,16 @@ phrases! {
     ButtonBooking = "button-booking" [];
 }
 
-/// The texts of every language.
+/// How a phrase sounds to whom one says «ты».
+const INFORMAL: &str = "informal";
+/// What may stand at the end of a phrase.
+const EMOJI: &str = "emoji";
+
+/// The texts of every language, said in a tone.
+#[derive(Clone)]
 pub struct Texts {
-    bundles: BTreeMap<Language, FluentBundle<FluentResource>>,
+    bundles: Arc<BTreeMap<Language, FluentBundle<FluentResource>>>,
+    tone: Tone,
 }
 
 impl std::fmt::Debug for Texts {
@@ -179,29 +191,51 @@ impl Texts {
             }
         }
         if problems.is_empty() {
-            Ok(Self { bundles })
+            Ok(Self {
+                bundles: Arc::new(bundles),
+                tone: Tone::default(),
+            })
         } else {
             Err(problems)
         }
     }
 
+    /// The same texts in a tone.
+    #[must_use]
+    pub fn in_tone(&self, tone: Tone) -> Self {
+        Self {
+            bundles: Arc::clone(&self.bundles),
+            tone,
+        }
+    }
+
+    /// The tone they are said in.
+    pub fn tone(&self) -> Tone {
+        self.tone
+    }
+
     /// A phrase in a language, with its variables filled in.
     pub fn say(&self, language: Language, phrase: Phrase, variables: &[(&str, &str)]) -> String {
-        let Some(bundle) = self.bundles.get(&language) else {
+        let bundle = self.bundles.get(&language);
+        let Some((bundle, message)) =
+            bundle.and_then(|bundle| Some((bundle, bundle.get_message(phrase.key())?)))
+        else {
             return String::new();
         };
         let mut args = FluentArgs::new();
         for (name, value) in variables {
             args.set(*name, *value);
         }
-        let pattern = bundle
-            .get_message(phrase.key())
-            .and_then(|message| message.value());
-        pattern.map_or_else(String::new, |pattern| {
+        let attribute = |name| message.get_attribute(name).map(|found| found.value());
+        let informal = attribute(INFORMAL).filter(|_| self.tone.address == Address::Informal);
+        let emoji = attribute(EMOJI).filter(|_| self.tone.emoji);
+        let patterns = informal.or(message.value()).into_iter().chain(emoji);
+        let said = patterns.map(|pattern| {
             bundle
                 .format_pattern(pattern, Some(&args), &mut Vec::new())
                 .into_owned()
-        })
+        });
+        said.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -232,9 +266,10 @@ fn bundle(
     Ok(bundle)
 }
 
-/// A message of a file: its key, its line and the variables it uses.
+/// A message of a file, or an attribute of one: its line and the variables it uses.
 struct Message<'s> {
     key: &'s str,
+    attribute: Option<&'s str>,
     line: usize,
     variables: Vec<&'s str>,
 }
@@ -245,10 +280,19 @@ fn messages(text: &str) -> Vec<Message<'_>> {
         if line.starts_with('#') {
             continue;
         }
-        if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            let key = line.split('=').next().unwrap_or_default().trim();
+        let name = |text: &'_ str| text.find('=').map_or(text.len(), |end| end);
+        let attribute = line.trim_start().strip_prefix('.');
+        let begun = if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            Some((line[..name(line)].trim(), None))
+        } else {
+            let key = messages.last().map(|message| message.key);
+            key.zip(attribute)
+                .map(|(key, rest)| (key, Some(rest[..name(rest)].trim())))
+        };
+        if let Some((key, attribute)) = begun {
             messages.push(Message {
                 key,
+                attribute,
                 line: at + 1,
                 variables: Vec::new(),
             });
@@ -290,7 +334,19 @@ fn check(source: &SourceText) -> Vec<Problem> {
             ));
             continue;
         };
-        let given = phrase.variables();
+        if let Some(attribute) = message.attribute
+            && ![INFORMAL, EMOJI].contains(&attribute)
+        {
+            let name = format!("{}.{attribute}", message.key);
+            let hint = nearest(attribute, [INFORMAL, EMOJI]);
+            let text = "is nothing that a phrase has";
+            problems.push(source.problem_at_line(message.line, &name, text, &hint));
+            continue;
+        }
+        let given = match message.attribute {
+            Some(EMOJI) => &[],
+            _ => phrase.variables(),
+        };
         for used in message
             .variables
             .iter()
@@ -340,6 +396,78 @@ mod tests {
                 assert!(!said.contains('$') && !said.contains('{'), "{said}");
                 assert_eq!(said.contains("заполнено"), !filled.is_empty(), "{said}");
             }
+        }
+    }
+
+    /// Everything that can be said in a language and a tone.
+    fn all_said(language: Language, tone: Tone) -> Vec<(Phrase, String)> {
+        let texts = texts().in_tone(tone);
+        let said = |phrase: &Phrase| {
+            let filled = phrase.variables().iter().map(|name| (*name, "5"));
+            let filled: Vec<_> = filled.collect();
+            (*phrase, texts.say(language, *phrase, &filled))
+        };
+        Phrase::ALL.iter().map(said).collect()
+    }
+
+    /// Whether a Russian text says «вы», and whether it says «ты».
+    fn forms(text: &str) -> (bool, bool) {
+        const YOU: &str = "вы вас вам вами ваш ваша ваше ваши вашего вашей вашему вашу вашим ваших";
+        const THOU: &str = "ты тебя тебе тобой твой твоя твое твои твоего твоей твоему твою твоим твоих \
+            пиши напиши уточни прости выбери хочешь обратись позвони привет";
+        let text = crate::words::folded(text);
+        let words: Vec<&str> = crate::words::tokens(&text).collect();
+        let any = |list: &str| list.split_whitespace().any(|word| words.contains(&word));
+        let imperative = |word: &&str| ["ите", "йте", "ьте", "итесь"].iter().any(|end| word.ends_with(end));
+        (any(YOU) || words.iter().any(imperative), any(THOU))
+    }
+
+    #[test]
+    fn no_phrase_mixes_the_two_forms_of_address() {
+        let of = |address| {
+            let tone = Tone { address, emoji: true };
+            all_said(Language::Ru, tone)
+        };
+        let (formal, informal) = (of(Address::Formal), of(Address::Informal));
+        for (_, said) in &formal {
+            assert!(!forms(said).1, "{said}");
+        }
+        for (phrase, said) in &informal {
+            assert!(!forms(said).0, "{}: {said}", phrase.key());
+        }
+        let other = formal.iter().zip(&informal).filter(|(a, b)| a != b);
+        assert!(other.count() > 20, "most of what is said addresses somebody");
+        assert_eq!(forms("Напишите, что ты хочешь"), (true, true));
+    }
+
+    #[test]
+    fn emoji_stand_at_few_places_and_nowhere_when_they_are_off() {
+        for (language, address) in Language::ALL
+            .into_iter()
+            .flat_map(|language| Address::ALL.map(|address| (language, address)))
+        {
+            let of = |emoji| all_said(language, Tone { address, emoji });
+            let without = of(false);
+            let mut with = 0;
+            for ((phrase, plain), (_, said)) in without.iter().zip(of(true)) {
+                assert_eq!(Tone::default().applied(plain), *plain, "{}", phrase.key());
+                assert_eq!(Tone::default().applied(&said), *plain, "{}", phrase.key());
+                with += usize::from(said != *plain);
+            }
+            assert!((1..=6).contains(&with), "{with}");
+        }
+    }
+
+    #[test]
+    fn what_a_phrase_has_besides_is_checked_too() {
+        let all = found("greeting = Это { $salon }\n    .informal = Привет\n    .emoij = 🌷\n    .emoji = { $salon }\n")
+            .join("\n");
+        for expected in [
+            "ru.ftl:2:1: error: greeting: does not use `$salon`",
+            "ru.ftl:3:1: error: greeting.emoij: is nothing that a phrase has (hint: did you mean `emoji`?)",
+            "ru.ftl:4:1: error: greeting: uses `$salon`, which it is not given",
+        ] {
+            assert!(all.contains(expected), "{expected}\nnot in\n{all}");
         }
     }
 

@@ -7,7 +7,7 @@ use toml::de::DeTable;
 
 use super::hours::{self, DAYS, Span, SpecialDays, Week};
 use super::reader::{Reader, Section};
-use super::{Business, Employee, Escalation, Location, Price, Service};
+use super::{Address, Business, Employee, Escalation, Location, Price, Service, Tone};
 use crate::source_text::SourceText;
 use crate::words::Language;
 use zapis_core::config::Problem;
@@ -88,6 +88,7 @@ fn read(top: &Section<'_, '_>, source: &SourceText) -> Business {
         about: top.words("about"),
         time_zone: time_zone(top),
         language: language(top),
+        tone: tone(top),
         locations,
         services,
         staff,
@@ -136,6 +137,32 @@ fn language(top: &Section<'_, '_>) -> Language {
         );
         Language::default()
     })
+}
+
+fn tone(top: &Section<'_, '_>) -> Tone {
+    let Some(section) = top.table("tone") else {
+        return Tone::default();
+    };
+    let named = |name: &str| {
+        let mut forms = Address::ALL.into_iter();
+        forms.find(|form| form.name() == name)
+    };
+    let address = section.text("address").map(|name| {
+        named(&name).unwrap_or_else(|| {
+            section.note(
+                "address",
+                &format!("is `{name}`, which is no form of address"),
+                "use \"formal\" («вы») or \"informal\" («ты»)",
+            );
+            Address::default()
+        })
+    });
+    let tone = Tone {
+        address: address.unwrap_or_default(),
+        emoji: section.flag("emoji"),
+    };
+    section.close();
+    tone
 }
 
 fn line(section: &Section<'_, '_>, source: &SourceText) -> usize {
@@ -380,6 +407,19 @@ mod tests {
             "locations: must name at least one",
         ] {
             assert!(all.contains(expected), "{expected}\nnot in\n{all}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_tone_is_told_with_what_there_is() {
+        let found =
+            problems("[tone]\naddress = \"вы\"\nemoji = \"да\"\nsmile = true\n").join("\n");
+        for expected in [
+            "business.toml:2:11: error: tone.address: is `вы`, which is no form of address (hint: use \"formal\" («вы») or \"informal\" («ты»))",
+            "business.toml:3:9: error: tone.emoji: must be true or false",
+            "business.toml:4:1: error: tone.smile: is not a known key",
+        ] {
+            assert!(found.contains(expected), "{expected}\nnot in\n{found}");
         }
     }
 

@@ -3,6 +3,7 @@
 mod hours;
 mod load;
 mod reader;
+mod tone;
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use chrono_tz::Tz;
 
 pub(crate) use hours::day_text;
 pub use hours::{Span, SpecialDays, Week};
+pub use tone::{Address, Tone};
 
 use crate::source_text::SourceText;
 use crate::words::Language;
@@ -51,6 +53,8 @@ pub struct Business {
     pub time_zone: Tz,
     /// The language to begin with.
     pub language: Language,
+    /// How the bot speaks.
+    pub tone: Tone,
     /// Where customers come to; the first is the main one.
     pub locations: Vec<Location>,
     /// What it offers.

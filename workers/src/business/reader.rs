@@ -145,6 +145,15 @@ impl<'t, 'r> Section<'t, 'r> {
         number
     }
 
+    /// `true` or `false`; `false` when it is not there.
+    pub(super) fn flag(&self, key: &str) -> bool {
+        let value = self.value(key).map(|value| value.get_ref().as_bool());
+        if value == Some(None) {
+            self.note(key, "must be true or false", "without quotation marks");
+        }
+        value.flatten().unwrap_or_default()
+    }
+
     /// One number or `[from, to]`.
     pub(super) fn range(&self, key: &str) -> Option<(u32, u32)> {
         let value = self.value(key)?;

@@ -12,7 +12,7 @@ use zapis_core::message::{Author, Line};
 use super::decide::{Decision, Reason, Situation, Step};
 use super::phrase::open_today;
 use crate::answer::{Heard, ModelUse};
-use crate::business::day_text;
+use crate::business::{Address, day_text};
 use crate::guard::{self, Evidence};
 use crate::knowledge::{Asked, OFFER_FROM, Passage};
 use crate::llm::{Ask, Llm, LlmError, Mask, Prompt, Said, Turn};
@@ -65,6 +65,8 @@ struct Data<'a> {
     salon: &'a str,
     about: Option<&'a str>,
     language: &'a str,
+    formal: bool,
+    emoji: bool,
     today: String,
     passages: Vec<Given>,
     history: Vec<Told>,
@@ -239,6 +241,8 @@ fn data<'a>(
             .as_ref()
             .map(|about| about.in_language(language)),
         language: language.code(),
+        formal: business.tone.address == Address::Formal,
+        emoji: business.tone.emoji,
         today: today(situation, language),
         passages: passages
             .iter()
@@ -301,7 +305,8 @@ impl Checked<'_> {
             .iter()
             .filter_map(|number| self.passages.get(number.checked_sub(1)?).cloned())
             .collect();
-        let text = mask.restore(answer.text.trim());
+        let tone = self.situation.content.business.tone;
+        let text = tone.applied(mask.restore(answer.text.trim()).trim());
         if cited.is_empty() || cited.len() < answer.passages.len() {
             return Err("no_source");
         }

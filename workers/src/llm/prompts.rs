@@ -18,8 +18,8 @@ const SYSTEM: &str = "=== system";
 const USER: &str = "=== user";
 
 /// What a prompt for answers may use.
-const VARIABLES: [&str; 7] = [
-    "salon", "about", "language", "today", "passages", "history", "question",
+const VARIABLES: [&str; 9] = [
+    "salon", "about", "language", "formal", "emoji", "today", "passages", "history", "question",
 ];
 
 /// One version of a prompt.
