@@ -18,6 +18,7 @@ mod tree;
 
 use serde::Deserialize;
 use zapis_core::config::{EnginesConfig, Findings};
+use zapis_workers::knowledge::KnowledgeConfig;
 use zapis_workers::llm::LlmConfig;
 
 pub use channels::ChannelsConfig;
@@ -43,6 +44,8 @@ pub struct Config {
     pub staff: StaffConfig,
     /// `[dialogue]`
     pub dialogue: DialogueConfig,
+    /// `[knowledge]`
+    pub knowledge: KnowledgeConfig,
     /// `[llm]`
     pub llm: LlmConfig,
     /// `[observability]`
@@ -57,6 +60,7 @@ impl Config {
         self.channels.check(findings);
         self.staff.check(findings);
         self.dialogue.check(findings);
+        self.knowledge.check(findings);
         self.llm.check(findings);
         self.observability.check(findings);
     }

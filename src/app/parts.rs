@@ -20,10 +20,11 @@ use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
-use zapis_workers::content::{Live, Watch};
+use zapis_workers::content::Watch;
 use zapis_workers::desk::Desks;
 use zapis_workers::dialogue::{Generator, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
+use zapis_workers::knowledge::Vectors;
 use zapis_workers::llm::{Llm, LlmConfig, Prompts};
 use zapis_workers::remind_staff::RemindStaff;
 
@@ -81,9 +82,17 @@ pub async fn start_workers(
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
     if has(WorkerName::Answer) {
+        let vectors = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir);
+        let vectors = vectors.context("setting the vectors up ([knowledge.vectors])")?;
         let watch = Watch::start(content_dir, &engines.store).await?;
+        let watch = watch.with_vectors(vectors.clone());
         let generator = generator(config, &watch.live().now().prompts, engines)?;
-        let answer = answer(config, watch.live(), generator, &desks, engines);
+        let mind = Receptionist {
+            content: watch.live(),
+            generator,
+            vectors,
+        };
+        let answer = answer(config, mind, &desks, engines);
         let stopped = stop.clone();
         tasks.spawn(async move {
             watch.run(stopped).await;
@@ -166,16 +175,10 @@ async fn consume<W: lanes::Worker>(
         .with_context(|| format!("consuming {name}"))
 }
 
-fn answer(
-    config: &Config,
-    content: Live,
-    generator: Option<Generator>,
-    desks: &Desks,
-    engines: &Engines,
-) -> Answer {
+fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines) -> Answer {
     let dialogue = &config.dialogue;
     Answer {
-        mind: Arc::new(Receptionist { content, generator }),
+        mind: Arc::new(mind),
         sessions: Arc::clone(&engines.sessions),
         store: engines.store.clone(),
         broker: Arc::clone(&engines.broker),

@@ -205,6 +205,7 @@ impl Desk<'_> {
                 language: None,
                 topics: &topics,
                 today: now.with_timezone(&self.business.time_zone).date_naive(),
+                meaning: None,
             },
             limit,
         );

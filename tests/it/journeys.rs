@@ -8,3 +8,4 @@ mod models;
 mod operator;
 mod privacy;
 mod tracing;
+mod vectors;

@@ -2,8 +2,11 @@
 
 mod decide;
 mod generate;
+mod meanings;
 mod phrase;
 mod said;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,11 +14,15 @@ use serde::{Deserialize, Serialize};
 
 pub use decide::{Decision, Reason, Situation, Step, decide};
 pub use generate::{Generated, Generator};
+pub use meanings::Meanings;
 pub use phrase::phrase;
 pub use said::Said;
 
 use crate::answer::{Heard, Mind, Thought};
-use crate::content::Live;
+use crate::content::{Content, Live};
+use crate::knowledge::Vectors;
+use crate::llm::Mask;
+use crate::understand::{Meaning, Understanding};
 use crate::words::Language;
 use decide::{draft, finish};
 
@@ -52,6 +59,8 @@ pub struct Receptionist {
     pub content: Live,
     /// What puts answers into words of its own, if a language model is configured.
     pub generator: Option<Generator>,
+    /// What finds entries by their meaning, if it is configured.
+    pub vectors: Option<Arc<Vectors>>,
 }
 
 #[async_trait]
@@ -63,10 +72,12 @@ impl Mind for Receptionist {
         let state = DialogueState::deserialize(heard.state).unwrap_or_default();
         let said = Said::of(&heard.inbound);
         let understood = content.understander.understand(&said.text);
+        let meanings = self.meanings(content, &said, &understood, heard).await;
         let situation = Situation {
             state: &state,
             said: &said,
             understood: &understood,
+            meanings: &meanings,
             content,
             now: heard.now,
             stale: heard.stale,
@@ -82,6 +93,47 @@ impl Mind for Receptionist {
         thought.facts.model = model;
         thought
     }
+}
+
+impl Receptionist {
+    /// The vectors of what is asked, where they can help.
+    async fn meanings(
+        &self,
+        content: &Content,
+        said: &Said,
+        understood: &Understanding,
+        heard: &Heard<'_>,
+    ) -> Meanings {
+        let Some(vectors) = self
+            .vectors
+            .as_ref()
+            .filter(|_| content.knowledge.has_vectors())
+        else {
+            return Meanings::default();
+        };
+        let asks =
+            !said.text.is_empty() && !heard.stale && !understood.injection && !understood.opt_out;
+        if !asks {
+            return Meanings::default();
+        }
+        let mask = Mask::new(names(heard).chain(told_names(understood)));
+        Meanings::ask(vectors, said, understood, mask).await
+    }
+}
+
+/// Names of the customer, as the messenger tells them.
+fn names<'h>(heard: &'h Heard<'_>) -> impl Iterator<Item = &'h str> {
+    let profiles = heard.inbound.iter().map(|inbound| &inbound.profile);
+    profiles
+        .flat_map(|profile| [profile.name.as_deref(), profile.username.as_deref()])
+        .flatten()
+}
+
+/// Names that the customer gave.
+fn told_names(understood: &Understanding) -> impl Iterator<Item = &str> {
+    let entities = understood.entities.iter();
+    let names = entities.filter(|entity| matches!(entity.meaning, Meaning::Name(_)));
+    names.map(|entity| entity.text.as_str())
 }
 
 #[cfg(test)]

@@ -418,14 +418,21 @@ mod tests {
         let text = crate::words::folded(text);
         let words: Vec<&str> = crate::words::tokens(&text).collect();
         let any = |list: &str| list.split_whitespace().any(|word| words.contains(&word));
-        let imperative = |word: &&str| ["ите", "йте", "ьте", "итесь"].iter().any(|end| word.ends_with(end));
+        let imperative = |word: &&str| {
+            ["ите", "йте", "ьте", "итесь"]
+                .iter()
+                .any(|end| word.ends_with(end))
+        };
         (any(YOU) || words.iter().any(imperative), any(THOU))
     }
 
     #[test]
     fn no_phrase_mixes_the_two_forms_of_address() {
         let of = |address| {
-            let tone = Tone { address, emoji: true };
+            let tone = Tone {
+                address,
+                emoji: true,
+            };
             all_said(Language::Ru, tone)
         };
         let (formal, informal) = (of(Address::Formal), of(Address::Informal));
@@ -436,7 +443,10 @@ mod tests {
             assert!(!forms(said).0, "{}: {said}", phrase.key());
         }
         let other = formal.iter().zip(&informal).filter(|(a, b)| a != b);
-        assert!(other.count() > 20, "most of what is said addresses somebody");
+        assert!(
+            other.count() > 20,
+            "most of what is said addresses somebody"
+        );
         assert_eq!(forms("Напишите, что ты хочешь"), (true, true));
     }
 

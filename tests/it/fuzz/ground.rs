@@ -116,6 +116,7 @@ impl Ground {
                 mind: Arc::new(Receptionist {
                     content: Arc::clone(&CONTENT).into(),
                     generator: None,
+                    vectors: None,
                 }),
                 sessions: Arc::<Engines>::clone(&engines),
                 store: store.clone(),

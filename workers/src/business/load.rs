@@ -412,8 +412,7 @@ mod tests {
 
     #[test]
     fn an_unknown_tone_is_told_with_what_there_is() {
-        let found =
-            problems("[tone]\naddress = \"вы\"\nemoji = \"да\"\nsmile = true\n").join("\n");
+        let found = problems("[tone]\naddress = \"вы\"\nemoji = \"да\"\nsmile = true\n").join("\n");
         for expected in [
             "business.toml:2:11: error: tone.address: is `вы`, which is no form of address (hint: use \"formal\" («вы») or \"informal\" («ты»))",
             "business.toml:3:9: error: tone.emoji: must be true or false",

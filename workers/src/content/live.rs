@@ -15,7 +15,7 @@ use zapis_core::store::{Store, StoreError};
 
 use super::{Changed, Content};
 use crate::knowledge::import::{ImportError, imported};
-use crate::knowledge::{Entry, Origin, documents};
+use crate::knowledge::{Entry, Origin, Vectors, documents};
 
 /// How often files and store are looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -72,6 +72,7 @@ pub struct Watch {
     store: Store,
     live: Live,
     imported: Vec<Entry>,
+    vectors: Option<Arc<Vectors>>,
     /// What the content was made of.
     loaded: Seen,
     /// What was looked at last: the same trouble is told once.
@@ -107,9 +108,16 @@ impl Watch {
             store: store.clone(),
             live: Arc::new(content).into(),
             imported,
+            vectors: None,
             tried: seen.clone(),
             loaded: seen,
         })
+    }
+
+    /// Gives the entries of the knowledge vectors while it runs.
+    #[must_use]
+    pub fn with_vectors(self, vectors: Option<Arc<Vectors>>) -> Self {
+        Self { vectors, ..self }
     }
 
     /// The content that is looked after.
@@ -120,11 +128,35 @@ impl Watch {
     /// Looks every two seconds until told to stop.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
+            let round = async {
+                self.give_vectors().await;
+                tokio::time::sleep(EVERY).await;
+                self.look().await;
+            };
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = round => {}
                 () = stop.cancelled() => return,
             }
-            self.look().await;
+        }
+    }
+
+    /// Gives the knowledge its vectors, if it has none yet and the server gives all of them; until then it is
+    /// searched by words alone.
+    pub async fn give_vectors(&self) {
+        let content = self.live.now();
+        let Some(vectors) = self
+            .vectors
+            .as_ref()
+            .filter(|_| !content.knowledge.has_vectors())
+        else {
+            return;
+        };
+        if let Some(given) = vectors.of_entries(content.knowledge.entries()).await {
+            let knowledge = Arc::new(content.knowledge.with_vectors(given));
+            self.live.0.store(Arc::new(Content {
+                knowledge,
+                ..Content::clone(&content)
+            }));
         }
     }
 

@@ -11,13 +11,13 @@ use zapis_core::message::{Author, Line};
 
 use super::decide::{Decision, Reason, Situation, Step};
 use super::phrase::open_today;
+use super::{names, told_names};
 use crate::answer::{Heard, ModelUse};
 use crate::business::{Address, day_text};
 use crate::guard::{self, Evidence};
 use crate::knowledge::{Asked, OFFER_FROM, Passage};
 use crate::llm::{Ask, Llm, LlmError, Mask, Prompt, Said, Turn};
 use crate::texts::Phrase;
-use crate::understand::Meaning;
 use crate::words::{Language, folded, tokens};
 
 /// How many passages a model gets.
@@ -98,7 +98,7 @@ impl Generator {
         let passages = given(decision, situation)?;
         let customer = heard.conversation.as_str();
         let prompt = situation.content.prompts.chosen(&self.prompts, customer)?;
-        let mut mask = Mask::new(names(heard).chain(told_names(situation)));
+        let mut mask = Mask::new(names(heard).chain(told_names(situation.understood)));
         let data = data(situation, decision.language, heard, &passages, &mut mask);
         let turns = prompt.render(&data)?;
         let ask = Ask {
@@ -188,6 +188,7 @@ fn given(decision: &Decision, situation: &Situation<'_>) -> Option<Vec<Passage>>
                 language: Some(decision.language),
                 topics: &[],
                 today: situation.content.business.local(situation.now).date_naive(),
+                meaning: situation.meanings.of(&said.text),
             },
             PASSAGES,
         );
@@ -201,20 +202,6 @@ fn given(decision: &Decision, situation: &Situation<'_>) -> Option<Vec<Passage>>
     passages.retain(|passage| seen.insert(passage.id.clone()));
     passages.truncate(PASSAGES);
     (!passages.is_empty()).then_some(passages)
-}
-
-fn names<'h>(heard: &'h Heard<'_>) -> impl Iterator<Item = &'h str> {
-    let profiles = heard.inbound.iter().map(|inbound| &inbound.profile);
-    profiles
-        .flat_map(|profile| [profile.name.as_deref(), profile.username.as_deref()])
-        .flatten()
-}
-
-/// Names that the customer gave.
-fn told_names<'s>(situation: &'s Situation<'_>) -> impl Iterator<Item = &'s str> {
-    let entities = situation.understood.entities.iter();
-    let names = entities.filter(|entity| matches!(entity.meaning, Meaning::Name(_)));
-    names.map(|entity| entity.text.as_str())
 }
 
 fn data<'a>(
@@ -344,7 +331,7 @@ impl Checked<'_> {
             .flat_map(|person| Language::ALL.map(|language| person.name.in_language(language)));
         let mut evidence = Evidence::new(&self.situation.said.text, people);
         let firm = Language::ALL.map(|language| business.name.in_language(language));
-        let customer = names(self.heard).chain(told_names(self.situation));
+        let customer = names(self.heard).chain(told_names(self.situation.understood));
         for name in firm.into_iter().chain(customer) {
             evidence.allow_name(name);
         }

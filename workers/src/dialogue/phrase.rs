@@ -186,6 +186,7 @@ impl Voice<'_> {
             language: Some(self.decision.language),
             topics: &[],
             today: content.business.local(self.situation.now).date_naive(),
+            meaning: self.situation.meanings.of(text),
         };
         let mut found = content.knowledge.search(&asked, HINTS);
         found.retain(|passage| passage.score >= HINT_FROM);

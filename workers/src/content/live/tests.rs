@@ -181,6 +181,7 @@ async fn synonyms_are_taken_up_at_the_next_look() {
             language: Some(Language::Ru),
             topics: &[],
             today: moscow("2026-11-26 12:00").date_naive(),
+            meaning: None,
         };
         let mut found = content.knowledge.answer(&asked).into_iter();
         found.next().map(|passage| passage.id)
@@ -188,12 +189,27 @@ async fn synonyms_are_taken_up_at_the_next_look() {
     let trained = live.now();
     assert_eq!(found(), None);
 
-    salon.edit("synonyms.txt", |text| text.replace("парковка =", "парковка = вжух,"));
+    salon.edit("synonyms.txt", |text| {
+        text.replace("парковка =", "парковка = вжух,")
+    });
     assert!(watch.look().await);
-    assert!(found().is_some_and(|id| id.starts_with("parking")), "{:?}", found());
+    assert!(
+        found().is_some_and(|id| id.starts_with("parking")),
+        "{:?}",
+        found()
+    );
     let now = live.now();
-    assert!(now.understander.understand("вжух?").believes(Intent::Parking));
-    assert!(!trained.understander.understand("вжух?").believes(Intent::Parking));
+    assert!(
+        now.understander
+            .understand("вжух?")
+            .believes(Intent::Parking)
+    );
+    assert!(
+        !trained
+            .understander
+            .understand("вжух?")
+            .believes(Intent::Parking)
+    );
 
     salon.edit("synonyms.txt", |text| text + "один\n");
     assert!(!watch.look().await, "what is broken changes nothing");
