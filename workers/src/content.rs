@@ -78,7 +78,10 @@ impl Content {
             }
             (_, None) => None,
         };
-        let prompts = kept(Prompts::load(&config.join("prompts")), &mut problems);
+        let prompts = match before {
+            Some(before) if !changed.prompts => Some(Arc::clone(&before.prompts)),
+            _ => kept(Prompts::load(&config.join("prompts")), &mut problems),
+        };
         let read = (business, texts, knowledge, understander, synonyms, prompts);
         let (
             Some(business),
@@ -121,6 +124,7 @@ struct Changed {
     texts: bool,
     intents: bool,
     synonyms: bool,
+    prompts: bool,
     knowledge: bool,
 }
 
@@ -130,6 +134,7 @@ impl Changed {
         texts: true,
         intents: true,
         synonyms: true,
+        prompts: true,
         knowledge: true,
     };
 

@@ -2,6 +2,7 @@
 
 mod decide;
 mod generate;
+mod interpret;
 mod meanings;
 mod phrase;
 mod said;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use decide::{Decision, Reason, Situation, Step, decide};
 pub use generate::{Generated, Generator};
+pub use interpret::Interpreter;
 pub use meanings::Meanings;
 pub use phrase::phrase;
 pub use said::Said;
@@ -59,6 +61,8 @@ pub struct Receptionist {
     pub content: Live,
     /// What puts answers into words of its own, if a language model is configured.
     pub generator: Option<Generator>,
+    /// What understands where nothing else does, if a language model may.
+    pub interpreter: Option<Interpreter>,
     /// What finds entries by their meaning, if it is configured.
     pub vectors: Option<Arc<Vectors>>,
 }
@@ -73,7 +77,7 @@ impl Mind for Receptionist {
         let said = Said::of(&heard.inbound);
         let understood = content.understander.understand(&said.text);
         let meanings = self.meanings(content, &said, &understood, heard).await;
-        let situation = Situation {
+        let mut situation = Situation {
             state: &state,
             said: &said,
             understood: &understood,
@@ -84,13 +88,25 @@ impl Mind for Receptionist {
             staff_called: heard.staff_called,
         };
         let mut decision = draft(&situation);
-        let model = match &self.generator {
-            Some(generator) => generator.improve(&mut decision, &situation, heard).await,
+        let mut models = Vec::new();
+        let better = match &self.interpreter {
+            Some(interpreter) => {
+                let (better, used) = interpreter.hear(&decision, &situation, heard).await;
+                models.extend(used);
+                better
+            }
             None => None,
         };
+        if let Some(better) = &better {
+            situation.understood = better;
+            decision = draft(&situation);
+        }
+        if let Some(generator) = &self.generator {
+            models.extend(generator.improve(&mut decision, &situation, heard).await);
+        }
         finish(&situation, &mut decision);
         let mut thought = phrase(&decision, &situation);
-        thought.facts.model = model;
+        thought.facts.models = models;
         thought
     }
 }

@@ -26,7 +26,7 @@ pub use breaker::State as BreakerState;
 pub use config::{EndpointConfig, LlmConfig, Structured};
 pub use embeddings::{Embedder, NoVectors};
 pub use mask::Mask;
-pub use prompts::{Prompt, Prompts};
+pub use prompts::{Prompt, Prompts, Purpose};
 
 use endpoint::{Endpoint, Failed, Raw};
 

@@ -116,6 +116,7 @@ impl Ground {
                 mind: Arc::new(Receptionist {
                     content: Arc::clone(&CONTENT).into(),
                     generator: None,
+                    interpreter: None,
                     vectors: None,
                 }),
                 sessions: Arc::<Engines>::clone(&engines),

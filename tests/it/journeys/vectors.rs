@@ -132,7 +132,10 @@ async fn who_starts_without_the_server_gets_the_vectors_when_it_comes() {
     assert!(firm.telegram_answer(7_831, 0).await.contains(QUOTED));
     counted(&firm, "failed").await;
     firm.logged("found by their meaning too").await;
-    let check = firm.command(&["check", "--connect"]);
+    // Beside this thread, which is the server's too.
+    let mut check = firm.zapis(&["check", "--connect"]);
+    let check = tokio::task::spawn_blocking(move || check.output().unwrap());
+    let check = check.await.unwrap();
     let told = String::from_utf8_lossy(&check.stdout).into_owned();
     let line = told.lines().find(|line| line.starts_with("vectors"));
     assert!(

@@ -16,6 +16,7 @@ use zapis_core::store::{Store, StoreError};
 use super::{Changed, Content};
 use crate::knowledge::import::{ImportError, imported};
 use crate::knowledge::{Entry, Origin, Vectors, documents};
+use crate::source_text::problem;
 
 /// How often files and store are looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -73,6 +74,8 @@ pub struct Watch {
     live: Live,
     imported: Vec<Entry>,
     vectors: Option<Arc<Vectors>>,
+    /// The prompts that are in use.
+    prompts: Vec<String>,
     /// What the content was made of.
     loaded: Seen,
     /// What was looked at last: the same trouble is told once.
@@ -87,6 +90,7 @@ struct Seen {
     texts: Stamps,
     intents: Stamps,
     synonyms: Stamps,
+    prompts: Stamps,
     knowledge: Stamps,
 }
 
@@ -109,6 +113,7 @@ impl Watch {
             live: Arc::new(content).into(),
             imported,
             vectors: None,
+            prompts: Vec::new(),
             tried: seen.clone(),
             loaded: seen,
         })
@@ -118,6 +123,12 @@ impl Watch {
     #[must_use]
     pub fn with_vectors(self, vectors: Option<Arc<Vectors>>) -> Self {
         Self { vectors, ..self }
+    }
+
+    /// Takes no content without these prompts from now on.
+    #[must_use]
+    pub fn with_prompts(self, prompts: Vec<String>) -> Self {
+        Self { prompts, ..self }
     }
 
     /// The content that is looked after.
@@ -213,6 +224,7 @@ impl Watch {
             texts: seen.texts != self.loaded.texts,
             intents: seen.intents != self.loaded.intents,
             synonyms: seen.synonyms != self.loaded.synonyms,
+            prompts: seen.prompts != self.loaded.prompts,
             knowledge: seen.knowledge != self.loaded.knowledge
                 || seen.version != self.loaded.version,
         };
@@ -220,10 +232,38 @@ impl Watch {
         let content = reload(&self.config, &imported, Some(before), changed)
             .await
             .map_err(LoadError::Wrong)?;
+        self.has_prompts(&content)?;
         measure(&content, seen.version);
         self.imported = imported;
         self.live.0.store(Arc::new(content));
         Ok(())
+    }
+}
+
+impl Watch {
+    /// Whether every prompt in use is there.
+    fn has_prompts(&self, content: &Content) -> Result<(), LoadError> {
+        let missing = |name: &&String| !content.prompts.names().any(|known| known == name.as_str());
+        let missing = self.prompts.iter().filter(missing);
+        let problems: Vec<Problem> = missing
+            .map(|name| {
+                let file = self.config.join("prompts").join(format!("{name}.md"));
+                let hint = "put it back, or name another version in [llm] and restart";
+                problem(
+                    &file.display().to_string(),
+                    0,
+                    0,
+                    "",
+                    "is in use and not there",
+                    hint,
+                )
+            })
+            .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(LoadError::Wrong(problems))
+        }
     }
 }
 
@@ -248,6 +288,7 @@ async fn seen(config: PathBuf, version: i64) -> Seen {
         texts: stamps(files(&config.join("texts"))),
         intents: stamps([config.join("intents.yaml")]),
         synonyms: stamps([config.join("synonyms.txt")]),
+        prompts: stamps(files(&config.join("prompts"))),
         knowledge: stamps(documents(&config.join("knowledge")).unwrap_or_default()),
     };
     tokio::task::spawn_blocking(look).await.unwrap_or_default()

@@ -16,7 +16,7 @@ use crate::answer::{Heard, ModelUse};
 use crate::business::{Address, day_text};
 use crate::guard::{self, Evidence};
 use crate::knowledge::{Asked, OFFER_FROM, Passage};
-use crate::llm::{Ask, Llm, LlmError, Mask, Prompt, Said, Turn};
+use crate::llm::{Ask, Llm, LlmError, Mask, Purpose, Turn};
 use crate::texts::Phrase;
 use crate::words::{Language, folded, tokens};
 
@@ -80,8 +80,9 @@ struct Given {
     answer: String,
 }
 
+/// A line of the conversation, for a prompt.
 #[derive(Serialize)]
-struct Told {
+pub(super) struct Told {
     who: &'static str,
     text: String,
 }
@@ -97,7 +98,8 @@ impl Generator {
     ) -> Option<ModelUse> {
         let passages = given(decision, situation)?;
         let customer = heard.conversation.as_str();
-        let prompt = situation.content.prompts.chosen(&self.prompts, customer)?;
+        let prompts = &situation.content.prompts;
+        let prompt = prompts.chosen(Purpose::Answer, &self.prompts, customer)?;
         let mut mask = Mask::new(names(heard).chain(told_names(situation.understood)));
         let data = data(situation, decision.language, heard, &passages, &mut mask);
         let turns = prompt.render(&data)?;
@@ -107,16 +109,12 @@ impl Generator {
             schema: &schema(passages.len()),
         };
         let said = self.llm.ask::<Answer>(&ask).await;
-        let usage = self.usage(prompt, said.as_ref().ok());
+        let usage = ModelUse {
+            variant: (self.prompts.len() > 1).then(|| prompt.name.clone()),
+            ..ModelUse::of(&prompt.name, said.as_ref().ok())
+        };
         let outcome = match said {
-            Err(LlmError::OverBudget(budget)) => {
-                info!(budget, "No money for a language model");
-                "over_budget"
-            }
-            Err(error) => {
-                info!(error = %causes(&error), "Answered without a language model");
-                "unavailable"
-            }
+            Err(error) => why(&error),
             Ok(said) => {
                 let checked = Checked {
                     situation,
@@ -140,17 +138,16 @@ impl Generator {
         metrics::counter!("zapis_llm_answers_total", "outcome" => outcome).increment(1);
         Some(ModelUse { outcome, ..usage })
     }
+}
 
-    fn usage(&self, prompt: &Prompt, said: Option<&Said<Answer>>) -> ModelUse {
-        ModelUse {
-            model: said.map(|said| said.model.clone()),
-            prompt: prompt.name.clone(),
-            variant: (self.prompts.len() > 1).then(|| prompt.name.clone()),
-            tokens: said.map_or(0, |said| said.tokens),
-            micros: said.map_or(0, |said| said.micros),
-            outcome: "unavailable",
-        }
+/// Why no model gave an answer.
+pub(super) fn why(error: &LlmError) -> &'static str {
+    if let LlmError::OverBudget(budget) = error {
+        info!(budget, "No money for a language model");
+        return "over_budget";
     }
+    info!(error = %causes(error), "Went on without a language model");
+    "unavailable"
 }
 
 /// The passages for a model, if there is a question for one.
@@ -181,7 +178,10 @@ fn given(decision: &Decision, situation: &Situation<'_>) -> Option<Vec<Passage>>
         Some(subject) => format!("{} {subject}", said.text),
         None => said.text.clone(),
     };
-    for text in [&said.text, &text] {
+    // A part that was repaired or put into plain words finds what the customer's own words do not.
+    let parts = situation.understood.parts.iter().map(|part| &part.text);
+    let parts = parts.filter(|part| !said.text.contains(part.as_str()));
+    for text in [&said.text, &text].into_iter().chain(parts) {
         let found = situation.content.knowledge.search(
             &Asked {
                 text,
@@ -212,15 +212,6 @@ fn data<'a>(
     mask: &mut Mask,
 ) -> Data<'a> {
     let business = &situation.content.business;
-    let before = heard.transcript.len().saturating_sub(heard.inbound.len());
-    let history = &heard.transcript[before.saturating_sub(HISTORY)..before];
-    let mut told = |line: &Line| Told {
-        who: match line.from {
-            Author::Customer => "клиент",
-            Author::Bot | Author::Staff => "салон",
-        },
-        text: mask.hide(&line.text),
-    };
     Data {
         salon: business.name.in_language(language),
         about: business
@@ -240,9 +231,23 @@ fn data<'a>(
                 answer: passage.answer.clone(),
             })
             .collect(),
-        history: history.iter().map(&mut told).collect(),
+        history: history(heard, mask),
         question: mask.hide(&situation.said.text),
     }
+}
+
+/// The last lines of a conversation before this turn, without personal data.
+pub(super) fn history(heard: &Heard<'_>, mask: &mut Mask) -> Vec<Told> {
+    let before = heard.transcript.len().saturating_sub(heard.inbound.len());
+    let lines = heard.transcript[before.saturating_sub(HISTORY)..before].iter();
+    let told = |line: &Line| Told {
+        who: match line.from {
+            Author::Customer => "клиент",
+            Author::Bot | Author::Staff => "салон",
+        },
+        text: mask.hide(&line.text),
+    };
+    lines.map(told).collect()
 }
 
 /// The day and whether the firm is open, in words.

@@ -242,7 +242,7 @@ impl Voice<'_> {
             .to_owned(),
             reason: Some(self.decision.rule.to_owned()),
             opt_out: self.decision.opt_out,
-            model: None,
+            models: Vec::new(),
         }
     }
 }

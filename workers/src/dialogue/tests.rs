@@ -52,6 +52,7 @@ impl Customer {
         let bot = Receptionist {
             content: CONTENT.clone().into(),
             generator: None,
+            interpreter: None,
             vectors: None,
         };
         let heard = Heard {

@@ -23,6 +23,13 @@ const BATCH: usize = 32;
 const BATCHES: usize = 16;
 /// How much of an entry is turned into a vector, in characters.
 const LONGEST: usize = 2_000;
+/// Among fewer, nothing stands out.
+const FEWEST: usize = 12;
+/// Vectors that are all alike tell nothing.
+const LEAST_SPREAD: f32 = 1e-3;
+/// So many deviations above the mean something begins to stand out, and so many more it does clearly.
+const STANDS_OUT: f32 = 2.0;
+const CLEARLY: f32 = 2.0;
 /// How long one call about entries may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -178,16 +185,16 @@ impl Vectors {
         if !missing.is_empty() {
             self.keep(whole.then_some(&keys)).await;
         }
-        let known = self.known();
-        let vectors: Option<Vec<Vector>> = keys
-            .iter()
-            .map(|key| known.vectors.get(key).cloned())
-            .collect();
-        vectors.filter(|vectors| {
-            let mut lengths = vectors.iter().map(|vector| vector.len());
-            let first = lengths.next();
-            lengths.all(|length| Some(length) == first)
-        })
+        let mut known = self.known();
+        let vectors = keys.iter().map(|key| known.vectors.get(key).cloned());
+        let vectors: Vec<Vector> = vectors.collect::<Option<_>>()?;
+        let length = vectors.first().map_or(0, |vector| vector.len());
+        if vectors.iter().any(|vector| vector.len() != length) {
+            // Another model under the old name: everything is asked for again.
+            known.vectors.clear();
+            return None;
+        }
+        Some(vectors)
     }
 
     /// Asks the server: `zapis check --connect`.
@@ -272,9 +279,8 @@ pub(super) fn nearness(
     if compared.len() < FEWEST {
         return near;
     }
-    let mean = mean(compared.iter().map(|(_, cosine)| *cosine));
-    let spread =
-        super::vectors::mean(compared.iter().map(|(_, cosine)| (cosine - mean).powi(2))).sqrt();
+    let mean = average(compared.iter().map(|(_, cosine)| *cosine));
+    let spread = average(compared.iter().map(|(_, cosine)| (cosine - mean).powi(2))).sqrt();
     if spread < LEAST_SPREAD {
         return near;
     }
@@ -284,19 +290,11 @@ pub(super) fn nearness(
     near
 }
 
-/// Among fewer, nothing stands out.
-const FEWEST: usize = 12;
-/// Vectors that are all alike tell nothing.
-const LEAST_SPREAD: f32 = 1e-3;
-/// So many deviations above the mean something begins to stand out, and so many more it does clearly.
-const STANDS_OUT: f32 = 2.0;
-const CLEARLY: f32 = 2.0;
-
 #[expect(
     clippy::cast_precision_loss,
     reason = "entries are far fewer than 2^24"
 )]
-fn mean(values: impl Iterator<Item = f32>) -> f32 {
+fn average(values: impl Iterator<Item = f32>) -> f32 {
     let (sum, count) = values.fold((0.0, 0_usize), |(sum, count), value| {
         (sum + value, count + 1)
     });

@@ -44,17 +44,16 @@ impl Embedder {
         let asked = timeout(deadline, self.0.embeddings(texts)).await;
         let answered = asked.unwrap_or(Err(Failed::TimedOut));
         let vectors = answered.and_then(|body| read(&body, texts.len()));
-        match vectors {
-            Ok(vectors) => {
-                pass.worked();
-                Ok(vectors)
-            }
+        match &vectors {
+            Ok(_) => pass.worked(),
             Err(failed) => {
-                debug!(error = %causes(&failed), "No vectors");
-                pass.failed(&failed, Instant::now());
-                Err(failed.name())
+                debug!(error = %causes(failed), "No vectors");
+                pass.failed(failed, Instant::now());
             }
         }
+        drop(pass);
+        self.0.show_breaker();
+        vectors.map_err(|failed| failed.name())
     }
 
     /// Whether the server answers and knows us, and how long its vectors are.

@@ -230,7 +230,8 @@ impl Endpoint {
             .increment(spend.micros);
     }
 
-    fn show_breaker(&self) {
+    /// Shows whether it rests.
+    pub(super) fn show_breaker(&self) {
         let open = match self.breaker.state(Instant::now()) {
             State::Closed => 0.0,
             State::HalfOpen => 0.5,

@@ -5,6 +5,7 @@ use zapis_core::store::KnowledgeChange;
 
 use super::*;
 use crate::knowledge::Asked;
+use crate::llm::Purpose;
 use crate::testing::{config, moscow};
 use crate::understand::Intent;
 use crate::words::Language;
@@ -213,4 +214,43 @@ async fn synonyms_are_taken_up_at_the_next_look() {
 
     salon.edit("synonyms.txt", |text| text + "один\n");
     assert!(!watch.look().await, "what is broken changes nothing");
+}
+
+#[tokio::test]
+async fn prompts_are_swapped_with_the_rest_and_none_in_use_is_lost() {
+    let salon = Salon::new().await;
+    let mut watch = salon.watch().await.with_prompts(vec!["answer.v1".into()]);
+    let live = watch.live();
+    let asked = || {
+        let data = serde_json::json!({
+            "salon": "Роза", "about": null, "language": "ru", "formal": true, "emoji": false,
+            "today": "", "passages": [], "history": [], "question": "Цена?",
+        });
+        let prompts = &live.now().prompts;
+        let prompt = prompts
+            .chosen(Purpose::Answer, &["v1".into()], "x")
+            .unwrap();
+        prompt.render(&data).unwrap()[0].text.clone()
+    };
+    let before = live.now();
+    assert!(!asked().contains("Пиши стихами"));
+
+    salon.edit("prompts/answer.v1.md", |text| {
+        text.replace("Как писать:", "Пиши стихами.")
+    });
+    assert!(watch.look().await);
+    assert!(asked().contains("Пиши стихами"));
+    assert!(Arc::ptr_eq(&before.knowledge, &live.now().knowledge));
+
+    let prompts = salon.folder.path().join("prompts");
+    salon.edit("prompts/answer.v1.md", |text| text + "{{ nonsense }}");
+    assert!(!watch.look().await, "what is broken changes nothing");
+    fs::rename(prompts.join("answer.v1.md"), prompts.join("answer.v2.md")).unwrap();
+    salon.edit("prompts/answer.v2.md", |text| {
+        text.replace("{{ nonsense }}", "")
+    });
+    assert!(!watch.look().await, "what is in use is missed");
+    assert!(asked().contains("Пиши стихами"));
+    fs::rename(prompts.join("answer.v2.md"), prompts.join("answer.v1.md")).unwrap();
+    assert!(watch.look().await);
 }
