@@ -19,6 +19,7 @@ mod tree;
 use serde::Deserialize;
 use zapis_core::config::{EnginesConfig, Findings};
 use zapis_workers::autonomy::AutonomyConfig;
+use zapis_workers::knowledge::KnowledgeConfig;
 use zapis_workers::llm::LlmConfig;
 
 pub use channels::ChannelsConfig;
@@ -46,6 +47,8 @@ pub struct Config {
     pub dialogue: DialogueConfig,
     /// `[autonomy]`
     pub autonomy: AutonomyConfig,
+    /// `[knowledge]`
+    pub knowledge: KnowledgeConfig,
     /// `[llm]`
     pub llm: LlmConfig,
     /// `[observability]`
@@ -61,6 +64,7 @@ impl Config {
         self.staff.check(findings);
         self.dialogue.check(findings);
         self.autonomy.check(findings);
+        self.knowledge.check(findings);
         self.llm.check(findings);
         self.observability.check(findings);
     }

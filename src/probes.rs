@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use zapis_core::{Clock, causes};
+use zapis_workers::knowledge::Vectors;
 use zapis_workers::llm::Llm;
 
 use crate::app::{self, Engines, open_queue, open_sessions, open_store};
@@ -76,6 +77,9 @@ async fn accounts(loaded: &Loaded) -> anyhow::Result<Vec<Probed>> {
     if let Some(llm) = Llm::new(&config.llm, &engines.store, &engines.clock)? {
         let models = llm.probe().await.into_iter();
         probed.extend(models.map(|(name, result)| Probed::of(&format!("llm {name}"), result)));
+    }
+    if let Some(vectors) = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir)? {
+        probed.push(Probed::of("vectors", vectors.probe().await));
     }
     engines.close().await;
     Ok(probed)

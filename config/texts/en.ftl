@@ -1,13 +1,20 @@
 # Everything the bot says by itself. Answers about prices, hours and rules come from
 # business.toml and the folder knowledge.
+#
+# The first line of a phrase is the polite form; .informal the familiar one, where it is another; .emoji
+# stands at its end. [tone] in business.toml says which of them are used.
 
 greeting =
     Hello! This is the { $salon } beauty salon. I can tell you about prices, opening hours, the address and our services. What would you like to know?
+    .emoji = 🌷
 hello = Hello!
+    .informal = Hi!
 capabilities =
     I am the salon's assistant. I can tell you about services and prices, our team, opening hours and how to find us. If you need a person, I will call the administrator.
 welcome = You are welcome! Write any time you have a question.
+    .emoji = 😊
 goodbye = Goodbye! We will be glad to see you.
+    .emoji = 👋
 
 calling-person = Of course, I am passing you on to the administrator.
 check-with-manager = I do not have an exact answer, so I will check with the administrator.
@@ -41,6 +48,7 @@ stay-calm = I can tell that you are upset. Please tell me calmly what happened: 
 refusal = I cannot help with that, but I will gladly tell you about the salon's services.
 offtopic = I am afraid I do not know about that: I answer questions about the salon. Would you like the prices, opening hours or the address?
 smalltalk = Thank you for asking, all is well here! How can I help?
+    .emoji = 😊
 
 please-write-voice = I cannot listen to voice messages yet. Please write it as text and I will answer.
 please-write-media = Thank you! I cannot open attachments yet. Please write in words what you need, and I will answer or call the administrator.

@@ -27,12 +27,17 @@ const PHONE_NUMBER_ID: &str = "105500000000001";
 const STAFF_CHAT: i64 = -1_001_234_567_890;
 
 /// The content that comes with the program, for a demo away from its source.
-const CONTENT: [(&str, &str); 10] = [
+const CONTENT: [(&str, &str); 12] = [
     ("business.toml", include_str!("../../config/business.toml")),
     ("intents.yaml", include_str!("../../config/intents.yaml")),
+    ("synonyms.txt", include_str!("../../config/synonyms.txt")),
     (
         "prompts/answer.v1.md",
         include_str!("../../config/prompts/answer.v1.md"),
+    ),
+    (
+        "prompts/understand.v1.md",
+        include_str!("../../config/prompts/understand.v1.md"),
     ),
     ("texts/ru.ftl", include_str!("../../config/texts/ru.ftl")),
     ("texts/en.ftl", include_str!("../../config/texts/en.ftl")),

@@ -20,10 +20,11 @@ use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
-use zapis_workers::content::{Live, Watch};
+use zapis_workers::content::Watch;
 use zapis_workers::desk::Desks;
-use zapis_workers::dialogue::{Generator, Receptionist};
+use zapis_workers::dialogue::{Generator, Interpreter, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
+use zapis_workers::knowledge::Vectors;
 use zapis_workers::llm::{Llm, LlmConfig, Prompts};
 use zapis_workers::remind_staff::RemindStaff;
 
@@ -81,9 +82,30 @@ pub async fn start_workers(
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
     if has(WorkerName::Answer) {
+        let vectors = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir);
+        let vectors = vectors.context("setting the vectors up ([knowledge.vectors])")?;
         let watch = Watch::start(content_dir, &engines.store).await?;
-        let generator = generator(config, &watch.live().now().prompts, engines)?;
-        let answer = answer(config, watch.live(), generator, &desks, engines);
+        let prompts = config.llm.prompts().into_iter().map(|(_, name)| name);
+        let watch = watch
+            .with_vectors(vectors.clone())
+            .with_prompts(prompts.collect());
+        let llm = models(config, &watch.live().now().prompts, engines)?;
+        let mind = Receptionist {
+            content: watch.live(),
+            generator: llm.clone().map(|llm| Generator {
+                llm,
+                prompts: config.llm.answer_prompts.clone(),
+            }),
+            interpreter: llm
+                .filter(|_| config.llm.understand)
+                .map(|llm| Interpreter {
+                    llm,
+                    prompt: config.llm.understand_prompt.clone(),
+                }),
+            vectors,
+            autonomy: config.autonomy.clone(),
+        };
+        let answer = answer(config, mind, &desks, engines);
         let stopped = stop.clone();
         tasks.spawn(async move {
             watch.run(stopped).await;
@@ -166,20 +188,10 @@ async fn consume<W: lanes::Worker>(
         .with_context(|| format!("consuming {name}"))
 }
 
-fn answer(
-    config: &Config,
-    content: Live,
-    generator: Option<Generator>,
-    desks: &Desks,
-    engines: &Engines,
-) -> Answer {
+fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines) -> Answer {
     let dialogue = &config.dialogue;
     Answer {
-        mind: Arc::new(Receptionist {
-            content,
-            generator,
-            autonomy: config.autonomy.clone(),
-        }),
+        mind: Arc::new(mind),
         sessions: Arc::clone(&engines.sessions),
         store: engines.store.clone(),
         broker: Arc::clone(&engines.broker),
@@ -196,36 +208,29 @@ fn answer(
     }
 }
 
-/// What puts answers into words, if a language model is configured.
-fn generator(
+/// The language models, if some are configured and their prompts are there.
+fn models(
     config: &Config,
     prompts: &Prompts,
     engines: &Engines,
-) -> anyhow::Result<Option<Generator>> {
+) -> anyhow::Result<Option<Arc<Llm>>> {
     let mut findings = Findings::default();
     check_prompts(&config.llm, prompts, &mut findings);
     if let Some(finding) = findings.0.first() {
         anyhow::bail!("{}: {} ({})", finding.key, finding.message, finding.hint);
     }
     let llm = Llm::new(&config.llm, &engines.store, &engines.clock);
-    let llm = llm.context("setting the language models up ([llm])")?;
-    Ok(llm.map(|llm| Generator {
-        llm,
-        prompts: config.llm.answer_prompts.clone(),
-    }))
+    llm.context("setting the language models up ([llm])")
 }
 
-/// Notes versions of the prompt that are not there.
+/// Notes versions of prompts that are not there.
 pub fn check_prompts(config: &LlmConfig, prompts: &Prompts, findings: &mut Findings) {
-    if !config.endpoints.iter().any(|endpoint| endpoint.enabled) {
-        return;
-    }
-    let known: Vec<&str> = prompts.versions().collect();
-    for version in &config.answer_prompts {
+    let known: Vec<&str> = prompts.names().collect();
+    for (key, name) in config.prompts() {
         findings.check(
-            known.contains(&version.as_str()),
-            "llm.answer_prompts",
-            &format!("there is no prompt answer.{version}.md in config/prompts"),
+            known.contains(&name.as_str()),
+            key,
+            &format!("there is no prompt {name}.md in config/prompts"),
             &format!("there are: {}", known.join(", ")),
         );
     }

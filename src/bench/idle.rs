@@ -18,7 +18,13 @@ use crate::cli::Bench;
 use crate::config::Loaded;
 
 /// The content files beside a configuration.
-const CONTENT: [&str; 4] = ["business.toml", "intents.yaml", "texts", "knowledge"];
+const CONTENT: [&str; 5] = [
+    "business.toml",
+    "intents.yaml",
+    "synonyms.txt",
+    "texts",
+    "knowledge",
+];
 
 /// How many messages of one customer are sent on at once by WhatsApp's own limit.
 const BURST: usize = 10;

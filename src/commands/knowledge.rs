@@ -1,6 +1,7 @@
 //! `zapis knowledge`: what the bot answers from, and how it gets there.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::NaiveDate;
@@ -14,6 +15,7 @@ use zapis_workers::knowledge::import::{
 };
 use zapis_workers::knowledge::{Asked, Entry, Knowledge, Passage, READER};
 use zapis_workers::understand::Understander;
+use zapis_workers::words::Synonyms;
 
 use super::{Failure, gaps};
 use crate::cli::{KnowledgeCommand, KnowledgeImport};
@@ -190,7 +192,10 @@ impl Desk<'_> {
     async fn search(&self, text: &str, limit: usize, json: bool) -> Result<(), Failure> {
         let intents = self.folder.join("intents.yaml");
         let understander = Understander::load(&intents).map_err(Failure::Problems)?;
-        let known = self.known().await?.knowledge();
+        let synonyms = Synonyms::load(&self.folder.join("synonyms.txt"));
+        let synonyms = Arc::new(synonyms.map_err(Failure::Problems)?);
+        let understander = understander.with_synonyms(Arc::clone(&synonyms));
+        let known = self.known().await?.knowledge().with_synonyms(synonyms);
         let now = Clock::system().now();
         let understood = understander.understand(text);
         let topics: Vec<_> = understood
@@ -204,6 +209,7 @@ impl Desk<'_> {
                 language: None,
                 topics: &topics,
                 today: now.with_timezone(&self.business.time_zone).date_naive(),
+                meaning: None,
             },
             limit,
         );

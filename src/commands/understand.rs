@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use zapis_workers::business::Business;
 use zapis_workers::eval::{self, DateLine, Labelled, LabelledLine, TextLine};
 use zapis_workers::understand::{Meaning, Understander, Understanding};
 use zapis_workers::when;
+use zapis_workers::words::Synonyms;
 
 use super::Failure;
 use crate::cli::EvalTarget;
@@ -156,11 +158,17 @@ fn each<T: Serialize>(
 fn shipped(loaded: &Loaded) -> Result<Understander, Failure> {
     let business = Business::load(&loaded.folder.join("business.toml"));
     let understander = Understander::load(&loaded.folder.join("intents.yaml"));
-    match (business, understander) {
-        (Ok(business), Ok(understander)) => Ok(understander.with_firm(&business)),
-        (business, understander) => {
-            let problems = business.err().into_iter().chain(understander.err());
-            Err(Failure::Problems(problems.flatten().collect()))
+    let synonyms = Synonyms::load(&loaded.folder.join("synonyms.txt"));
+    match (business, understander, synonyms) {
+        (Ok(business), Ok(understander), Ok(synonyms)) => {
+            let understander = understander.with_firm(&business);
+            Ok(understander.with_synonyms(Arc::new(synonyms)))
+        }
+        (business, understander, synonyms) => {
+            let problems = [business.err(), understander.err(), synonyms.err()];
+            Err(Failure::Problems(
+                problems.into_iter().flatten().flatten().collect(),
+            ))
         }
     }
 }

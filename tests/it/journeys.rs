@@ -9,3 +9,5 @@ mod models;
 mod operator;
 mod privacy;
 mod tracing;
+mod understanding;
+mod vectors;

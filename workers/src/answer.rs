@@ -35,6 +35,7 @@ use zapis_core::{Clock, causes, crash, ids};
 
 use crate::desk::Desks;
 use crate::knowledge::import::learn;
+use crate::llm::Said;
 
 /// How often a turn starts over when others save the same session.
 const TRIES: usize = 5;
@@ -141,8 +142,8 @@ pub struct Facts {
     pub reason: Option<String>,
     /// Whether the customer asks for no more messages.
     pub opt_out: bool,
-    /// What a language model did for it.
-    pub model: Option<ModelUse>,
+    /// What language models did for it, in order.
+    pub models: Vec<ModelUse>,
 }
 
 /// What a language model did for a decision.
@@ -160,6 +161,20 @@ pub struct ModelUse {
     pub micros: u64,
     /// What became of its answer: `sent`, or why not.
     pub outcome: &'static str,
+}
+
+impl ModelUse {
+    /// The use of a prompt, with what was said if anything was.
+    pub(crate) fn of<T>(prompt: &str, said: Option<&Said<T>>) -> Self {
+        Self {
+            model: said.map(|said| said.model.clone()),
+            prompt: prompt.to_owned(),
+            variant: None,
+            tokens: said.map_or(0, |said| said.tokens),
+            micros: said.map_or(0, |said| said.micros),
+            outcome: "unavailable",
+        }
+    }
 }
 
 /// How turns are taken.

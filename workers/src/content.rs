@@ -12,6 +12,7 @@ use crate::knowledge::{Entry, Knowledge};
 use crate::llm::Prompts;
 use crate::texts::Texts;
 use crate::understand::Understander;
+use crate::words::Synonyms;
 use zapis_core::config::Problem;
 
 /// The content files beside `zapis.toml`.
@@ -25,6 +26,8 @@ pub struct Content {
     pub knowledge: Arc<Knowledge>,
     /// `intents.yaml`
     pub understander: Arc<Understander>,
+    /// `synonyms.txt`
+    pub synonyms: Arc<Synonyms>,
     /// `prompts/`
     pub prompts: Arc<Prompts>,
 }
@@ -51,46 +54,65 @@ impl Content {
             Some(before) if !changed.texts => Some(Arc::clone(&before.texts)),
             _ => kept(Texts::load(&config.join("texts")), &mut problems),
         };
+        let synonyms = match before {
+            Some(before) if !changed.synonyms => Some(Arc::clone(&before.synonyms)),
+            _ => kept(Synonyms::load(&config.join("synonyms.txt")), &mut problems),
+        };
         let understander = match before {
-            Some(before) if !changed.intents && !changed.business => {
-                Some(Arc::clone(&before.understander))
-            }
-            // What was trained holds; only the firm's names are others.
-            Some(before) if !changed.intents => business
-                .as_ref()
-                .map(|business| Arc::new(before.understander.with_firm(business))),
-            _ => {
-                let trained = Understander::load(&config.join("intents.yaml"));
-                let trained = trained.map(|trained| match &business {
-                    Some(business) => trained.with_firm(business),
-                    None => trained,
-                });
-                kept(trained, &mut problems)
-            }
+            // What was trained holds.
+            Some(before) if !changed.intents => Some(Arc::clone(&before.understander)),
+            _ => kept(
+                Understander::load(&config.join("intents.yaml")),
+                &mut problems,
+            ),
         };
         let knowledge = match (before, &business) {
-            (Some(before), _) if !changed.business && !changed.knowledge => {
+            (Some(before), _) if !changed.business && !changed.knowledge && !changed.synonyms => {
                 Some(Arc::clone(&before.knowledge))
             }
             (_, Some(business)) => {
                 let folder = config.join("knowledge");
-                kept(Knowledge::load(&folder, business, imported), &mut problems)
+                let read = Knowledge::load(&folder, business, imported);
+                let synonyms = synonyms.clone().unwrap_or_default();
+                kept(read.map(|read| read.with_synonyms(synonyms)), &mut problems)
             }
             (_, None) => None,
         };
-        let prompts = kept(Prompts::load(&config.join("prompts")), &mut problems);
-        match (business, texts, knowledge, understander, prompts) {
-            (Some(business), Some(texts), Some(knowledge), Some(understander), Some(prompts)) => {
-                Ok(Self {
-                    business,
-                    texts,
-                    knowledge,
-                    understander,
-                    prompts,
-                })
-            }
-            _ => Err(problems),
-        }
+        let prompts = match before {
+            Some(before) if !changed.prompts => Some(Arc::clone(&before.prompts)),
+            _ => kept(Prompts::load(&config.join("prompts")), &mut problems),
+        };
+        let read = (business, texts, knowledge, understander, synonyms, prompts);
+        let (
+            Some(business),
+            Some(texts),
+            Some(knowledge),
+            Some(understander),
+            Some(synonyms),
+            Some(prompts),
+        ) = read
+        else {
+            return Err(problems);
+        };
+        let texts = if texts.tone() == business.tone {
+            texts
+        } else {
+            Arc::new(texts.in_tone(business.tone))
+        };
+        let understander = if changed.understanding() {
+            let understander = understander.with_firm(&business);
+            Arc::new(understander.with_synonyms(Arc::clone(&synonyms)))
+        } else {
+            understander
+        };
+        Ok(Self {
+            business,
+            texts,
+            knowledge,
+            understander,
+            synonyms,
+            prompts,
+        })
     }
 }
 
@@ -101,6 +123,8 @@ struct Changed {
     business: bool,
     texts: bool,
     intents: bool,
+    synonyms: bool,
+    prompts: bool,
     knowledge: bool,
 }
 
@@ -109,8 +133,15 @@ impl Changed {
         business: true,
         texts: true,
         intents: true,
+        synonyms: true,
+        prompts: true,
         knowledge: true,
     };
+
+    /// Whether anything that understanding is made of is another one.
+    fn understanding(self) -> bool {
+        self.business || self.intents || self.synonyms
+    }
 }
 
 /// Everything that is wrong with the content files beside `zapis.toml`.

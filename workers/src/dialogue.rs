@@ -2,9 +2,13 @@
 
 mod decide;
 mod generate;
+mod interpret;
+mod meanings;
 mod phrase;
 mod restrain;
 mod said;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,12 +18,17 @@ use zapis_core::message::{DraftDecided, Verdict};
 
 pub use decide::{Decision, Reason, Situation, Step, decide};
 pub use generate::{Generated, Generator};
+pub use interpret::Interpreter;
+pub use meanings::Meanings;
 pub use phrase::phrase;
 pub use said::Said;
 
 use crate::answer::{Heard, Mind, Thought};
 use crate::autonomy::AutonomyConfig;
-use crate::content::Live;
+use crate::content::{Content, Live};
+use crate::knowledge::Vectors;
+use crate::llm::Mask;
+use crate::understand::{Meaning, Understanding};
 use crate::words::Language;
 use decide::{draft, finish};
 use restrain::restrain;
@@ -59,6 +68,10 @@ pub struct Receptionist {
     pub generator: Option<Generator>,
     /// What it may say by itself.
     pub autonomy: AutonomyConfig,
+    /// What understands where nothing else does, if a language model may.
+    pub interpreter: Option<Interpreter>,
+    /// What finds entries by their meaning, if it is configured.
+    pub vectors: Option<Arc<Vectors>>,
 }
 
 #[async_trait]
@@ -70,10 +83,12 @@ impl Mind for Receptionist {
         let state = DialogueState::deserialize(heard.state).unwrap_or_default();
         let said = Said::of(&heard.inbound);
         let understood = content.understander.understand(&said.text);
-        let situation = Situation {
+        let meanings = self.meanings(content, &said, &understood, heard).await;
+        let mut situation = Situation {
             state: &state,
             said: &said,
             understood: &understood,
+            meanings: &meanings,
             content,
             now: heard.now,
             stale: heard.stale,
@@ -81,14 +96,26 @@ impl Mind for Receptionist {
             draft_waits: TimeDelta::minutes(self.autonomy.draft_minutes.into()),
         };
         let mut decision = draft(&situation);
-        let model = match &self.generator {
-            Some(generator) => generator.improve(&mut decision, &situation, heard).await,
+        let mut models = Vec::new();
+        let better = match &self.interpreter {
+            Some(interpreter) => {
+                let (better, used) = interpreter.hear(&decision, &situation, heard).await;
+                models.extend(used);
+                better
+            }
             None => None,
         };
+        if let Some(better) = &better {
+            situation.understood = better;
+            decision = draft(&situation);
+        }
+        if let Some(generator) = &self.generator {
+            models.extend(generator.improve(&mut decision, &situation, heard).await);
+        }
         restrain(&self.autonomy, &situation, &mut decision);
         finish(&situation, &mut decision);
         let mut thought = phrase(&decision, &situation);
-        thought.facts.model = model;
+        thought.facts.models = models;
         thought
     }
 
@@ -100,6 +127,47 @@ impl Mind for Receptionist {
         let state = DialogueState::deserialize(state).unwrap_or_default();
         phrase::refused(reason, &state, &self.content.now(), now)
     }
+}
+
+impl Receptionist {
+    /// The vectors of what is asked, where they can help.
+    async fn meanings(
+        &self,
+        content: &Content,
+        said: &Said,
+        understood: &Understanding,
+        heard: &Heard<'_>,
+    ) -> Meanings {
+        let Some(vectors) = self
+            .vectors
+            .as_ref()
+            .filter(|_| content.knowledge.has_vectors())
+        else {
+            return Meanings::default();
+        };
+        let asks =
+            !said.text.is_empty() && !heard.stale && !understood.injection && !understood.opt_out;
+        if !asks {
+            return Meanings::default();
+        }
+        let mask = Mask::new(names(heard).chain(told_names(understood)));
+        Meanings::ask(vectors, said, understood, mask).await
+    }
+}
+
+/// Names of the customer, as the messenger tells them.
+fn names<'h>(heard: &'h Heard<'_>) -> impl Iterator<Item = &'h str> {
+    let profiles = heard.inbound.iter().map(|inbound| &inbound.profile);
+    profiles
+        .flat_map(|profile| [profile.name.as_deref(), profile.username.as_deref()])
+        .flatten()
+}
+
+/// Names that the customer gave.
+fn told_names(understood: &Understanding) -> impl Iterator<Item = &str> {
+    let entities = understood.entities.iter();
+    let names = entities.filter(|entity| matches!(entity.meaning, Meaning::Name(_)));
+    names.map(|entity| entity.text.as_str())
 }
 
 #[cfg(test)]

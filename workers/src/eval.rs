@@ -64,6 +64,7 @@ pub fn retrieval(corpus: &[CorpusLine], queries: &[QueryLine]) -> Vec<Found> {
             language: None,
             topics: &[],
             today: NaiveDate::MIN,
+            meaning: None,
         };
         let hits = finder.search(&asked, |_| &[], |_| true);
         let confidence = hits.first().map_or(0.0, |hit| hit.confidence);

@@ -4,6 +4,7 @@
 mod breaker;
 mod budget;
 mod config;
+mod embeddings;
 mod endpoint;
 mod mask;
 mod prompts;
@@ -23,8 +24,9 @@ use zapis_core::store::{Spend, Store, StoreError};
 
 pub use breaker::State as BreakerState;
 pub use config::{EndpointConfig, LlmConfig, Structured};
+pub use embeddings::{Embedder, NoVectors};
 pub use mask::Mask;
-pub use prompts::{Prompt, Prompts};
+pub use prompts::{Prompt, Prompts, Purpose};
 
 use endpoint::{Endpoint, Failed, Raw};
 

@@ -9,6 +9,7 @@ use crate::business::Business;
 use crate::knowledge::Knowledge;
 use crate::texts::Texts;
 use crate::understand::Understander;
+use crate::words::Synonyms;
 use zapis_core::config::Problem;
 
 /// The shipped content.
@@ -26,16 +27,18 @@ fn fine<T>(loaded: Result<T, Vec<Problem>>) -> Arc<T> {
 static BUSINESS: LazyLock<Arc<Business>> =
     LazyLock::new(|| fine(Business::load(&config().join("business.toml"))));
 static TEXTS: LazyLock<Arc<Texts>> = LazyLock::new(|| fine(Texts::load(&config().join("texts"))));
+static SYNONYMS: LazyLock<Arc<Synonyms>> =
+    LazyLock::new(|| fine(Synonyms::load(&config().join("synonyms.txt"))));
 static KNOWLEDGE: LazyLock<Arc<Knowledge>> = LazyLock::new(|| {
-    fine(Knowledge::load(
-        &config().join("knowledge"),
-        &business(),
-        Vec::new(),
-    ))
+    let loaded = Knowledge::load(&config().join("knowledge"), &business(), Vec::new());
+    fine(loaded.map(|knowledge| knowledge.with_synonyms(SYNONYMS.clone())))
 });
 static UNDERSTANDER: LazyLock<Arc<Understander>> = LazyLock::new(|| {
     let loaded = Understander::load(&config().join("intents.yaml"));
-    fine(loaded.map(|understander| understander.with_firm(&business())))
+    fine(loaded.map(|understander| {
+        let understander = understander.with_firm(&business());
+        understander.with_synonyms(SYNONYMS.clone())
+    }))
 });
 
 /// The shipped firm.

@@ -2,14 +2,19 @@
 //!
 //! A phrase that a file lacks, a variable nobody fills in, and a key nobody says are problems
 //! at the start, so that a customer never meets them.
+//!
+//! A phrase may have two attributes: `.informal`, how it sounds to whom one says «ты», and `.emoji`,
+//! what may stand at its end. The firm's tone chooses.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
+use crate::business::{Address, Tone};
 use crate::source_text::{SourceText, nearest};
 use crate::words::Language;
 use zapis_core::config::Problem;
@@ -162,9 +167,16 @@ phrases! {
     ButtonBooking = "button-booking" [];
 }
 
-/// The texts of every language.
+/// How a phrase sounds to whom one says «ты».
+const INFORMAL: &str = "informal";
+/// What may stand at the end of a phrase.
+const EMOJI: &str = "emoji";
+
+/// The texts of every language, said in a tone.
+#[derive(Clone)]
 pub struct Texts {
-    bundles: BTreeMap<Language, FluentBundle<FluentResource>>,
+    bundles: Arc<BTreeMap<Language, FluentBundle<FluentResource>>>,
+    tone: Tone,
 }
 
 impl std::fmt::Debug for Texts {
@@ -191,29 +203,51 @@ impl Texts {
             }
         }
         if problems.is_empty() {
-            Ok(Self { bundles })
+            Ok(Self {
+                bundles: Arc::new(bundles),
+                tone: Tone::default(),
+            })
         } else {
             Err(problems)
         }
     }
 
+    /// The same texts in a tone.
+    #[must_use]
+    pub fn in_tone(&self, tone: Tone) -> Self {
+        Self {
+            bundles: Arc::clone(&self.bundles),
+            tone,
+        }
+    }
+
+    /// The tone they are said in.
+    pub fn tone(&self) -> Tone {
+        self.tone
+    }
+
     /// A phrase in a language, with its variables filled in.
     pub fn say(&self, language: Language, phrase: Phrase, variables: &[(&str, &str)]) -> String {
-        let Some(bundle) = self.bundles.get(&language) else {
+        let bundle = self.bundles.get(&language);
+        let Some((bundle, message)) =
+            bundle.and_then(|bundle| Some((bundle, bundle.get_message(phrase.key())?)))
+        else {
             return String::new();
         };
         let mut args = FluentArgs::new();
         for (name, value) in variables {
             args.set(*name, *value);
         }
-        let pattern = bundle
-            .get_message(phrase.key())
-            .and_then(|message| message.value());
-        pattern.map_or_else(String::new, |pattern| {
+        let attribute = |name| message.get_attribute(name).map(|found| found.value());
+        let informal = attribute(INFORMAL).filter(|_| self.tone.address == Address::Informal);
+        let emoji = attribute(EMOJI).filter(|_| self.tone.emoji);
+        let patterns = informal.or(message.value()).into_iter().chain(emoji);
+        let said = patterns.map(|pattern| {
             bundle
                 .format_pattern(pattern, Some(&args), &mut Vec::new())
                 .into_owned()
-        })
+        });
+        said.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -244,9 +278,10 @@ fn bundle(
     Ok(bundle)
 }
 
-/// A message of a file: its key, its line and the variables it uses.
+/// A message of a file, or an attribute of one: its line and the variables it uses.
 struct Message<'s> {
     key: &'s str,
+    attribute: Option<&'s str>,
     line: usize,
     variables: Vec<&'s str>,
 }
@@ -257,10 +292,19 @@ fn messages(text: &str) -> Vec<Message<'_>> {
         if line.starts_with('#') {
             continue;
         }
-        if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            let key = line.split('=').next().unwrap_or_default().trim();
+        let name = |text: &'_ str| text.find('=').map_or(text.len(), |end| end);
+        let attribute = line.trim_start().strip_prefix('.');
+        let begun = if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            Some((line[..name(line)].trim(), None))
+        } else {
+            let key = messages.last().map(|message| message.key);
+            key.zip(attribute)
+                .map(|(key, rest)| (key, Some(rest[..name(rest)].trim())))
+        };
+        if let Some((key, attribute)) = begun {
             messages.push(Message {
                 key,
+                attribute,
                 line: at + 1,
                 variables: Vec::new(),
             });
@@ -302,7 +346,19 @@ fn check(source: &SourceText) -> Vec<Problem> {
             ));
             continue;
         };
-        let given = phrase.variables();
+        if let Some(attribute) = message.attribute
+            && ![INFORMAL, EMOJI].contains(&attribute)
+        {
+            let name = format!("{}.{attribute}", message.key);
+            let hint = nearest(attribute, [INFORMAL, EMOJI]);
+            let text = "is nothing that a phrase has";
+            problems.push(source.problem_at_line(message.line, &name, text, &hint));
+            continue;
+        }
+        let given = match message.attribute {
+            Some(EMOJI) => &[],
+            _ => phrase.variables(),
+        };
         for used in message
             .variables
             .iter()
@@ -325,46 +381,4 @@ fn check(source: &SourceText) -> Vec<Problem> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::texts;
-
-    fn found(text: &str) -> Vec<String> {
-        let source = SourceText {
-            file: "ru.ftl".to_owned(),
-            text: text.to_owned(),
-        };
-        check(&source).iter().map(Problem::to_string).collect()
-    }
-
-    #[test]
-    fn the_shipped_texts_are_whole_and_filled_in() {
-        let texts = texts();
-        for language in Language::ALL {
-            for phrase in Phrase::ALL {
-                let filled: Vec<_> = phrase
-                    .variables()
-                    .iter()
-                    .map(|name| (*name, "заполнено"))
-                    .collect();
-                let said = texts.say(language, *phrase, &filled);
-                assert!(!said.trim().is_empty(), "{}", phrase.key());
-                assert!(!said.contains('$') && !said.contains('{'), "{said}");
-                assert_eq!(said.contains("заполнено"), !filled.is_empty(), "{said}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_wrong_variable_an_unknown_key_and_a_missing_text_are_told() {
-        let all = found("greeting = Это { $salo }\nhelo = Здравствуйте\n").join("\n");
-        for expected in [
-            "ru.ftl:1:1: error: greeting: uses `$salo`, which it is not given (hint: did you mean `salon`?)",
-            "ru.ftl:1:1: error: greeting: does not use `$salon`",
-            "ru.ftl:2:1: error: helo: is a text that nobody says (hint: did you mean `hello`?)",
-            "ru.ftl: error: goodbye: is missing",
-        ] {
-            assert!(all.contains(expected), "{expected}\nnot in\n{all}");
-        }
-    }
-}
+mod tests;

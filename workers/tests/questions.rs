@@ -49,6 +49,7 @@ fn questions_are_answered_right_or_not_at_all() {
             language: understood.language,
             topics: &topics,
             today: NaiveDate::from_ymd_opt(2026, 11, 20).unwrap(),
+            meaning: None,
         };
         let answered: Vec<String> = content
             .knowledge

@@ -11,6 +11,7 @@ use zapis_workers::business::Business;
 use zapis_workers::knowledge::Knowledge;
 use zapis_workers::texts::Texts;
 use zapis_workers::understand::Understander;
+use zapis_workers::words::Synonyms;
 
 use super::fuzz;
 use super::mutate::{odd_text, spoilt_text};
@@ -230,6 +231,16 @@ fn intents() {
     let shop = Shop::new();
     shop.spoil("files::intents", 4, &["intents.yaml"], |shop| {
         Understander::load(&shop.path("intents.yaml"))
+            .err()
+            .unwrap_or_default()
+    });
+}
+
+#[test]
+fn synonyms() {
+    let shop = Shop::new();
+    shop.spoil("files::synonyms", 150, &["synonyms.txt"], |shop| {
+        Synonyms::load(&shop.path("synonyms.txt"))
             .err()
             .unwrap_or_default()
     });

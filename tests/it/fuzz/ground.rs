@@ -118,6 +118,8 @@ impl Ground {
                     content: Arc::clone(&CONTENT).into(),
                     generator: None,
                     autonomy: AutonomyConfig::default(),
+                    interpreter: None,
+                    vectors: None,
                 }),
                 sessions: Arc::<Engines>::clone(&engines),
                 store: store.clone(),

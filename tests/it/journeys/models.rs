@@ -13,7 +13,7 @@ const HONEST: &str = "Женская стрижка стоит от 2 400 до 3
 /// What is quoted without a model has this.
 const QUOTED: &str = "мытьё и сушка входят";
 
-async fn firm_with(on: On, settings: &str) -> Firm {
+pub(super) async fn firm_with(on: On, settings: &str) -> Firm {
     let more = format!(
         r#"
 [llm]
@@ -43,7 +43,7 @@ fn says(firm: &Firm, answer: &str) {
     firm.sandbox.llm_says(Script::from(text.as_str()));
 }
 
-fn asked(firm: &Firm) -> Vec<Call> {
+pub(super) fn asked(firm: &Firm) -> Vec<Call> {
     let mut calls = firm.sandbox.calls(&CallFilter {
         provider: Some(Provider::Llm),
         ..CallFilter::default()
@@ -53,7 +53,7 @@ fn asked(firm: &Firm) -> Vec<Call> {
 }
 
 /// The last decision about a Telegram chat in the journal.
-async fn decided(firm: &Firm, chat: i64) -> Event {
+pub(super) async fn decided(firm: &Firm, chat: i64) -> Event {
     let store = firm.store().await;
     let conversation = format!("telegram:main:{chat}").parse().unwrap();
     let mut events = store.events_of(&conversation, 100).await.unwrap();
@@ -292,4 +292,31 @@ async fn who_was_not_asked_in_time_has_not_failed() {
     let counted =
         |name: &str| metrics.contains(&format!("zapis_llm_calls_total{{endpoint=\"{name}\""));
     assert!(counted("slow") && !counted("late"), "{metrics}");
+}
+
+#[tokio::test]
+async fn the_tone_of_the_firm_binds_the_model_too() {
+    let firm = firm_with(On::Embedded, "").await;
+    let sober = "Женская стрижка стоит от 2 400 до 3 600 ₽!";
+    let merry = "Женская стрижка стоит от 2 400 до 3 600 ₽ 💇‍♀️!";
+    says(&firm, merry);
+    firm.sandbox.telegram_writes(7_651, QUESTION).unwrap();
+    assert_eq!(firm.telegram_answer(7_651, 0).await, sober);
+
+    let business = firm.config_dir().join("business.toml");
+    let text = std::fs::read_to_string(&business).unwrap();
+    let text = text.replace("address = \"formal\"", "address = \"informal\"");
+    std::fs::write(&business, text.replace("emoji = false", "emoji = true")).unwrap();
+    firm.logged("The content has changed\"").await;
+    says(&firm, merry);
+    firm.sandbox.telegram_writes(7_652, QUESTION).unwrap();
+    assert_eq!(firm.telegram_answer(7_652, 0).await, merry);
+    let calls = asked(&firm);
+    let prompt = |n: usize| calls[n].body["messages"][0]["content"].to_string();
+    assert!(prompt(0).contains("на «вы»") && prompt(0).contains("без смайликов"));
+    assert!(prompt(1).contains("на «ты»") && !prompt(1).contains("без смайликов"));
+
+    firm.sandbox.telegram_writes(7_653, "Спасибо!").unwrap();
+    let thanks = firm.telegram_answer(7_653, 0).await;
+    assert!(thanks.contains("пиши") && thanks.contains('😊'), "{thanks}");
 }

@@ -14,7 +14,7 @@ use zapis_core::session::{Outbox, Outgoing, Session};
 use zapis_core::store::{Escalation, Ownership, Proposal};
 use zapis_core::trace::TraceParent;
 
-use super::{Handover, Proposed, Thought};
+use super::{Handover, ModelUse, Proposed, Thought};
 use crate::desk::Desks;
 use crate::llm::Mask;
 
@@ -410,15 +410,7 @@ impl Turn {
         event.sentiment.clone_from(&thought.facts.sentiment);
         event.sources.clone_from(&thought.facts.sources);
         event.reason.clone_from(&thought.facts.reason);
-        if let Some(model) = &thought.facts.model {
-            event.model.clone_from(&model.model);
-            event.prompt_version = Some(model.prompt.clone());
-            event.variant.clone_from(&model.variant);
-            event.tokens = i64::try_from(model.tokens).ok();
-            event.cost = Some(money(model.micros));
-            let reason = event.reason.take().unwrap_or_default();
-            event.reason = Some(format!("{reason}, model: {}", model.outcome));
-        }
+        note_models(&mut event, &thought.facts.models);
         event.action = Some(if thought.facts.action.is_empty() {
             "none".into()
         } else {
@@ -447,6 +439,23 @@ impl Turn {
             });
         }
     }
+}
+
+/// What language models did for a turn: what they cost together, and what became of each answer.
+fn note_models(event: &mut Event, models: &[ModelUse]) {
+    if models.is_empty() {
+        return;
+    }
+    let joined = |parts: Vec<&str>, with: &str| parts.join(with);
+    event.model = models.iter().rev().find_map(|used| used.model.clone());
+    let prompts = models.iter().map(|used| used.prompt.as_str());
+    event.prompt_version = Some(joined(prompts.collect(), "+"));
+    event.variant = models.iter().find_map(|used| used.variant.clone());
+    event.tokens = i64::try_from(models.iter().map(|used| used.tokens).sum::<u64>()).ok();
+    event.cost = Some(money(models.iter().map(|used| used.micros).sum()));
+    let outcomes = joined(models.iter().map(|used| used.outcome).collect(), ", ");
+    let reason = event.reason.take().unwrap_or_default();
+    event.reason = Some(format!("{reason}, model: {outcomes}"));
 }
 
 #[expect(

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::hours::{self, DAYS, Span, SpecialDays, Week};
 use super::reader::{Reader, Section};
-use super::{Business, Employee, Escalation, Location, Price, Service};
+use super::{Address, Business, Employee, Escalation, Location, Price, Service, Tone};
 use crate::source_text::SourceText;
 use crate::words::Language;
 use zapis_core::config::Problem;
@@ -104,6 +104,7 @@ fn read(top: &Section<'_, '_>, source: &SourceText) -> Business {
         about: top.words("about"),
         time_zone: time_zone(top),
         language: language(top),
+        tone: tone(top),
         locations,
         services,
         staff,
@@ -154,6 +155,32 @@ fn language(top: &Section<'_, '_>) -> Language {
         );
         Language::default()
     })
+}
+
+fn tone(top: &Section<'_, '_>) -> Tone {
+    let Some(section) = top.table("tone") else {
+        return Tone::default();
+    };
+    let named = |name: &str| {
+        let mut forms = Address::ALL.into_iter();
+        forms.find(|form| form.name() == name)
+    };
+    let address = section.text("address").map(|name| {
+        named(&name).unwrap_or_else(|| {
+            section.note(
+                "address",
+                &format!("is `{name}`, which is no form of address"),
+                "use \"formal\" («вы») or \"informal\" («ты»)",
+            );
+            Address::default()
+        })
+    });
+    let tone = Tone {
+        address: address.unwrap_or_default(),
+        emoji: section.flag("emoji").unwrap_or_default(),
+    };
+    section.close();
+    tone
 }
 
 fn line(section: &Section<'_, '_>, source: &SourceText) -> usize {

@@ -4,6 +4,7 @@ mod booking;
 mod hours;
 mod load;
 mod reader;
+mod tone;
 
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use chrono_tz::Tz;
 pub use booking::{BookingRules, CalendarKind, Resource};
 pub(crate) use hours::day_text;
 pub use hours::{Span, SpecialDays, Week};
+pub use tone::{Address, Tone};
 
 use crate::source_text::SourceText;
 use crate::words::Language;
@@ -53,6 +55,8 @@ pub struct Business {
     pub time_zone: Tz,
     /// The language to begin with.
     pub language: Language,
+    /// How the bot speaks.
+    pub tone: Tone,
     /// Where customers come to; the first is the main one.
     pub locations: Vec<Location>,
     /// What it offers.

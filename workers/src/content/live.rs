@@ -15,7 +15,8 @@ use zapis_core::store::{Store, StoreError};
 
 use super::{Changed, Content};
 use crate::knowledge::import::{ImportError, imported};
-use crate::knowledge::{Entry, Origin, documents};
+use crate::knowledge::{Entry, Origin, Vectors, documents};
+use crate::source_text::problem;
 
 /// How often files and store are looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -72,6 +73,9 @@ pub struct Watch {
     store: Store,
     live: Live,
     imported: Vec<Entry>,
+    vectors: Option<Arc<Vectors>>,
+    /// The prompts that are in use.
+    prompts: Vec<String>,
     /// What the content was made of.
     loaded: Seen,
     /// What was looked at last: the same trouble is told once.
@@ -85,6 +89,8 @@ struct Seen {
     business: Stamps,
     texts: Stamps,
     intents: Stamps,
+    synonyms: Stamps,
+    prompts: Stamps,
     knowledge: Stamps,
 }
 
@@ -106,9 +112,23 @@ impl Watch {
             store: store.clone(),
             live: Arc::new(content).into(),
             imported,
+            vectors: None,
+            prompts: Vec::new(),
             tried: seen.clone(),
             loaded: seen,
         })
+    }
+
+    /// Gives the entries of the knowledge vectors while it runs.
+    #[must_use]
+    pub fn with_vectors(self, vectors: Option<Arc<Vectors>>) -> Self {
+        Self { vectors, ..self }
+    }
+
+    /// Takes no content without these prompts from now on.
+    #[must_use]
+    pub fn with_prompts(self, prompts: Vec<String>) -> Self {
+        Self { prompts, ..self }
     }
 
     /// The content that is looked after.
@@ -119,11 +139,35 @@ impl Watch {
     /// Looks every two seconds until told to stop.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
+            let round = async {
+                self.give_vectors().await;
+                tokio::time::sleep(EVERY).await;
+                self.look().await;
+            };
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = round => {}
                 () = stop.cancelled() => return,
             }
-            self.look().await;
+        }
+    }
+
+    /// Gives the knowledge its vectors, if it has none yet and the server gives all of them; until then it is
+    /// searched by words alone.
+    pub async fn give_vectors(&self) {
+        let content = self.live.now();
+        let Some(vectors) = self
+            .vectors
+            .as_ref()
+            .filter(|_| !content.knowledge.has_vectors())
+        else {
+            return;
+        };
+        if let Some(given) = vectors.of_entries(content.knowledge.entries()).await {
+            let knowledge = Arc::new(content.knowledge.with_vectors(given));
+            self.live.0.store(Arc::new(Content {
+                knowledge,
+                ..Content::clone(&content)
+            }));
         }
     }
 
@@ -179,6 +223,8 @@ impl Watch {
             business: seen.business != self.loaded.business,
             texts: seen.texts != self.loaded.texts,
             intents: seen.intents != self.loaded.intents,
+            synonyms: seen.synonyms != self.loaded.synonyms,
+            prompts: seen.prompts != self.loaded.prompts,
             knowledge: seen.knowledge != self.loaded.knowledge
                 || seen.version != self.loaded.version,
         };
@@ -186,10 +232,38 @@ impl Watch {
         let content = reload(&self.config, &imported, Some(before), changed)
             .await
             .map_err(LoadError::Wrong)?;
+        self.has_prompts(&content)?;
         measure(&content, seen.version);
         self.imported = imported;
         self.live.0.store(Arc::new(content));
         Ok(())
+    }
+}
+
+impl Watch {
+    /// Whether every prompt in use is there.
+    fn has_prompts(&self, content: &Content) -> Result<(), LoadError> {
+        let missing = |name: &&String| !content.prompts.names().any(|known| known == name.as_str());
+        let missing = self.prompts.iter().filter(missing);
+        let problems: Vec<Problem> = missing
+            .map(|name| {
+                let file = self.config.join("prompts").join(format!("{name}.md"));
+                let hint = "put it back, or name another version in [llm] and restart";
+                problem(
+                    &file.display().to_string(),
+                    0,
+                    0,
+                    "",
+                    "is in use and not there",
+                    hint,
+                )
+            })
+            .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(LoadError::Wrong(problems))
+        }
     }
 }
 
@@ -213,6 +287,8 @@ async fn seen(config: PathBuf, version: i64) -> Seen {
         business: stamps([config.join("business.toml")]),
         texts: stamps(files(&config.join("texts"))),
         intents: stamps([config.join("intents.yaml")]),
+        synonyms: stamps([config.join("synonyms.txt")]),
+        prompts: stamps(files(&config.join("prompts"))),
         knowledge: stamps(documents(&config.join("knowledge")).unwrap_or_default()),
     };
     tokio::task::spawn_blocking(look).await.unwrap_or_default()

@@ -5,7 +5,7 @@ mod part;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::{DialogueState, Generated, Said};
+use super::{DialogueState, Generated, Meanings, Said};
 use crate::content::Content;
 use crate::knowledge::Passage;
 use crate::texts::Phrase;
@@ -26,6 +26,8 @@ pub struct Situation<'a> {
     pub said: &'a Said,
     /// What the customer means.
     pub understood: &'a Understanding,
+    /// The vectors of what it asks, where there are some.
+    pub meanings: &'a Meanings,
     /// What the bot knows and says.
     pub content: &'a Content,
     /// Now.

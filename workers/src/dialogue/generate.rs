@@ -11,13 +11,13 @@ use zapis_core::message::{Author, Line};
 
 use super::decide::{Decision, Reason, Situation, Step};
 use super::phrase::open_today;
+use super::{names, told_names};
 use crate::answer::{Heard, ModelUse};
-use crate::business::day_text;
+use crate::business::{Address, day_text};
 use crate::guard::{self, Evidence};
 use crate::knowledge::{Asked, OFFER_FROM, Passage};
-use crate::llm::{Ask, Llm, LlmError, Mask, Prompt, Said, Turn};
+use crate::llm::{Ask, Llm, LlmError, Mask, Purpose, Turn};
 use crate::texts::Phrase;
-use crate::understand::Meaning;
 use crate::words::{Language, folded, tokens};
 
 /// How many passages a model gets.
@@ -65,6 +65,8 @@ struct Data<'a> {
     salon: &'a str,
     about: Option<&'a str>,
     language: &'a str,
+    formal: bool,
+    emoji: bool,
     today: String,
     passages: Vec<Given>,
     history: Vec<Told>,
@@ -78,8 +80,9 @@ struct Given {
     answer: String,
 }
 
+/// A line of the conversation, for a prompt.
 #[derive(Serialize)]
-struct Told {
+pub(super) struct Told {
     who: &'static str,
     text: String,
 }
@@ -95,8 +98,9 @@ impl Generator {
     ) -> Option<ModelUse> {
         let passages = given(decision, situation)?;
         let customer = heard.conversation.as_str();
-        let prompt = situation.content.prompts.chosen(&self.prompts, customer)?;
-        let mut mask = Mask::new(names(heard).chain(told_names(situation)));
+        let prompts = &situation.content.prompts;
+        let prompt = prompts.chosen(Purpose::Answer, &self.prompts, customer)?;
+        let mut mask = Mask::new(names(heard).chain(told_names(situation.understood)));
         let data = data(situation, decision.language, heard, &passages, &mut mask);
         let turns = prompt.render(&data)?;
         let ask = Ask {
@@ -105,16 +109,12 @@ impl Generator {
             schema: &schema(passages.len()),
         };
         let said = self.llm.ask::<Answer>(&ask).await;
-        let usage = self.usage(prompt, said.as_ref().ok());
+        let usage = ModelUse {
+            variant: (self.prompts.len() > 1).then(|| prompt.name.clone()),
+            ..ModelUse::of(&prompt.name, said.as_ref().ok())
+        };
         let outcome = match said {
-            Err(LlmError::OverBudget(budget)) => {
-                info!(budget, "No money for a language model");
-                "over_budget"
-            }
-            Err(error) => {
-                info!(error = %causes(&error), "Answered without a language model");
-                "unavailable"
-            }
+            Err(error) => why(&error),
             Ok(said) => {
                 let checked = Checked {
                     situation,
@@ -138,17 +138,16 @@ impl Generator {
         metrics::counter!("zapis_llm_answers_total", "outcome" => outcome).increment(1);
         Some(ModelUse { outcome, ..usage })
     }
+}
 
-    fn usage(&self, prompt: &Prompt, said: Option<&Said<Answer>>) -> ModelUse {
-        ModelUse {
-            model: said.map(|said| said.model.clone()),
-            prompt: prompt.name.clone(),
-            variant: (self.prompts.len() > 1).then(|| prompt.name.clone()),
-            tokens: said.map_or(0, |said| said.tokens),
-            micros: said.map_or(0, |said| said.micros),
-            outcome: "unavailable",
-        }
+/// Why no model gave an answer.
+pub(super) fn why(error: &LlmError) -> &'static str {
+    if let LlmError::OverBudget(budget) = error {
+        info!(budget, "No money for a language model");
+        return "over_budget";
     }
+    info!(error = %causes(error), "Went on without a language model");
+    "unavailable"
 }
 
 /// The passages for a model, if there is a question for one.
@@ -179,13 +178,17 @@ fn given(decision: &Decision, situation: &Situation<'_>) -> Option<Vec<Passage>>
         Some(subject) => format!("{} {subject}", said.text),
         None => said.text.clone(),
     };
-    for text in [&said.text, &text] {
+    // A part that was repaired or put into plain words finds what the customer's own words do not.
+    let parts = situation.understood.parts.iter().map(|part| &part.text);
+    let parts = parts.filter(|part| !said.text.contains(part.as_str()));
+    for text in [&said.text, &text].into_iter().chain(parts) {
         let found = situation.content.knowledge.search(
             &Asked {
                 text,
                 language: Some(decision.language),
                 topics: &[],
                 today: situation.content.business.local(situation.now).date_naive(),
+                meaning: situation.meanings.of(&said.text),
             },
             PASSAGES,
         );
@@ -201,20 +204,6 @@ fn given(decision: &Decision, situation: &Situation<'_>) -> Option<Vec<Passage>>
     (!passages.is_empty()).then_some(passages)
 }
 
-fn names<'h>(heard: &'h Heard<'_>) -> impl Iterator<Item = &'h str> {
-    let profiles = heard.inbound.iter().map(|inbound| &inbound.profile);
-    profiles
-        .flat_map(|profile| [profile.name.as_deref(), profile.username.as_deref()])
-        .flatten()
-}
-
-/// Names that the customer gave.
-fn told_names<'s>(situation: &'s Situation<'_>) -> impl Iterator<Item = &'s str> {
-    let entities = situation.understood.entities.iter();
-    let names = entities.filter(|entity| matches!(entity.meaning, Meaning::Name(_)));
-    names.map(|entity| entity.text.as_str())
-}
-
 fn data<'a>(
     situation: &'a Situation<'_>,
     language: Language,
@@ -223,15 +212,6 @@ fn data<'a>(
     mask: &mut Mask,
 ) -> Data<'a> {
     let business = &situation.content.business;
-    let before = heard.transcript.len().saturating_sub(heard.inbound.len());
-    let history = &heard.transcript[before.saturating_sub(HISTORY)..before];
-    let mut told = |line: &Line| Told {
-        who: match line.from {
-            Author::Customer => "клиент",
-            Author::Bot | Author::Staff => "салон",
-        },
-        text: mask.hide(&line.text),
-    };
     Data {
         salon: business.name.in_language(language),
         about: business
@@ -239,6 +219,8 @@ fn data<'a>(
             .as_ref()
             .map(|about| about.in_language(language)),
         language: language.code(),
+        formal: business.tone.address == Address::Formal,
+        emoji: business.tone.emoji,
         today: today(situation, language),
         passages: passages
             .iter()
@@ -249,9 +231,23 @@ fn data<'a>(
                 answer: passage.answer.clone(),
             })
             .collect(),
-        history: history.iter().map(&mut told).collect(),
+        history: history(heard, mask),
         question: mask.hide(&situation.said.text),
     }
+}
+
+/// The last lines of a conversation before this turn, without personal data.
+pub(super) fn history(heard: &Heard<'_>, mask: &mut Mask) -> Vec<Told> {
+    let before = heard.transcript.len().saturating_sub(heard.inbound.len());
+    let lines = heard.transcript[before.saturating_sub(HISTORY)..before].iter();
+    let told = |line: &Line| Told {
+        who: match line.from {
+            Author::Customer => "клиент",
+            Author::Bot | Author::Staff => "салон",
+        },
+        text: mask.hide(&line.text),
+    };
+    lines.map(told).collect()
 }
 
 /// The day and whether the firm is open, in words.
@@ -301,7 +297,8 @@ impl Checked<'_> {
             .iter()
             .filter_map(|number| self.passages.get(number.checked_sub(1)?).cloned())
             .collect();
-        let text = mask.restore(answer.text.trim());
+        let tone = self.situation.content.business.tone;
+        let text = tone.applied(mask.restore(answer.text.trim()).trim());
         if cited.is_empty() || cited.len() < answer.passages.len() {
             return Err("no_source");
         }
@@ -339,7 +336,7 @@ impl Checked<'_> {
             .flat_map(|person| Language::ALL.map(|language| person.name.in_language(language)));
         let mut evidence = Evidence::new(&self.situation.said.text, people);
         let firm = Language::ALL.map(|language| business.name.in_language(language));
-        let customer = names(self.heard).chain(told_names(self.situation));
+        let customer = names(self.heard).chain(told_names(self.situation.understood));
         for name in firm.into_iter().chain(customer) {
             evidence.allow_name(name);
         }

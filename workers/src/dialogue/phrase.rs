@@ -280,6 +280,7 @@ impl Voice<'_> {
             language: Some(self.decision.language),
             topics: &[],
             today: content.business.local(self.situation.now).date_naive(),
+            meaning: self.situation.meanings.of(text),
         };
         let mut found = content.knowledge.search(&asked, HINTS);
         found.retain(|passage| passage.score >= HINT_FROM);
@@ -327,7 +328,7 @@ impl Voice<'_> {
             .to_owned(),
             reason: Some(self.decision.rule.to_owned()),
             opt_out: self.decision.opt_out,
-            model: None,
+            models: Vec::new(),
         }
     }
 }

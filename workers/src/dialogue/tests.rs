@@ -57,6 +57,8 @@ impl Customer {
             content: CONTENT.clone().into(),
             generator: None,
             autonomy: self.autonomy.clone(),
+            interpreter: None,
+            vectors: None,
         }
     }
 

@@ -177,6 +177,7 @@ fn honest() -> Vec<(String, Vec<Passage>)> {
             language: Some(entry.language),
             topics: &[],
             today: chrono::NaiveDate::MIN,
+            meaning: None,
         };
         let mut given = knowledge.search(&asked, 5);
         given.retain(|passage| passage.id != entry.id);

@@ -42,6 +42,19 @@ pub(super) struct Fit {
     pub(super) asked: f32,
 }
 
+impl Fit {
+    /// The same, worth less.
+    pub(super) fn times(self, share: f32) -> Self {
+        Self {
+            stems: self.stems * share,
+            pieces: self.pieces * share,
+            covered: self.covered * share,
+            title: self.title * share,
+            asked: self.asked * share,
+        }
+    }
+}
+
 /// The index.
 #[derive(Debug)]
 pub(super) struct Index {
@@ -97,6 +110,11 @@ impl Index {
     /// Whether a stem is somewhere in the documents, also through a typo.
     pub(super) fn knows(&self, stem: &str) -> bool {
         self.stems.lexicon.number(stem).is_some() || !self.stems.lexicon.nearest(stem).is_empty()
+    }
+
+    /// Whether a stem is somewhere in the documents, exactly.
+    pub(super) fn has(&self, stem: &str) -> bool {
+        self.stems.lexicon.number(stem).is_some()
     }
 
     /// How well each title fits a query.

@@ -7,9 +7,12 @@ pub mod import;
 mod index;
 mod read;
 mod search;
+mod vector_file;
+mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use tracing::warn;
@@ -18,16 +21,17 @@ pub use entry::{Entry, Imported, Origin, Source};
 pub use index::Document;
 pub use read::{Material, READER, Reading, read};
 pub use search::{ANSWER_FROM, Asked, Finder, Hit, OFFER_FROM, Passage, extract};
+pub use vectors::{KnowledgeConfig, Vector, Vectors, VectorsConfig};
 
 use crate::business::Business;
 use crate::source_text::problem;
-use crate::words::Language;
+use crate::words::{Language, Synonyms};
 use zapis_core::config::Problem;
 
 /// Everything the firm knows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Knowledge {
-    entries: Vec<Entry>,
+    entries: Arc<Vec<Entry>>,
     finder: Finder,
 }
 
@@ -67,7 +71,33 @@ impl Knowledge {
     /// Knowledge made of these entries.
     pub fn of(entries: Vec<Entry>) -> Self {
         let finder = Finder::new(entries.iter().map(Entry::document));
-        Self { entries, finder }
+        Self {
+            entries: Arc::new(entries),
+            finder,
+        }
+    }
+
+    /// The same with a vector for each entry.
+    #[must_use]
+    pub fn with_vectors(&self, vectors: Vec<Vector>) -> Self {
+        Self {
+            entries: Arc::clone(&self.entries),
+            finder: self.finder.clone().with_vectors(vectors),
+        }
+    }
+
+    /// Whether entries are found by their meaning too.
+    pub fn has_vectors(&self) -> bool {
+        self.finder.has_vectors()
+    }
+
+    /// Takes these words for one another from now on.
+    #[must_use]
+    pub fn with_synonyms(self, synonyms: Arc<Synonyms>) -> Self {
+        Self {
+            finder: self.finder.with_synonyms(synonyms),
+            ..self
+        }
     }
 
     /// Every entry, facts of the firm first.

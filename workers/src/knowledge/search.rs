@@ -1,13 +1,15 @@
 //! From a question to passages with a confidence that can be trusted: right, or nothing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::entry::Source;
 use super::index::{Document, Fit, Index};
-use crate::words::{Language, folded, is_light, repaired, stem, tokens};
+use super::vectors::{Vector, nearness};
+use crate::words::{Language, SAME_MEANING, Synonyms, folded, is_light, repaired, stem, tokens};
 
 /// Below this confidence a passage is not given as an answer.
 pub const ANSWER_FROM: f32 = 0.5;
@@ -33,6 +35,8 @@ pub struct Asked<'a> {
     pub topics: &'a [(String, f32)],
     /// The day it is asked, which decides what has expired.
     pub today: NaiveDate,
+    /// The vector of the question, where there is one.
+    pub meaning: Option<&'a [f32]>,
 }
 
 /// An entry as an answer to a question.
@@ -63,14 +67,20 @@ pub struct Hit {
     pub confidence: f32,
     /// What orders the hits.
     pub score: f32,
-    /// What its confidence is made of.
+    /// Confidence and order by words alone.
+    sure: f32,
+    worded: f32,
+    /// What they are made of.
     fit: Fit,
 }
 
 /// Finds documents.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Finder {
-    index: Index,
+    index: Arc<Index>,
+    synonyms: Arc<Synonyms>,
+    /// One for each document, or none.
+    vectors: Arc<[Vector]>,
 }
 
 impl Finder {
@@ -78,13 +88,49 @@ impl Finder {
     pub fn new(documents: impl Iterator<Item = Document>) -> Self {
         let documents: Vec<Document> = documents.collect();
         Self {
-            index: Index::new(&documents),
+            index: Arc::new(Index::new(&documents)),
+            synonyms: Arc::default(),
+            vectors: Arc::default(),
         }
+    }
+
+    /// Finds also what is near in meaning from now on; a vector for each document, in their order.
+    #[must_use]
+    pub fn with_vectors(self, vectors: Vec<Vector>) -> Self {
+        Self {
+            vectors: vectors.into(),
+            ..self
+        }
+    }
+
+    /// Whether it finds what is near in meaning.
+    pub fn has_vectors(&self) -> bool {
+        !self.vectors.is_empty()
+    }
+
+    /// Takes these words for one another from now on.
+    #[must_use]
+    pub fn with_synonyms(self, synonyms: Arc<Synonyms>) -> Self {
+        Self { synonyms, ..self }
     }
 
     /// Whether a stem belongs to the words of the documents.
     pub fn knows(&self, stem: &str) -> bool {
         self.index.knows(stem)
+    }
+
+    /// How well each title fits a question, in its own words or in others that mean the same.
+    fn fits(&self, text: &str) -> Vec<Fit> {
+        let mut fits = self.index.fits(text);
+        for way in self.synonyms.other_ways(text, |stem| self.index.has(stem)) {
+            for (fit, other) in fits.iter_mut().zip(self.index.fits(&way)) {
+                let other = other.times(SAME_MEANING);
+                if lexical(&other) > lexical(fit) {
+                    *fit = other;
+                }
+            }
+        }
+        fits
     }
 
     /// The usable documents nearest to a question, best first.
@@ -94,8 +140,9 @@ impl Finder {
         topics_of: impl Fn(usize) -> &'t [String],
         usable: impl Fn(usize) -> bool,
     ) -> Vec<Hit> {
-        let meant = repaired(asked.text, |stem| self.knows(stem));
-        let fits = self.index.fits(meant.as_deref().unwrap_or(asked.text));
+        let known = |stem: &str| self.knows(stem) || self.synonyms.knows(stem);
+        let meant = repaired(asked.text, known);
+        let fits = self.fits(meant.as_deref().unwrap_or(asked.text));
         let mut best: HashMap<usize, (f32, Fit)> = HashMap::new();
         for (title, fit) in fits.iter().enumerate() {
             let document = self.index.documents[title] as usize;
@@ -108,15 +155,25 @@ impl Finder {
                 *known = (score, *fit);
             }
         }
+        let near = asked.meaning.map_or_else(Vec::new, |meaning| {
+            nearness(meaning, &self.vectors, &usable)
+        });
+        for (document, _) in near.iter().enumerate().filter(|(_, near)| **near > 0.0) {
+            best.entry(document).or_default();
+        }
         let mut hits: Vec<Hit> = best
             .into_iter()
             .filter(|(document, _)| usable(*document))
             .map(|(document, (score, fit))| {
                 let topic = Topic::of(asked.topics, topics_of(document));
+                let near = near.get(document).copied().unwrap_or_default();
+                let (sure, worded) = (confidence(&fit, topic), score + topic.order());
                 Hit {
                     document,
-                    confidence: confidence(&fit, topic),
-                    score: score + topic.order(),
+                    confidence: sure.max(NEAR_CONFIDENCE * near),
+                    score: worded + NEAR_ORDER * near,
+                    sure,
+                    worded,
                     fit,
                 }
             })
@@ -129,6 +186,12 @@ impl Finder {
         hits
     }
 }
+
+/// How sure nearness alone can be: enough to be offered, never to be the answer.
+const NEAR_CONFIDENCE: f32 = 0.45;
+const _: () = assert!(NEAR_CONFIDENCE < ANSWER_FROM && NEAR_CONFIDENCE > OFFER_FROM);
+/// How much nearness moves an entry up.
+const NEAR_ORDER: f32 = 0.2;
 
 /// How much a fitting topic moves an entry up.
 const TOPIC_ORDER: f32 = 0.22;
@@ -207,17 +270,22 @@ pub(super) fn choose(hits: &[Hit], is_service: impl Fn(usize) -> bool) -> Vec<Hi
     // Words such as "how much" are in every service, and another service shares half of its name:
     // a service is meant only when its name has most of what was asked. Of other entries, one
     // that merely mentions the words must be surer than one whose question has them.
-    let fits = |hit: &&Hit| {
-        if is_service(hit.document) {
-            return hit.fit.title > 0.0 && hit.fit.asked >= NAMED;
-        }
-        hit.fit.title > 0.0 || hit.confidence >= MENTIONED
+    let answers = |hit: &&Hit| {
+        let meant = if is_service(hit.document) {
+            hit.fit.title > 0.0 && hit.fit.asked >= NAMED
+        } else {
+            hit.fit.title > 0.0 || hit.sure >= MENTIONED
+        };
+        meant && hit.sure >= ANSWER_FROM
     };
-    let Some(best) = hits
-        .first()
-        .filter(|hit| hit.confidence >= ANSWER_FROM)
-        .filter(fits)
-    else {
+    // Whether there is an answer, the words alone decide; which of several, nearness too.
+    let worded = hits.iter().reduce(
+        |best, hit| {
+            if hit.worded > best.worded { hit } else { best }
+        },
+    );
+    let known = worded.filter(answers).is_some();
+    let Some(best) = hits.iter().find(answers).filter(|_| known) else {
         return Vec::new();
     };
     if !is_service(best.document) {
@@ -225,7 +293,7 @@ pub(super) fn choose(hits: &[Hit], is_service: impl Fn(usize) -> bool) -> Vec<Hi
     }
     let equal = |hit: &&Hit| {
         is_service(hit.document)
-            && best.score - hit.score <= NEARLY
+            && (best.worded - hit.worded).abs() <= NEARLY
             && best.fit.covered - hit.fit.covered < 0.05
     };
     hits.iter()
@@ -309,6 +377,49 @@ mod tests {
         let said = extract("снятие покрытия платное?", text, 80);
         assert!(said.contains("Снятие чужого покрытия"), "{said}");
         assert!(said.chars().count() <= 80, "{said}");
+    }
+
+    #[test]
+    fn another_word_for_the_same_is_found_and_the_word_itself_goes_first() {
+        let document = |title: &str| Document {
+            titles: vec![title.to_owned()],
+            body: String::new(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("synonyms.txt");
+        std::fs::write(&path, "маникюр = ноготочки\n").unwrap();
+        let synonyms = Arc::new(Synonyms::load(&path).unwrap());
+        let titles = ["Стрижка женская", "Маникюр женский", "Ноготочки женские"];
+        let plain =
+            |count: usize| Finder::new(titles.iter().take(count).map(|title| document(title)));
+        let best = |finder: &Finder, text: &str| {
+            let asked = Asked {
+                text,
+                language: None,
+                topics: &[],
+                today: NaiveDate::MIN,
+                meaning: None,
+            };
+            let hits = finder.search(&asked, |_| &[], |_| true);
+            (hits[0].document, hits[0].confidence)
+        };
+
+        assert!(best(&plain(2), "ноготочки женские").1 < ANSWER_FROM);
+        let (document, confidence) = best(
+            &plain(2).with_synonyms(synonyms.clone()),
+            "ноготочки женские",
+        );
+        assert!(
+            document == 1 && confidence >= ANSWER_FROM,
+            "{document} {confidence}"
+        );
+
+        let exact = plain(3).with_synonyms(synonyms);
+        for (text, document) in [("ноготочки женские", 2), ("маникюр женский", 1)]
+        {
+            assert_eq!(best(&exact, text), best(&plain(3), text), "{text}");
+            assert_eq!(best(&exact, text).0, document);
+        }
     }
 
     #[test]

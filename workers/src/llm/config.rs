@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use zapis_core::config::{Findings, Secret};
 
+use super::Purpose;
+
 /// The `[llm]` section.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -11,6 +13,10 @@ pub struct LlmConfig {
     pub endpoints: Vec<EndpointConfig>,
     /// Versions of the prompt for answers; of several, each customer always gets the same one.
     pub answer_prompts: Vec<String>,
+    /// Whether a model is asked what a customer means where the built-in understanding does not know.
+    pub understand: bool,
+    /// The version of the prompt for that.
+    pub understand_prompt: String,
     /// How long an answer may take, all endpoints together.
     pub deadline_ms: u32,
     /// The longest answer.
@@ -71,6 +77,8 @@ impl Default for LlmConfig {
         Self {
             endpoints: Vec::new(),
             answer_prompts: vec!["v1".into()],
+            understand: false,
+            understand_prompt: "v1".into(),
             deadline_ms: 20_000,
             max_answer_tokens: 600,
             temperature: 0.2,
@@ -100,6 +108,21 @@ impl Default for EndpointConfig {
 }
 
 impl LlmConfig {
+    /// The names of the prompts that are used; none without an endpoint.
+    pub fn prompts(&self) -> Vec<(&'static str, String)> {
+        if !self.endpoints.iter().any(|endpoint| endpoint.enabled) {
+            return Vec::new();
+        }
+        let answers = self.answer_prompts.iter();
+        let answers =
+            answers.map(|version| ("llm.answer_prompts", Purpose::Answer.version(version)));
+        let understand = self.understand.then(|| {
+            let name = Purpose::Understand.version(&self.understand_prompt);
+            ("llm.understand_prompt", name)
+        });
+        answers.chain(understand).collect()
+    }
+
     /// Notes what is out of range.
     pub fn check(&self, findings: &mut Findings) {
         findings.check(

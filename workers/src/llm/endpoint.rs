@@ -19,6 +19,8 @@ use super::{Ask, EndpointConfig, Structured};
 
 /// More is no answer to a customer.
 const LONGEST_BODY: usize = 1 << 20;
+/// Vectors in digits are long.
+const LONGEST_VECTORS: usize = 1 << 24;
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// A server with a model.
@@ -72,7 +74,8 @@ impl Failed {
         }
     }
 
-    fn name(&self) -> &'static str {
+    /// Its name in metrics.
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::TimedOut => "timed_out",
             Self::Unreachable(_) => "unreachable",
@@ -178,14 +181,22 @@ impl Endpoint {
         }
         let request = self.authorised(self.client.post(self.address("chat/completions")));
         let response = request.json(&body).send().await?;
-        let body = read(taken(response)?).await?;
+        let body = read(taken(response)?, LONGEST_BODY).await?;
         self.raw(&body)
+    }
+
+    /// The vectors of texts, as the server writes them.
+    pub(super) async fn embeddings(&self, texts: &[&str]) -> Result<Vec<u8>, Failed> {
+        let body = json!({ "model": self.config.model, "input": texts });
+        let request = self.authorised(self.client.post(self.address("embeddings")));
+        let response = request.json(&body).send().await?;
+        read(taken(response)?, LONGEST_VECTORS).await
     }
 
     /// Whether the server answers, knows us and has the model.
     pub(super) async fn probe(&self) -> Result<String, String> {
         let request = self.authorised(self.client.get(self.address("models")));
-        let read = async { read(taken(request.send().await?)?).await };
+        let read = async { read(taken(request.send().await?)?, LONGEST_BODY).await };
         let body = read.await.map_err(|failed| failed.to_string())?;
         let models: Value =
             serde_json::from_slice(&body).map_err(|_| "no list of models".to_owned())?;
@@ -219,7 +230,8 @@ impl Endpoint {
             .increment(spend.micros);
     }
 
-    fn show_breaker(&self) {
+    /// Shows whether it rests.
+    pub(super) fn show_breaker(&self) {
         let open = match self.breaker.state(Instant::now()) {
             State::Closed => 0.0,
             State::HalfOpen => 0.5,
@@ -305,10 +317,10 @@ fn taken(response: Response) -> Result<Response, Failed> {
 }
 
 /// The body, as far as it has a sensible length.
-async fn read(mut response: Response) -> Result<Vec<u8>, Failed> {
+async fn read(mut response: Response, longest: usize) -> Result<Vec<u8>, Failed> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > LONGEST_BODY {
+        if body.len() + chunk.len() > longest {
             return Err(Failed::Unusable("it is too long", Spend::default()));
         }
         body.extend_from_slice(&chunk);

@@ -17,10 +17,43 @@ use crate::source_text::{SourceText, nearest};
 const SYSTEM: &str = "=== system";
 const USER: &str = "=== user";
 
-/// What a prompt for answers may use.
-const VARIABLES: [&str; 7] = [
-    "salon", "about", "language", "today", "passages", "history", "question",
-];
+/// What a prompt is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Answers to customers.
+    Answer,
+    /// What customers mean.
+    Understand,
+}
+
+impl Purpose {
+    const ALL: [Self; 2] = [Self::Answer, Self::Understand];
+
+    /// The name of a version: `answer.v1`.
+    pub fn version(self, version: &str) -> String {
+        format!("{}{version}", self.prefix())
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Answer => "answer.",
+            Self::Understand => "understand.",
+        }
+    }
+
+    /// What its prompts may use.
+    fn variables(self) -> &'static [&'static str] {
+        match self {
+            Self::Answer => &[
+                "salon", "about", "language", "formal", "emoji", "today", "passages", "history",
+                "question",
+            ],
+            Self::Understand => &[
+                "salon", "about", "language", "intents", "history", "question",
+            ],
+        }
+    }
+}
 
 /// One version of a prompt.
 #[derive(Debug, Clone)]
@@ -30,12 +63,12 @@ pub struct Prompt {
     environment: Environment<'static>,
 }
 
-/// All versions of the prompt for answers.
+/// All versions of all prompts, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Prompts(BTreeMap<String, Prompt>);
 
 impl Prompts {
-    /// Reads the files `answer.….md` of a folder; without the folder there are none.
+    /// Reads the files `answer.….md` and `understand.….md` of a folder; without the folder there are none.
     pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
         let mut prompts = BTreeMap::new();
         let mut problems = Vec::new();
@@ -43,21 +76,21 @@ impl Prompts {
         let mut paths: Vec<_> = files.map(|file| file.path()).collect();
         paths.sort();
         for path in paths {
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            let Some(version) = name
-                .strip_prefix("answer.")
-                .and_then(|rest| rest.strip_suffix(".md"))
-            else {
+            let file = path.file_name().and_then(|name| name.to_str());
+            let Some(name) = file.and_then(|file| file.strip_suffix(".md")) else {
+                continue;
+            };
+            let purpose = Purpose::ALL
+                .into_iter()
+                .find(|purpose| name.starts_with(purpose.prefix()));
+            let Some(purpose) = purpose else {
                 continue;
             };
             match SourceText::read(&path)
                 .map_err(|problem| vec![problem])
-                .and_then(|source| Prompt::read(version, &source))
+                .and_then(|source| Prompt::read(name, purpose, &source))
             {
-                Ok(prompt) => drop(prompts.insert(version.to_owned(), prompt)),
+                Ok(prompt) => drop(prompts.insert(name.to_owned(), prompt)),
                 Err(found) => problems.extend(found),
             }
         }
@@ -68,23 +101,29 @@ impl Prompts {
         }
     }
 
-    /// The versions that are there.
-    pub fn versions(&self) -> impl Iterator<Item = &str> {
+    /// The names of all that are there.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
     /// The version that a customer gets, always the same one of those in use.
-    pub fn chosen<'p>(&'p self, in_use: &[String], customer: &str) -> Option<&'p Prompt> {
+    pub fn chosen<'p>(
+        &'p self,
+        purpose: Purpose,
+        in_use: &[String],
+        customer: &str,
+    ) -> Option<&'p Prompt> {
         let count = in_use.len() as u128;
         let number = ids::derive(&["variant", customer])
             .as_u128()
             .checked_rem(count)?;
-        self.0.get(in_use.get(usize::try_from(number).ok()?)?)
+        let version = in_use.get(usize::try_from(number).ok()?)?;
+        self.0.get(&purpose.version(version))
     }
 }
 
 impl Prompt {
-    fn read(version: &str, source: &SourceText) -> Result<Self, Vec<Problem>> {
+    fn read(name: &str, purpose: Purpose, source: &SourceText) -> Result<Self, Vec<Problem>> {
         let parts = [SYSTEM, USER].map(|mark| source.text.find(&format!("{mark}\n")));
         let [Some(system), Some(user)] = parts else {
             return Err(vec![source.problem_at_line(
@@ -109,23 +148,23 @@ impl Prompt {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let mut problems = Vec::new();
-        for (name, at, text) in parts {
+        for (part, at, text) in parts {
             let first = source.place(at).0;
-            if let Err(error) = environment.add_template_owned(name, text) {
+            if let Err(error) = environment.add_template_owned(part, text) {
                 let line = first + error.line().unwrap_or(1);
                 problems.push(source.problem_at_line(
                     line,
-                    name,
+                    part,
                     &error.to_string(),
                     "see minijinja's syntax: {{ name }}, {% for … %}",
                 ));
                 continue;
             }
-            problems.extend(unknown(source, &environment, name, first));
+            problems.extend(unknown(source, &environment, (part, first), purpose));
         }
         if problems.is_empty() {
             Ok(Self {
-                name: format!("answer.{version}"),
+                name: name.to_owned(),
                 environment,
             })
         } else {
@@ -155,25 +194,26 @@ impl Prompt {
 fn unknown(
     source: &SourceText,
     environment: &Environment<'_>,
-    part: &str,
-    first: usize,
+    (part, first): (&str, usize),
+    purpose: Purpose,
 ) -> Vec<Problem> {
+    let variables = purpose.variables();
     let Ok(template) = environment.get_template(part) else {
         return Vec::new();
     };
     let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
     let unknown = used
         .iter()
-        .filter(|name| !VARIABLES.contains(&name.as_str()));
+        .filter(|name| !variables.contains(&name.as_str()));
     unknown
         .map(|name| {
             let line = template
                 .source()
                 .lines()
                 .position(|line| line.contains(name.as_str()));
-            let near = nearest(name, VARIABLES);
+            let near = nearest(name, variables.iter().copied());
             let hint = if near.is_empty() {
-                format!("known: {}", VARIABLES.join(", "))
+                format!("known: {}", variables.join(", "))
             } else {
                 near
             };
@@ -193,7 +233,8 @@ mod tests {
 
     fn read(text: &str) -> Result<Prompt, Vec<Problem>> {
         Prompt::read(
-            "v1",
+            "answer.v1",
+            Purpose::Answer,
             &SourceText {
                 file: "answer.v1.md".into(),
                 text: text.into(),
@@ -228,6 +269,12 @@ mod tests {
         assert!(unknown.contains("did you mean `salon`?"), "{unknown}");
         let broken = told("=== system\nа\n=== user\nб\n{% for x %}\n");
         assert!(broken.contains("answer.v1.md:5"), "{broken}");
+        let source = SourceText {
+            file: "understand.v1.md".into(),
+            text: "=== system\n{{ passages }}\n=== user\nб\n".into(),
+        };
+        let other = Prompt::read("understand.v1", Purpose::Understand, &source).unwrap_err();
+        assert!(other[0].to_string().contains("known: salon"), "{other:?}");
     }
 
     #[test]
@@ -236,9 +283,9 @@ mod tests {
         let prompts = Prompts(
             ["v1", "v2"]
                 .map(|version| {
-                    let name = format!("answer.{version}");
+                    let name = Purpose::Answer.version(version);
                     (
-                        version.to_owned(),
+                        name.clone(),
                         Prompt {
                             name,
                             ..prompt.clone()
@@ -250,7 +297,7 @@ mod tests {
         let in_use = ["v1".to_owned(), "v2".to_owned()];
         let of = |n: usize| {
             prompts
-                .chosen(&in_use, &format!("telegram:main:{n}"))
+                .chosen(Purpose::Answer, &in_use, &format!("telegram:main:{n}"))
                 .unwrap()
                 .name
                 .clone()
@@ -259,6 +306,10 @@ mod tests {
         assert_eq!(of(1), of(1));
         let first = (0..1000).filter(|n| of(*n) == "answer.v1").count();
         assert!((400..600).contains(&first), "{first}");
-        assert!(prompts.chosen(&["v3".to_owned()], "x").is_none());
+        assert!(
+            prompts
+                .chosen(Purpose::Answer, &["v3".to_owned()], "x")
+                .is_none()
+        );
     }
 }

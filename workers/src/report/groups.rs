@@ -129,6 +129,7 @@ impl Group {
             language: Language::of(&self.question),
             topics: &topics,
             today: day,
+            meaning: None,
         };
         let found = knows.search(&asked, 1).into_iter().next();
         self.nearest = found.map(|passage| Nearest {

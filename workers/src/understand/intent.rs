@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! intents {
-    ($($(#[$doc:meta])* $name:ident = $id:literal;)*) => {
+    ($(#[doc = $about:literal] $name:ident = $id:literal;)*) => {
         /// What a customer can mean.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Intent {
-            $($(#[$doc])* #[serde(rename = $id)] $name,)*
+            $(#[doc = $about] #[serde(rename = $id)] $name,)*
         }
 
         impl Intent {
@@ -19,6 +19,14 @@ macro_rules! intents {
                 match self {
                     $(Self::$name => $id,)*
                 }
+            }
+
+            /// What it means, in a few English words.
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(Self::$name => $about,)*
+                }
+                .trim()
             }
 
             /// The intent with this id.

@@ -7,6 +7,7 @@ mod entities;
 mod features;
 mod human;
 mod intent;
+mod meaning;
 mod model;
 mod segments;
 mod sentiment;
@@ -16,20 +17,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 pub(crate) use entities::is_given_name;
 pub use entities::{Entity, Meaning, phone_number};
 pub(crate) use features::{Sparse, Weighing, counts};
 pub use intent::Intent;
+pub use meaning::{Guess, Part, Understanding};
 pub use model::{Classifier, Example, Scored};
 pub use sentiment::{HAPPY, UNHAPPY};
 
 use entities::Firm;
+use meaning::note;
 
 use crate::business::Business;
 use crate::source_text::{SourceText, nearest};
-use crate::words::{Language, folded, is_light, repaired, tokens};
+use crate::words::{Language, SAME_MEANING, Synonyms, folded, is_light, repaired, tokens};
 use zapis_core::config::Problem;
 
 /// Fewer examples of an intent than this teach nothing.
@@ -47,92 +48,13 @@ pub const HEARD: f32 = 0.3;
 const COMPLAINT_LEANS: f32 = -0.4;
 const THANKS_LEAN: f32 = 0.2;
 
-/// An intent with how sure it is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Guess {
-    /// The intent.
-    pub intent: Intent,
-    /// From 0 to 1.
-    pub confidence: f32,
-}
-
-/// One of the things a message says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Part {
-    /// Its words, with the keyboard layout repaired.
-    pub text: String,
-    /// Its likeliest intents, best first.
-    pub guesses: Vec<Guess>,
-}
-
-impl Part {
-    /// The likeliest intent.
-    pub fn best(&self) -> Option<Guess> {
-        self.guesses.first().copied()
-    }
-
-    /// The likeliest intent, when it is believed.
-    pub fn believed(&self) -> Option<Intent> {
-        self.best()
-            .filter(|guess| guess.confidence >= BELIEVED)
-            .map(|guess| guess.intent)
-    }
-}
-
-/// What a customer means.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "signals do not exclude each other: a message can give all of them"
-)]
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Understanding {
-    /// The language it is written in, where the letters tell.
-    pub language: Option<Language>,
-    /// What it says, one thing after another.
-    pub parts: Vec<Part>,
-    /// The intents of all parts, surest first, each once; courtesies last where more is said.
-    pub intents: Vec<Guess>,
-    /// What it names: phones, people, services, in the order of the text.
-    pub entities: Vec<Entity>,
-    /// The customer wants a person.
-    pub asks_human: bool,
-    /// How the customer feels, from −1 to 1.
-    pub sentiment: f32,
-    /// The customer is unhappy with us.
-    pub negative: bool,
-    /// Insults or obscenities aimed at us.
-    pub abusive: bool,
-    /// The customer wants no advertising.
-    pub opt_out: bool,
-    /// The message tries to turn the bot into something else.
-    pub injection: bool,
-    /// Health trouble that cannot wait.
-    pub urgent: bool,
-    /// A question about the customer's own visit.
-    pub own_visit: bool,
-    /// None of the known intents.
-    pub out_of_scope: bool,
-}
-
-impl Understanding {
-    /// The confidence of an intent, 0 when it was not heard.
-    pub fn confidence(&self, intent: Intent) -> f32 {
-        let found = self.intents.iter().find(|guess| guess.intent == intent);
-        found.map_or(0.0, |guess| guess.confidence)
-    }
-
-    /// Whether an intent is believed.
-    pub fn believes(&self, intent: Intent) -> bool {
-        self.confidence(intent) >= BELIEVED
-    }
-}
-
 /// Understands messages.
 #[derive(Debug)]
 pub struct Understander {
     classifier: Arc<Classifier>,
     intents: Vec<Intent>,
-    firm: Option<Firm>,
+    firm: Option<Arc<Firm>>,
+    synonyms: Arc<Synonyms>,
 }
 
 impl Understander {
@@ -162,6 +84,7 @@ impl Understander {
             classifier: Arc::new(Classifier::train(&labelled, intents.len())),
             intents,
             firm: None,
+            synonyms: Arc::default(),
         }
     }
 
@@ -171,15 +94,29 @@ impl Understander {
         Self {
             classifier: Arc::clone(&self.classifier),
             intents: self.intents.clone(),
-            firm: Some(Firm::of(business)),
+            firm: Some(Arc::new(Firm::of(business))),
+            synonyms: Arc::clone(&self.synonyms),
+        }
+    }
+
+    /// Takes these words for one another from now on.
+    #[must_use]
+    pub fn with_synonyms(&self, synonyms: Arc<Synonyms>) -> Self {
+        Self {
+            classifier: Arc::clone(&self.classifier),
+            intents: self.intents.clone(),
+            firm: self.firm.clone(),
+            synonyms,
         }
     }
 
     /// What a message means.
     pub fn understand(&self, text: &str) -> Understanding {
-        let firm = self.firm.as_ref();
+        let firm = self.firm.as_deref();
         let repaired = repaired(text, |stem| {
-            self.classifier.knows(stem) || firm.is_some_and(|firm| firm.knows(stem))
+            self.classifier.knows(stem)
+                || self.synonyms.knows(stem)
+                || firm.is_some_and(|firm| firm.knows(stem))
         });
         let meant = repaired.as_deref().unwrap_or(text);
         let signals = signals::signals(meant);
@@ -190,13 +127,7 @@ impl Understander {
             .collect();
         let mut intents: Vec<Guess> = Vec::new();
         for guess in parts.iter().flat_map(|part| &part.guesses) {
-            match intents
-                .iter_mut()
-                .find(|known| known.intent == guess.intent)
-            {
-                Some(known) => known.confidence = known.confidence.max(guess.confidence),
-                None => intents.push(*guess),
-            }
+            note(&mut intents, *guess);
         }
         intents.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         let surest = intents.first().map_or(0.0, |guess| guess.confidence);
@@ -249,10 +180,29 @@ impl Understander {
         }
     }
 
+    /// The likeliest intents; where none is believed, perhaps of the same text in other words.
+    fn classified(&self, text: &str) -> Vec<Scored> {
+        let surest = |scored: &[Scored]| scored.first().map_or(0.0, |best| best.confidence);
+        let mut best = self.classifier.classify(text);
+        if surest(&best) >= BELIEVED {
+            return best;
+        }
+        let known = |stem: &str| self.classifier.knows(stem);
+        for way in self.synonyms.other_ways(text, known) {
+            let mut scored = self.classifier.classify(&way);
+            for guess in &mut scored {
+                guess.confidence *= SAME_MEANING;
+            }
+            if surest(&scored) > surest(&best) {
+                best = scored;
+            }
+        }
+        best
+    }
+
     fn part(&self, text: &str) -> Part {
         let guesses = self
-            .classifier
-            .classify(text)
+            .classified(text)
             .into_iter()
             .take(3)
             .map(|scored| Guess {

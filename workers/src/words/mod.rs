@@ -3,6 +3,7 @@
 mod lexicon;
 mod list;
 mod repair;
+mod synonyms;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -14,6 +15,7 @@ use unicode_normalization::UnicodeNormalization;
 pub use lexicon::Lexicon;
 pub(crate) use list::WordList;
 pub(crate) use repair::repaired;
+pub use synonyms::{SAME_MEANING, Synonyms};
 
 /// A language the bot speaks.
 #[derive(

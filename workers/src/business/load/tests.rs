@@ -161,3 +161,15 @@ fn mistakes_about_the_book_are_told_with_their_place() {
         assert!(all.contains(expected), "{expected}\nnot in\n{all}");
     }
 }
+
+#[test]
+fn an_unknown_tone_is_told_with_what_there_is() {
+    let found = problems("[tone]\naddress = \"вы\"\nemoji = \"да\"\nsmile = true\n").join("\n");
+    for expected in [
+        "business.toml:2:11: error: tone.address: is `вы`, which is no form of address (hint: use \"formal\" («вы») or \"informal\" («ты»))",
+        "business.toml:3:9: error: tone.emoji: must be true or false",
+        "business.toml:4:1: error: tone.smile: is not a known key",
+    ] {
+        assert!(found.contains(expected), "{expected}\nnot in\n{found}");
+    }
+}

@@ -4,7 +4,10 @@ use tempfile::TempDir;
 use zapis_core::store::KnowledgeChange;
 
 use super::*;
+use crate::knowledge::Asked;
+use crate::llm::Purpose;
 use crate::testing::{config, moscow};
+use crate::understand::Intent;
 use crate::words::Language;
 
 /// The shipped content in a folder of its own, with a store that has nothing in it.
@@ -165,4 +168,89 @@ async fn a_store_that_is_away_keeps_files_from_nobody() {
     });
     assert!(watch.look().await);
     assert_eq!(answer(&watch.live(), "x-juice").as_deref(), Some("Да."));
+}
+
+#[tokio::test]
+async fn synonyms_are_taken_up_at_the_next_look() {
+    let salon = Salon::new().await;
+    let mut watch = salon.watch().await;
+    let live = watch.live();
+    let found = || {
+        let content = live.now();
+        let asked = Asked {
+            text: "что у вас с вжухом",
+            language: Some(Language::Ru),
+            topics: &[],
+            today: moscow("2026-11-26 12:00").date_naive(),
+            meaning: None,
+        };
+        let mut found = content.knowledge.answer(&asked).into_iter();
+        found.next().map(|passage| passage.id)
+    };
+    let trained = live.now();
+    assert_eq!(found(), None);
+
+    salon.edit("synonyms.txt", |text| {
+        text.replace("парковка =", "парковка = вжух,")
+    });
+    assert!(watch.look().await);
+    assert!(
+        found().is_some_and(|id| id.starts_with("parking")),
+        "{:?}",
+        found()
+    );
+    let now = live.now();
+    assert!(
+        now.understander
+            .understand("вжух?")
+            .believes(Intent::Parking)
+    );
+    assert!(
+        !trained
+            .understander
+            .understand("вжух?")
+            .believes(Intent::Parking)
+    );
+
+    salon.edit("synonyms.txt", |text| text + "один\n");
+    assert!(!watch.look().await, "what is broken changes nothing");
+}
+
+#[tokio::test]
+async fn prompts_are_swapped_with_the_rest_and_none_in_use_is_lost() {
+    let salon = Salon::new().await;
+    let mut watch = salon.watch().await.with_prompts(vec!["answer.v1".into()]);
+    let live = watch.live();
+    let asked = || {
+        let data = serde_json::json!({
+            "salon": "Роза", "about": null, "language": "ru", "formal": true, "emoji": false,
+            "today": "", "passages": [], "history": [], "question": "Цена?",
+        });
+        let prompts = &live.now().prompts;
+        let prompt = prompts
+            .chosen(Purpose::Answer, &["v1".into()], "x")
+            .unwrap();
+        prompt.render(&data).unwrap()[0].text.clone()
+    };
+    let before = live.now();
+    assert!(!asked().contains("Пиши стихами"));
+
+    salon.edit("prompts/answer.v1.md", |text| {
+        text.replace("Как писать:", "Пиши стихами.")
+    });
+    assert!(watch.look().await);
+    assert!(asked().contains("Пиши стихами"));
+    assert!(Arc::ptr_eq(&before.knowledge, &live.now().knowledge));
+
+    let prompts = salon.folder.path().join("prompts");
+    salon.edit("prompts/answer.v1.md", |text| text + "{{ nonsense }}");
+    assert!(!watch.look().await, "what is broken changes nothing");
+    fs::rename(prompts.join("answer.v1.md"), prompts.join("answer.v2.md")).unwrap();
+    salon.edit("prompts/answer.v2.md", |text| {
+        text.replace("{{ nonsense }}", "")
+    });
+    assert!(!watch.look().await, "what is in use is missed");
+    assert!(asked().contains("Пиши стихами"));
+    fs::rename(prompts.join("answer.v2.md"), prompts.join("answer.v1.md")).unwrap();
+    assert!(watch.look().await);
 }

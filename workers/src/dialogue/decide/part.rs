@@ -222,6 +222,7 @@ fn find(text: &str, part: &Part, situation: &Situation<'_>, decision: &Decision)
         language: Some(decision.language),
         topics: &topics,
         today: today(situation),
+        meaning: situation.meanings.of(text),
     })
 }
 
@@ -232,6 +233,7 @@ fn nearest(part: &Part, situation: &Situation<'_>, decision: &Decision) -> Vec<P
         language: Some(decision.language),
         topics: &topics,
         today: today(situation),
+        meaning: situation.meanings.of(&part.text),
     };
     let mut found = situation.content.knowledge.search(&asked, OFFERED);
     found.retain(|passage| passage.score >= OFFER_FROM);

@@ -94,6 +94,7 @@ impl<'w> Judge<'w> {
             language: Some(entry.language),
             topics: &[("price".to_owned(), 1.0)],
             today: self.today,
+            meaning: None,
         };
         let fact = self
             .facts
