@@ -82,29 +82,7 @@ pub async fn start_workers(
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
     if has(WorkerName::Answer) {
-        let vectors = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir);
-        let vectors = vectors.context("setting the vectors up ([knowledge.vectors])")?;
-        let watch = Watch::start(content_dir, &engines.store).await?;
-        let prompts = config.llm.prompts().into_iter().map(|(_, name)| name);
-        let watch = watch
-            .with_vectors(vectors.clone())
-            .with_prompts(prompts.collect());
-        let llm = models(config, &watch.live().now().prompts, engines)?;
-        let mind = Receptionist {
-            content: watch.live(),
-            generator: llm.clone().map(|llm| Generator {
-                llm,
-                prompts: config.llm.answer_prompts.clone(),
-            }),
-            interpreter: llm
-                .filter(|_| config.llm.understand)
-                .map(|llm| Interpreter {
-                    llm,
-                    prompt: config.llm.understand_prompt.clone(),
-                }),
-            vectors,
-            autonomy: config.autonomy.clone(),
-        };
+        let (watch, mind) = mind(config, content_dir, engines).await?;
         let answer = answer(config, mind, &desks, engines);
         let stopped = stop.clone();
         tasks.spawn(async move {
@@ -186,6 +164,38 @@ async fn consume<W: lanes::Worker>(
     lanes::run(worker, topic, broker, store, clock, Limits::default(), stop)
         .await
         .with_context(|| format!("consuming {name}"))
+}
+
+/// What answers, and what keeps its content up to date.
+async fn mind(
+    config: &Config,
+    content_dir: &Path,
+    engines: &Engines,
+) -> anyhow::Result<(Watch, Receptionist)> {
+    let vectors = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir);
+    let vectors = vectors.context("setting the vectors up ([knowledge.vectors])")?;
+    let watch = Watch::start(content_dir, &engines.store).await?;
+    let prompts = config.llm.prompts().into_iter().map(|(_, name)| name);
+    let watch = watch
+        .with_vectors(vectors.clone())
+        .with_prompts(prompts.collect());
+    let llm = models(config, &watch.live().now().prompts, engines)?;
+    let mind = Receptionist {
+        content: watch.live(),
+        generator: llm.clone().map(|llm| Generator {
+            llm,
+            prompts: config.llm.answer_prompts.clone(),
+        }),
+        interpreter: llm
+            .filter(|_| config.llm.understand)
+            .map(|llm| Interpreter {
+                llm,
+                prompt: config.llm.understand_prompt.clone(),
+            }),
+        vectors,
+        autonomy: config.autonomy.clone(),
+    };
+    Ok((watch, mind))
 }
 
 fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines) -> Answer {

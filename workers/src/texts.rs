@@ -183,6 +183,7 @@ impl std::fmt::Debug for Texts {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Texts")
             .field("languages", &self.bundles.keys())
+            .field("tone", &self.tone)
             .finish()
     }
 }

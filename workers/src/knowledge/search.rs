@@ -284,7 +284,7 @@ pub(super) fn choose(hits: &[Hit], is_service: impl Fn(usize) -> bool) -> Vec<Hi
             if hit.worded > best.worded { hit } else { best }
         },
     );
-    let known = worded.filter(answers).is_some();
+    let known = worded.as_ref().is_some_and(answers);
     let Some(best) = hits.iter().find(answers).filter(|_| known) else {
         return Vec::new();
     };
