@@ -48,6 +48,7 @@ pub struct Wish {
 
 impl Wish {
     /// The same at exactly this time of the firm's clock.
+    #[must_use]
     pub fn at(self, time: NaiveDateTime) -> Self {
         let when = when::When {
             days: Some(when::Reach::At(time.date())),
