@@ -262,6 +262,8 @@ pub enum BenchTarget {
     Stall,
     /// Sessions loaded and saved.
     Sessions,
+    /// Visits booked and free times found in a large firm.
+    Book,
     /// The cost of a message with many conversations and a long journal.
     Growth,
     /// Webhooks that came before.
