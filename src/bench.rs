@@ -5,6 +5,7 @@
 //! Nothing real is touched: queues, schema and files are the bench's own and go when it ends.
 
 mod bare;
+mod book;
 mod ground;
 mod growth;
 mod http;
@@ -45,6 +46,7 @@ async fn measure(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Report> {
         BenchTarget::Path => path::path(loaded, bench).await,
         BenchTarget::Stall => path::stall(loaded, bench).await,
         BenchTarget::Sessions => sessions::sessions(loaded, bench).await,
+        BenchTarget::Book => book::book(loaded, bench).await,
         BenchTarget::Growth => growth::growth(loaded, bench).await,
         BenchTarget::Duplicates => idle::duplicates(loaded, bench).await,
         BenchTarget::Idle => idle::idle(loaded).await,

@@ -1,5 +1,7 @@
 //! The command line: what can be asked of the program, with examples.
 
+mod book;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -7,6 +9,8 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 use zapis_core::message::ConversationId;
+
+pub use book::{BookCommand, Wished};
 
 /// A messenger bot gateway for salons, clinics and small service firms.
 #[derive(Debug, Parser)]
@@ -93,6 +97,16 @@ The first line of the output is the address of the page. Nothing outside this ma
   zapis dead retry --all"
     )]
     Dead(DeadCommand),
+    /// Look into the appointment book, book, move and cancel, set working time.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  zapis book today
+  zapis book free manicure-gel --when \"завтра вечером\"
+  zapis book add women-cut --at \"2026-12-01 15:00\" --name Ольга
+  zapis book import --dry-run visits.csv"
+    )]
+    Book(BookCommand),
     /// Bring documents into the knowledge, list and search it.
     #[command(
         subcommand,
@@ -304,6 +318,8 @@ pub enum BenchTarget {
     Stall,
     /// Sessions loaded and saved.
     Sessions,
+    /// Visits booked and free times found in a large firm.
+    Book,
     /// The cost of a message with many conversations and a long journal.
     Growth,
     /// Webhooks that came before.

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod book;
 mod check;
 mod dead;
 mod gaps;
@@ -90,6 +91,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         }
         Command::Sandbox(listen) => run::sandbox(listen.listen).await,
         Command::Check { connect, json } => check::check(path, connect, json).await,
+        Command::Book(command) => book::book(&load(path)?, command).await,
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
         Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command).await,
         Command::Understand { text, json } => understand::understand(&content(path)?, &text, json),
@@ -131,4 +133,12 @@ fn past(days: u16) -> Range<DateTime<Utc>> {
 /// The store, for a command beside a running program.
 async fn store(loaded: &Loaded) -> Result<Store, Failure> {
     Ok(open_store(&loaded.config.engines).await?)
+}
+
+/// Who uses this terminal.
+fn operator() -> String {
+    let environment = Environment::of_process();
+    let names = ["USER", "LOGNAME", "USERNAME"];
+    let who = names.iter().find_map(|name| environment.value(name));
+    who.unwrap_or("somebody").to_owned()
 }

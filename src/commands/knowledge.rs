@@ -19,7 +19,7 @@ use zapis_workers::words::Synonyms;
 
 use super::{Failure, gaps};
 use crate::cli::{KnowledgeCommand, KnowledgeImport};
-use crate::config::{Environment, Loaded};
+use crate::config::Loaded;
 use crate::output::{self, Table};
 
 /// How much of a text a table shows.
@@ -269,11 +269,8 @@ impl Desk<'_> {
 
 /// Who uses this terminal, now.
 fn done() -> Done {
-    let environment = Environment::of_process();
-    let names = ["USER", "LOGNAME", "USERNAME"];
-    let who = names.iter().find_map(|name| environment.value(name));
     Done {
-        who: who.unwrap_or("somebody").to_owned(),
+        who: super::operator(),
         at: Clock::system().now(),
     }
 }

@@ -1,6 +1,7 @@
 //! The command line and the configuration, through the real binary.
 
 mod reports;
+mod book;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 use zapis_core::ids;
-use zapis_core::store::{Booked, Item, NewBooking, StoreError, Visit, Wanted};
+use zapis_core::store::{Booked, Booking, Item, NewBooking, StoreError, Visit, Wanted};
 
 use super::{Book, start_of};
 use crate::business::{Business, Employee, Service};
@@ -51,6 +51,8 @@ impl Book {
         dry_run: bool,
     ) -> Result<Vec<Line>, StoreError> {
         let mut seen = HashSet::new();
+        // What a dry run would have booked by now.
+        let mut planned: Vec<Item> = Vec::new();
         let mut lines = Vec::with_capacity(rows.len());
         for row in rows {
             let line = |outcome, why, booking| Line {
@@ -68,7 +70,11 @@ impl Book {
                 }
                 Ok(mut request) => {
                     who.clone_into(&mut request.who);
-                    let (outcome, why, booking) = self.take_over(&request, now, dry_run).await?;
+                    let (outcome, why, booking) = if dry_run {
+                        self.would(&request, &mut planned, now).await?
+                    } else {
+                        self.take_over(&request, now).await?
+                    };
                     line(outcome, why, booking)
                 }
             });
@@ -80,38 +86,9 @@ impl Book {
         &self,
         request: &NewBooking,
         now: DateTime<Utc>,
-        dry_run: bool,
-    ) -> Result<(Outcome, Option<String>, Option<Uuid>), StoreError> {
-        let Wanted::Visit(visit) = &request.wanted else {
-            return Ok((Outcome::Refused, None, None));
-        };
-        let (from, until) = (visit.starts_at(), visit.ends_at());
-        let there = self.store.bookings_between(from, until).await?;
-        let same = there
-            .iter()
-            .find(|booking| booking.source == request.source && booking.visit == *visit);
-        if let Some(booking) =
-            same.filter(|booking| booking.phone == request.phone && booking.name == request.name)
-        {
-            return Ok((Outcome::Already, None, Some(booking.id)));
-        }
-        let overlap = || {
-            let why = "somebody else has this time: move one of the two visits".to_owned();
-            (Outcome::Refused, Some(why), None)
-        };
-        if dry_run {
-            let resources: Vec<&str> = visit
-                .items
-                .iter()
-                .flat_map(|item| std::iter::once(&item.resource).chain(&item.needs))
-                .map(String::as_str)
-                .collect();
-            let busy = self.store.busy(&resources, from, until, now).await?;
-            return Ok(if busy.is_empty() {
-                (Outcome::Booked, None, None)
-            } else {
-                overlap()
-            });
+    ) -> Result<Became, StoreError> {
+        if let Some(there) = self.there(request).await? {
+            return Ok(there);
         }
         Ok(match self.store.book(request, now).await? {
             // An earlier import made it, and it has moved or was cancelled since.
@@ -124,6 +101,64 @@ impl Book {
             Booked::Taken | Booked::NoHold => overlap(),
         })
     }
+
+    async fn would(
+        &self,
+        request: &NewBooking,
+        planned: &mut Vec<Item>,
+        now: DateTime<Utc>,
+    ) -> Result<Became, StoreError> {
+        if let Some(there) = self.there(request).await? {
+            return Ok(there);
+        }
+        let Wanted::Visit(visit) = &request.wanted else {
+            return Ok(overlap());
+        };
+        for item in &visit.items {
+            let of_item = |item: &Item| -> Vec<String> {
+                std::iter::once(item.resource.clone())
+                    .chain(item.needs.clone())
+                    .collect()
+            };
+            let resources = of_item(item);
+            let meets = |other: &Item| {
+                other.starts_at < item.ends_at
+                    && item.starts_at < other.ends_at
+                    && of_item(other).iter().any(|id| resources.contains(id))
+            };
+            let ids: Vec<&str> = resources.iter().map(String::as_str).collect();
+            let busy = self.store.busy(&ids, item.starts_at, item.ends_at, now);
+            if planned.iter().any(meets) || !busy.await?.is_empty() {
+                return Ok(overlap());
+            }
+        }
+        planned.extend(visit.items.clone());
+        Ok((Outcome::Booked, None, None))
+    }
+
+    /// The same booking, where an earlier import has made it.
+    async fn there(&self, request: &NewBooking) -> Result<Option<Became>, StoreError> {
+        let Wanted::Visit(visit) = &request.wanted else {
+            return Ok(None);
+        };
+        let (from, until) = (visit.starts_at(), visit.ends_at());
+        let bookings = self.store.bookings_between(from, until).await?;
+        let same = |booking: &&Booking| {
+            booking.visit == *visit
+                && booking.phone == request.phone
+                && booking.name == request.name
+        };
+        let found = bookings.iter().find(same);
+        Ok(found.map(|booking| (Outcome::Already, None, Some(booking.id))))
+    }
+}
+
+/// Outcome, why not, and the booking.
+type Became = (Outcome, Option<String>, Option<Uuid>);
+
+fn overlap() -> Became {
+    let why = "somebody else has this time: move one of the two visits".to_owned();
+    (Outcome::Refused, Some(why), None)
 }
 
 /// The booking that a row describes, or what is wrong with it.

@@ -4,6 +4,7 @@
 //! pure ([`search`]): the firm, what takes time and the clock come in, free visits come out.
 
 pub mod import;
+mod nearest;
 mod plan;
 mod search;
 #[cfg(test)]
@@ -89,21 +90,19 @@ impl Book {
     pub async fn plan<'b>(
         &self,
         business: &'b Business,
+        wish: &Wish,
         asker: Asker<'_>,
-        moving: Option<Uuid>,
     ) -> Result<Plan<'b>, StoreError> {
         let now = self.clock.now();
         let terms = terms(business, asker, now);
         let first = business.local(terms.from).date_naive();
         let hours = self.store.hours(first, terms.last).await?;
-        let people = business.staff.iter().map(|one| one.id.as_str());
-        let rooms = business.resources.iter().map(|one| one.id.as_str());
-        let resources: Vec<&str> = people.chain(rooms).collect();
+        let resources = wish.resources(business);
         let until = close_of(business.time_zone, terms.last, 24 * 60) + TimeDelta::days(1);
         // A visit before may reach into the first day.
         let from = terms.from - TimeDelta::days(1);
         let mut busy = self.store.busy(&resources, from, until, now).await?;
-        busy.retain(|one| moving != Some(one.id));
+        busy.retain(|one| wish.moving != Some(one.id));
         if let Asker::Customer(conversation) = asker {
             busy.retain(|one| one.kind != BusyKind::Hold(conversation.clone()));
         }
@@ -146,7 +145,7 @@ impl Calendar for Book {
         asker: Asker<'_>,
         limit: usize,
     ) -> Result<Found, StoreError> {
-        let plan = self.plan(business, asker, wish.moving).await?;
+        let plan = self.plan(business, wish, asker).await?;
         Ok(search(&plan, wish, limit))
     }
 

@@ -1,9 +1,10 @@
 //! Free visits for a wish. Pure: the same plan and wish always give the same visits.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use uuid::Uuid;
 use zapis_core::store::{Item, Visit};
 
+use super::nearest::nearest;
 use super::plan::{Piece, Plan};
 use super::wall::{close_of, open_of, start_of};
 use crate::business::{Business, Employee, Service};
@@ -48,6 +49,7 @@ pub struct Wish {
 
 impl Wish {
     /// The same at exactly this time of the firm's clock.
+    #[must_use]
     pub fn at(self, time: NaiveDateTime) -> Self {
         let when = when::When {
             days: Some(when::Reach::At(time.date())),
@@ -83,6 +85,23 @@ pub enum WishFault {
 }
 
 impl Wish {
+    /// The ids of people who may do it, whoever was wished, and of rooms and machines that it needs.
+    pub(super) fn resources<'b>(&self, business: &'b Business) -> Vec<&'b str> {
+        let wished = |service: &&Service| self.items.iter().any(|item| item.service == service.id);
+        let services: Vec<&Service> = business.services.iter().filter(wished).collect();
+        let does = |employee: &&Employee| {
+            let mut wished = services.iter();
+            wished.any(|service| employee.services.contains(&service.id))
+        };
+        let people = business.staff.iter().filter(does);
+        let rooms = services.iter().flat_map(|service| &service.needs);
+        let people = people.map(|one| one.id.as_str());
+        let mut all: Vec<&str> = people.chain(rooms.map(String::as_str)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// Why no time can suit it, if so.
     pub fn fault(&self, business: &Business, online: bool) -> Option<WishFault> {
         if self.items.is_empty() {
@@ -116,14 +135,6 @@ pub struct Found {
     pub exact: bool,
 }
 
-/// How many visits are compared for the nearest ones.
-const COMPARED: usize = 4_000;
-/// The nearest ones begin at least so far from one another.
-const APART: TimeDelta = TimeDelta::minutes(30);
-/// What another day costs against the same day, in minutes.
-const DAY_COSTS: i64 = 180;
-/// What another person costs.
-const PERSON_COSTS: i64 = 45;
 /// Orders of more services than this are not tried.
 const MOST_ORDERED: usize = 4;
 
@@ -150,10 +161,22 @@ pub fn slots(plan: &Plan<'_>, wish: &Wish, limit: usize) -> Vec<Visit> {
     if wish.fault(plan.business, plan.terms.online).is_some() {
         return Vec::new();
     }
+    let first = plan.business.local(plan.terms.from).date_naive();
+    between(plan, wish, first, plan.terms.last, limit)
+}
+
+/// The same, on some dates only.
+pub(super) fn between(
+    plan: &Plan<'_>,
+    wish: &Wish,
+    first: NaiveDate,
+    last: NaiveDate,
+    limit: usize,
+) -> Vec<Visit> {
     let orders = orders(wish);
     let mut found = Vec::new();
-    let mut date = plan.business.local(plan.terms.from).date_naive();
-    while date <= plan.terms.last && found.len() < limit {
+    let mut date = first;
+    while date <= last && found.len() < limit {
         Day::of(plan, wish, date).visits(&orders, limit, &mut found);
         let Some(next) = date.checked_add_days(Days::new(1)) else {
             break;
@@ -396,68 +419,4 @@ fn starts(plan: &Plan<'_>, wish: &Wish, date: NaiveDate) -> Vec<i64> {
         start_of(plan.business.time_zone, date, minute).filter(|at| *at >= plan.terms.from)
     });
     starts.map(|at| at.timestamp_millis()).collect()
-}
-
-/// The visits that are nearest to a wish that nothing fits: another time, another person.
-fn nearest(plan: &Plan<'_>, wish: &Wish, limit: usize) -> Vec<Visit> {
-    let any_time = Wish {
-        when: when::Wish {
-            any_of: Vec::new(),
-            ..wish.when.clone()
-        },
-        ..wish.clone()
-    };
-    let mut by_anybody = any_time.clone();
-    for item in &mut by_anybody.items {
-        item.person = None;
-    }
-    let target = target(plan, wish);
-    let costs = |visit: &Visit| cost(plan, wish, target, visit);
-    let mut all = slots(plan, &any_time, COMPARED);
-    if by_anybody != any_time {
-        all.extend(slots(plan, &by_anybody, COMPARED));
-    }
-    all.sort_by_cached_key(|visit| (costs(visit), visit.starts_at()));
-    let mut picked: Vec<Visit> = Vec::new();
-    for visit in all {
-        let near = |other: &Visit| (other.starts_at() - visit.starts_at()).abs() < APART;
-        if picked.len() < limit && !picked.iter().any(near) {
-            picked.push(visit);
-        }
-    }
-    picked.sort_by_key(Visit::starts_at);
-    picked
-}
-
-/// The moment that a wish is about.
-fn target(plan: &Plan<'_>, wish: &Wish) -> NaiveDateTime {
-    let now = plan.business.local(plan.terms.from).naive_local();
-    let Some(first) = wish.when.first() else {
-        return now;
-    };
-    let part = first.day_part().map(|part| part.hours().0);
-    let hour = part.unwrap_or(12).min(23);
-    let time = NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default();
-    match first.start(now) {
-        Some((day, told)) => day.and_time(told.unwrap_or(time)),
-        None => now,
-    }
-}
-
-/// How far a visit is from what was wished.
-fn cost(plan: &Plan<'_>, wish: &Wish, target: NaiveDateTime, visit: &Visit) -> i64 {
-    let at = plan.business.local(visit.starts_at()).naive_local();
-    let time = (at.time() - target.time()).num_minutes().abs();
-    let days = (at.date() - target.date()).num_days().abs();
-    let straight = (at - target).num_minutes().abs();
-    let other = wish.items.iter().filter(|wished| {
-        let by = visit
-            .items
-            .iter()
-            .find(|item| item.service == wished.service);
-        let person = wished.person.as_ref();
-        person.is_some_and(|person| by.is_none_or(|item| item.resource != *person))
-    });
-    let others = i64::try_from(other.count()).unwrap_or(i64::MAX / 1_000);
-    straight.min(days * DAY_COSTS + time) + others * PERSON_COSTS
 }

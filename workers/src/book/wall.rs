@@ -1,6 +1,8 @@
 //! Wall clocks: where a minute of a date lies in time, on days with a clock change too.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
 /// A day has so many minutes on the clock.
@@ -25,19 +27,19 @@ pub fn start_of(zone: Tz, date: NaiveDate, minute: u32) -> Option<DateTime<Utc>>
 
 /// When a door opens that opens at a minute of a date: where the clock skips it, right after.
 pub fn open_of(zone: Tz, date: NaiveDate, minute: u32) -> DateTime<Utc> {
-    edge(zone, date, minute, |found| found.earliest())
+    edge(zone, date, minute, MappedLocalTime::earliest)
 }
 
 /// When a door closes that closes at a minute of a date: of one that comes twice, the second.
 pub fn close_of(zone: Tz, date: NaiveDate, minute: u32) -> DateTime<Utc> {
-    edge(zone, date, minute, |found| found.latest())
+    edge(zone, date, minute, MappedLocalTime::latest)
 }
 
 fn edge(
     zone: Tz,
     date: NaiveDate,
     minute: u32,
-    of: impl Fn(chrono::MappedLocalTime<DateTime<Tz>>) -> Option<DateTime<Tz>>,
+    of: impl Fn(MappedLocalTime<DateTime<Tz>>) -> Option<DateTime<Tz>>,
 ) -> DateTime<Utc> {
     let Some(mut at) = shown(date, minute) else {
         return DateTime::<Utc>::MAX_UTC;

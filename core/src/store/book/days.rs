@@ -1,20 +1,34 @@
 //! Time of resources: locked by days, looked at, taken and given back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Busy, BusyKind, Span};
 use crate::message::ConversationId;
-use crate::store::db::{CHUNK, Row, Tx, Value, damaged, sql};
+use crate::store::db::{CHUNK, Row, Sql, Tx, Value, damaged, sql};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
-/// Begins every statement that [`busy`] reads.
-pub(super) const BUSY: &str = "SELECT id, resource, starts_at, ends_at, kind, conversation, note \
-     FROM book_spans WHERE resource = $1 AND ends_at > $2 AND starts_at < $3 \
-     AND (expires_at IS NULL OR expires_at > $4) ORDER BY starts_at";
+/// What takes the time of resources, at least one, between two moments; [`busy`] reads it.
+pub(super) fn taken(
+    resources: &[&str],
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Sql {
+    sql(
+        "SELECT id, resource, starts_at, ends_at, kind, conversation, note FROM book_spans \
+         WHERE ends_at > $1 AND starts_at < $2 AND (expires_at IS NULL OR expires_at > $3) \
+         AND resource IN ",
+    )
+    .bind(from)
+    .bind(until)
+    .bind(now)
+    .list(resources.iter().map(|&resource| Value::from(resource)))
+    .then(" ORDER BY starts_at, resource")
+}
 
 /// Who takes time: what is his own does not stand in his way.
 pub(super) struct Taker<'a> {
@@ -55,13 +69,10 @@ pub(super) async fn lock(
     now: DateTime<Utc>,
 ) -> Result<Others, sqlx::Error> {
     let mut days = BTreeSet::new();
-    let mut reach: BTreeMap<&str, (DateTime<Utc>, DateTime<Utc>)> = BTreeMap::new();
     for span in spans {
-        let resource = span.resource.as_str();
         let day = |at: DateTime<Utc>| at.timestamp_millis().div_euclid(DAY);
+        let resource = span.resource.as_str();
         days.extend((day(span.from)..=day(span.until)).map(|day| (resource, day)));
-        let whole = reach.entry(resource).or_insert((span.from, span.until));
-        *whole = (whole.0.min(span.from), whole.1.max(span.until));
     }
     // In one order, so that nobody waits for somebody who waits for him.
     let days: Vec<_> = days.into_iter().collect();
@@ -78,20 +89,24 @@ pub(super) async fn lock(
             .then(" ON CONFLICT (resource, day) DO UPDATE SET version = book_days.version + 1");
         tx.execute(statement).await?;
     }
+    let resources: BTreeSet<&str> = days.iter().map(|(resource, _)| *resource).collect();
+    let resources: Vec<&str> = resources.into_iter().collect();
+    let from = spans.iter().map(|span| span.from).min();
+    let until = spans.iter().map(|span| span.until).max();
+    let (Some(from), Some(until)) = (from, until) else {
+        return Ok(Others(Vec::new()));
+    };
     let mut others = Vec::new();
-    for (resource, (from, until)) in reach {
-        let statement = sql(BUSY).bind(resource).bind(from).bind(until).bind(now);
-        for row in tx.fetch(statement).await? {
-            let busy = busy(&row)?;
-            if !taker.owns(&busy) {
-                others.push(busy);
-            }
+    for row in tx.fetch(taken(&resources, from, until, now)).await? {
+        let busy = busy(&row)?;
+        if !taker.owns(&busy) {
+            others.push(busy);
         }
     }
     Ok(Others(others))
 }
 
-/// Reads what [`BUSY`] found.
+/// Reads what [`taken`] found.
 pub(super) fn busy(row: &Row) -> Result<Busy, sqlx::Error> {
     let kind = match row.get::<String>(4)?.as_str() {
         "visit" => BusyKind::Visit,

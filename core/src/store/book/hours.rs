@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::days::{self, BUSY, Taker, Taking};
+use super::days::{self, Taker, Taking};
 use super::{Block, Busy, BusyKind, Span, json};
 use crate::ids;
 use crate::store::db::{Row, Tx, sql};
@@ -63,7 +63,7 @@ impl Store {
         Ok(self.db.execute(statement).await? > 0)
     }
 
-    /// What takes the time of resources between two moments, in time order for each; holds that have
+    /// What takes the time of resources between two moments, in time order; holds that have
     /// expired are not told.
     pub async fn busy(
         &self,
@@ -72,14 +72,12 @@ impl Store {
         until: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Busy>, StoreError> {
-        let mut all = Vec::new();
-        for resource in resources {
-            let statement = sql(BUSY).bind(*resource).bind(from).bind(until).bind(now);
-            for row in &self.db.fetch(statement).await? {
-                all.push(days::busy(row)?);
-            }
+        if resources.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(all)
+        let statement = days::taken(resources, from, until, now);
+        let rows = self.db.fetch(statement).await?;
+        Ok(rows.iter().map(days::busy).collect::<Result<_, _>>()?)
     }
 
     /// The visits among what takes the time of a resource: whom a block or a day off concerns.

@@ -97,8 +97,7 @@ pub fn table(text: &str) -> Result<Vec<Row>, ImportError> {
                 "it cannot be read as a line of the table",
             )
         })?;
-        let line = record.position().map_or(1, csv::Position::line);
-        let line = usize::try_from(line).unwrap_or(1);
+        let line = line_of(text, record.position());
         let cell = |wanted: &str| {
             let at = places.iter().find(|(key, _)| *key == wanted);
             at.and_then(|(_, at)| record.get((*at)?))
@@ -137,6 +136,14 @@ pub fn table(text: &str) -> Result<Vec<Row>, ImportError> {
         });
     }
     Ok(rows)
+}
+
+/// The line of a row. The reader places it at the empty lines before it.
+fn line_of(text: &str, position: Option<&csv::Position>) -> usize {
+    let line = position.map_or(1, csv::Position::line);
+    let line = usize::try_from(line).unwrap_or(1).max(1);
+    let empty = text.lines().skip(line - 1);
+    line + empty.take_while(|line| line.trim().is_empty()).count()
 }
 
 fn date(text: &str) -> Option<NaiveDate> {
