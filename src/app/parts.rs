@@ -20,8 +20,10 @@ use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
+use zapis_workers::book::Book;
 use zapis_workers::content::Watch;
 use zapis_workers::desk::Desks;
+use zapis_workers::dialogue::visit::Desk;
 use zapis_workers::dialogue::{Generator, Interpreter, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
 use zapis_workers::knowledge::Vectors;
@@ -194,6 +196,10 @@ async fn mind(
             }),
         vectors,
         autonomy: config.autonomy.clone(),
+        desk: Some(Desk {
+            calendar: Arc::new(Book::new(engines.store.clone(), engines.clock.clone())),
+            store: engines.store.clone(),
+        }),
     };
     Ok((watch, mind))
 }

@@ -1,7 +1,7 @@
 //! The command line and the configuration, through the real binary.
 
-mod reports;
 mod book;
+mod reports;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -30,7 +30,7 @@ use zapis_core::message::{
 };
 use zapis_core::session::{Outgoing, Session};
 use zapis_core::sessions::{Sessions, SessionsError};
-use zapis_core::store::{Ownership, Store};
+use zapis_core::store::{Ownership, Store, StoreError};
 use zapis_core::{Clock, causes, crash, ids};
 
 use crate::desk::Desks;
@@ -43,12 +43,12 @@ const TRIES: usize = 5;
 /// How many conversations' published turns are remembered; forgetting one only publishes again.
 const REMEMBERED: usize = 100_000;
 
-/// What the bot thinks of what it heard: understand, decide, phrase. It changes nothing and knows no clock; it may
-/// ask a language model.
+/// What the bot thinks of what it heard: understand, decide, act, phrase. It knows no clock, may ask a language
+/// model, and changes nothing but the book of visits, idempotently by the turn.
 #[async_trait]
 pub trait Mind: Send + Sync + fmt::Debug + 'static {
     /// Decides.
-    async fn think(&self, heard: &Heard<'_>) -> Thought;
+    async fn think(&self, heard: &Heard<'_>) -> Result<Thought, StoreError>;
 
     /// What to say and do when no person let an answer through.
     fn refused(&self, decided: &DraftDecided, state: &Value, now: DateTime<Utc>) -> Thought;
@@ -59,6 +59,12 @@ pub trait Mind: Send + Sync + fmt::Debug + 'static {
 pub struct Heard<'a> {
     /// Whose conversation.
     pub conversation: &'a ConversationId,
+    /// The turn: the same for a repeat of it.
+    pub turn: Uuid,
+    /// The customer's name, as the messenger shows it.
+    pub name: Option<&'a str>,
+    /// The customer's phone in E.164, vouched for by the channel.
+    pub phone: Option<&'a str>,
     /// What the customer did, in order; everything in it expects an answer.
     pub inbound: Vec<&'a Inbound>,
     /// Now.
@@ -142,6 +148,12 @@ pub struct Facts {
     pub reason: Option<String>,
     /// Whether the customer asks for no more messages.
     pub opt_out: bool,
+    /// The booking that was made or changed.
+    pub booking: Option<Uuid>,
+    /// The version of the consent that was given.
+    pub consent: Option<String>,
+    /// A booking and its stars.
+    pub rating: Option<(Uuid, u8)>,
     /// What language models did for it, in order.
     pub models: Vec<ModelUse>,
 }
@@ -427,8 +439,12 @@ impl Answer {
         let thought = match (newest, refused) {
             (None, Some(decided)) => self.mind.refused(decided, &session.dialogue, turn.now),
             (newest, _) => {
+                let phone = session.phone.clone().or_else(|| turn.client.phone.clone());
                 let heard = Heard {
                     conversation: &turn.conversation,
+                    turn: turn.id,
+                    name: turn.client.name.as_deref(),
+                    phone: phone.as_deref(),
                     inbound: expecting,
                     now: turn.now,
                     stale: newest.is_some_and(|at| turn.now - at > self.rules.stale_after),
@@ -436,7 +452,7 @@ impl Answer {
                     state: &session.dialogue,
                     transcript: &session.transcript,
                 };
-                self.mind.think(&heard).await
+                self.mind.think(&heard).await.map_err(Failure::systemic)?
             }
         };
         drop(stage);

@@ -7,6 +7,7 @@ mod meanings;
 mod phrase;
 mod restrain;
 mod said;
+pub mod visit;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zapis_core::message::{DraftDecided, Verdict};
+use zapis_core::store::StoreError;
 
 pub use decide::{Decision, Reason, Situation, Step, decide};
 pub use generate::{Generated, Generator};
@@ -24,11 +26,12 @@ pub use phrase::phrase;
 pub use said::Said;
 
 use crate::answer::{Heard, Mind, Thought};
-use crate::autonomy::AutonomyConfig;
+use crate::autonomy::{AutonomyConfig, Mode};
+use crate::business::CalendarKind;
 use crate::content::{Content, Live};
 use crate::knowledge::Vectors;
 use crate::llm::Mask;
-use crate::understand::{Meaning, Understanding};
+use crate::understand::{Intent, Meaning, Understanding};
 use crate::words::Language;
 use decide::{draft, finish};
 use restrain::restrain;
@@ -55,6 +58,9 @@ pub struct DialogueState {
     pub told_added: bool,
     /// Whether the last message was one the bot asked to put into words.
     pub asked_to_write: bool,
+    /// The visit that is being booked, moved or cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<visit::Form>,
     /// Whether an insult was answered calmly once; the next one goes to the staff.
     pub calmed: bool,
 }
@@ -68,6 +74,8 @@ pub struct Receptionist {
     pub generator: Option<Generator>,
     /// What it may say by itself.
     pub autonomy: AutonomyConfig,
+    /// Where it books visits, if it does.
+    pub desk: Option<visit::Desk>,
     /// What understands where nothing else does, if a language model may.
     pub interpreter: Option<Interpreter>,
     /// What finds entries by their meaning, if it is configured.
@@ -76,7 +84,7 @@ pub struct Receptionist {
 
 #[async_trait]
 impl Mind for Receptionist {
-    async fn think(&self, heard: &Heard<'_>) -> Thought {
+    async fn think(&self, heard: &Heard<'_>) -> Result<Thought, StoreError> {
         // Once: what is swapped meanwhile holds from the next turn on.
         let content = &*self.content.now();
         // A state of another version, or none: the conversation goes on, a little forgetful.
@@ -84,8 +92,11 @@ impl Mind for Receptionist {
         let said = Said::of(&heard.inbound);
         let understood = content.understander.understand(&said.text);
         let meanings = self.meanings(content, &said, &understood, heard).await;
+        let local = content.business.local(heard.now).naive_local();
+        let of_visit = visit::Heard::of(&said, &understood, local);
         let mut situation = Situation {
             state: &state,
+            visit: self.books(content).then_some(&of_visit),
             said: &said,
             understood: &understood,
             meanings: &meanings,
@@ -113,10 +124,17 @@ impl Mind for Receptionist {
             models.extend(generator.improve(&mut decision, &situation, heard).await);
         }
         restrain(&self.autonomy, &situation, &mut decision);
+        let outcome = self.serve(&mut decision, &situation, heard).await?;
         finish(&situation, &mut decision);
         let mut thought = phrase(&decision, &situation);
         thought.facts.models = models;
-        thought
+        if let Some((action, booking)) = outcome.action {
+            action.clone_into(&mut thought.facts.action);
+            thought.facts.booking = Some(booking);
+        }
+        thought.facts.consent = outcome.consent;
+        thought.facts.rating = outcome.rating;
+        Ok(thought)
     }
 
     fn refused(&self, decided: &DraftDecided, state: &Value, now: DateTime<Utc>) -> Thought {
@@ -130,6 +148,43 @@ impl Mind for Receptionist {
 }
 
 impl Receptionist {
+    /// Whether visits are the bot's to book: the firm keeps its book here and wants it so.
+    fn books(&self, content: &Content) -> bool {
+        let own = content.business.booking.calendar == CalendarKind::Own;
+        let wanted = matches!(self.autonomy.of(Some(Intent::Booking)), Mode::Auto(_));
+        self.desk.is_some() && own && wanted
+    }
+
+    /// Does what the message wants of the book.
+    async fn serve(
+        &self,
+        decision: &mut Decision,
+        situation: &Situation<'_>,
+        heard: &Heard<'_>,
+    ) -> Result<visit::Outcome, StoreError> {
+        let (Some(desk), Some(start), Some(of_visit)) =
+            (&self.desk, decision.visit.take(), situation.visit)
+        else {
+            return Ok(visit::Outcome::default());
+        };
+        let client = visit::Client {
+            conversation: heard.conversation,
+            name: heard.name,
+            phone: heard.phone,
+        };
+        let mut outcome = desk
+            .serve(start, situation, of_visit, client, heard.turn)
+            .await?;
+        decision.state.form = outcome.form.take();
+        for say in std::mem::take(&mut outcome.says) {
+            decision.steps.push(Step::Visit(say));
+        }
+        if let Some(reason) = outcome.handover {
+            decision.hand_over(reason, "visit");
+        }
+        Ok(outcome)
+    }
+
     /// The vectors of what is asked, where they can help.
     async fn meanings(
         &self,

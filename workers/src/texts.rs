@@ -127,6 +127,92 @@ phrases! {
     OpenToday = "open-today" ["hours"];
     /// Closed today.
     ClosedToday = "closed-today" [];
+    /// Which service to book.
+    VisitWhichService = "visit-which-service" [];
+    /// Which of several services.
+    VisitWhichOfServices = "visit-which-of-services" [];
+    /// A person does not do the service.
+    VisitNotDoneBy = "visit-not-done-by" ["service", "person", "others"];
+    /// Times that are free.
+    VisitOffer = "visit-offer" ["what"];
+    /// Times near the one that was wished.
+    VisitNearest = "visit-nearest" ["what"];
+    /// Times instead of one that was taken meanwhile.
+    VisitInstead = "visit-instead" ["what"];
+    /// Which of the times.
+    VisitChoose = "visit-choose" [];
+    /// Which day and time.
+    VisitAskTime = "visit-ask-time" [];
+    /// Nothing is free.
+    VisitNothingFree = "visit-nothing-free" ["days"];
+    /// What the words mean.
+    VisitDoubt = "visit-doubt" [];
+    /// Consent to the processing of personal data.
+    VisitConsent = "visit-consent" ["salon", "version"];
+    /// No booking without consent.
+    VisitNoConsent = "visit-no-consent" [];
+    /// The name.
+    VisitName = "visit-name" [];
+    /// The phone.
+    VisitPhone = "visit-phone" [];
+    /// That is no phone.
+    VisitBadPhone = "visit-bad-phone" [];
+    /// All of a visit before it is booked.
+    VisitReadBack = "visit-read-back" ["visit", "name", "phone"];
+    /// All of a visit before it is moved.
+    VisitReadMove = "visit-read-move" ["visit", "name", "phone"];
+    /// What is to be changed.
+    VisitWhatToChange = "visit-what-to-change" [];
+    /// One service of a visit.
+    VisitItem = "visit-item" ["service", "person", "price"];
+    /// It is booked.
+    VisitBooked = "visit-booked" ["visit", "address", "hours"];
+    /// It is moved.
+    VisitMoved = "visit-moved" ["visit", "address", "hours"];
+    /// It is cancelled.
+    VisitCancelled = "visit-cancelled" ["visit"];
+    /// Whether to cancel.
+    VisitAskCancel = "visit-ask-cancel" ["visit"];
+    /// It stays.
+    VisitKept = "visit-kept" ["visit"];
+    /// Which booking.
+    VisitWhichBooking = "visit-which-booking" [];
+    /// The customer's bookings.
+    VisitMine = "visit-mine" [];
+    /// There is no booking.
+    VisitNone = "visit-none" [];
+    /// Too late to change it alone.
+    VisitTooLate = "visit-too-late" ["visit", "hours"];
+    /// It has changed meanwhile.
+    VisitChanged = "visit-changed" ["visit"];
+    /// The customer comes.
+    VisitConfirmed = "visit-confirmed" ["visit"];
+    /// Thanks for a rating.
+    VisitRated = "visit-rated" [];
+    /// Not any more.
+    VisitDropped = "visit-dropped" [];
+    /// Another time.
+    ButtonOtherTime = "button-other-time" [];
+    /// Agrees.
+    ButtonAgree = "button-agree" [];
+    /// Does not agree.
+    ButtonDisagree = "button-disagree" [];
+    /// Book it.
+    ButtonBookYes = "button-book-yes" [];
+    /// Move it.
+    ButtonMoveYes = "button-move-yes" [];
+    /// Change something.
+    ButtonChange = "button-change" [];
+    /// Cancel it.
+    ButtonCancelYes = "button-cancel-yes" [];
+    /// Keep it.
+    ButtonKeep = "button-keep" [];
+    /// Move it.
+    ButtonMove = "button-move" [];
+    /// Cancel it.
+    ButtonCancel = "button-cancel" [];
+    /// Book again.
+    ButtonBookAgain = "button-book-again" [];
     /// To the staff: the firm wants a person to answer this.
     ReasonPolicy = "reason-policy" [];
     /// To the staff: nobody approved the bot's answer.

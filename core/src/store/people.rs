@@ -10,6 +10,31 @@ use crate::event::Seen;
 use crate::message::ConversationId;
 
 impl Store {
+    /// Notes that a customer agreed to this version of the text, the first time only.
+    pub async fn put_consent(
+        &self,
+        conversation: &ConversationId,
+        version: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let statement = sql("INSERT INTO consents (conversation, version, at) \
+             VALUES ($1, $2, $3) ON CONFLICT (conversation, version) DO NOTHING");
+        let statement = statement.bind(conversation).bind(version).bind(at);
+        self.db.execute(statement).await?;
+        Ok(())
+    }
+
+    /// The version that a customer agreed to last.
+    pub async fn consent(
+        &self,
+        conversation: &ConversationId,
+    ) -> Result<Option<String>, StoreError> {
+        let statement = sql("SELECT version FROM consents WHERE conversation = $1 \
+             ORDER BY at DESC, version DESC LIMIT 1");
+        let row = self.db.fetch_one(statement.bind(conversation)).await?;
+        Ok(row.map(|row| row.get(0)).transpose()?)
+    }
+
     /// The peer that names a conversation for ever: the first id ever seen of `ids` (in the order of
     /// preference) on the account; the others become aliases of it. An id that belongs to another
     /// peer already is left alone.

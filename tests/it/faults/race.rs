@@ -13,7 +13,7 @@ use zapis_core::config::{EnginesConfig, Secret};
 use zapis_core::lanes::Worker;
 use zapis_core::message::{DraftDecided, Fence, Inbound, Outbound, Profile, What};
 use zapis_core::sessions::{self, Sessions};
-use zapis_core::store::{ClaimRequest, Store};
+use zapis_core::store::{ClaimRequest, Store, StoreError};
 use zapis_core::trace::TraceParent;
 use zapis_core::{Clock, ids};
 use zapis_workers::answer::{Answer, Heard, Mind, PublishedTurns, Reply, Thought, TurnRules};
@@ -25,13 +25,13 @@ struct Echo;
 
 #[async_trait]
 impl Mind for Echo {
-    async fn think(&self, heard: &Heard<'_>) -> Thought {
+    async fn think(&self, heard: &Heard<'_>) -> Result<Thought, StoreError> {
         let said: Vec<&str> = heard
             .inbound
             .iter()
             .map(|inbound| inbound.id.as_str())
             .collect();
-        Thought {
+        Ok(Thought {
             replies: vec![Reply {
                 text: said.join(" "),
                 buttons: Vec::new(),
@@ -39,7 +39,7 @@ impl Mind for Echo {
             state: Value::Null,
             language: "ru".into(),
             ..Thought::default()
-        }
+        })
     }
 
     fn refused(&self, _: &DraftDecided, _: &Value, _: DateTime<Utc>) -> Thought {

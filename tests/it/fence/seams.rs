@@ -18,6 +18,7 @@ use zapis_core::broker::{Broker, BrokerError, Depth, Publish, Subscription, Topi
 use zapis_core::ids;
 use zapis_core::message::{Content, ConversationId, DraftDecided, Outbound};
 use zapis_core::sessions::{Rate, Saved, Sessions, SessionsError};
+use zapis_core::store::StoreError;
 use zapis_workers::answer::{Heard, Mind, Reply, Thought};
 
 use super::rules::Entry;
@@ -64,12 +65,12 @@ impl Seams {
 /// Answers everything with one message.
 #[async_trait]
 impl Mind for Seams {
-    async fn think(&self, heard: &Heard<'_>) -> Thought {
+    async fn think(&self, heard: &Heard<'_>) -> Result<Thought, StoreError> {
         let run = self.run(heard.conversation);
         let ids = heard.inbound.iter().map(|inbound| inbound.id.clone());
         run.note(Entry::Thought(ids.collect()));
         self.reach(heard.conversation, Place::Generate).await;
-        Thought {
+        Ok(Thought {
             replies: vec![Reply {
                 text: "Первая часть|Вторая часть".into(),
                 buttons: Vec::new(),
@@ -77,7 +78,7 @@ impl Mind for Seams {
             state: Value::Null,
             language: "ru".into(),
             ..Thought::default()
-        }
+        })
     }
 
     fn refused(&self, _: &DraftDecided, _: &Value, _: DateTime<Utc>) -> Thought {

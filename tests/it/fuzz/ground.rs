@@ -118,6 +118,7 @@ impl Ground {
                     content: Arc::clone(&CONTENT).into(),
                     generator: None,
                     autonomy: AutonomyConfig::default(),
+                    desk: None,
                     interpreter: None,
                     vectors: None,
                 }),

@@ -128,7 +128,11 @@ async fn an_answer_of_a_person_is_remembered_once_the_staff_agrees() {
 
     let answer = "Да, видео для блога снимать можно, только предупредите мастера.";
     firm.sandbox.staff_writes(STAFF, topic, answer).unwrap();
-    assert!(firm.telegram_answer(anna, 1).await.contains("предупредите мастера"));
+    assert!(
+        firm.telegram_answer(anna, 1)
+            .await
+            .contains("предупредите мастера")
+    );
     let lesson = card(&firm, "Запомнить этот ответ").await;
     assert!(lesson.text.contains("для блога") && lesson.text.contains("предупредите мастера"));
     firm.sandbox.telegram_presses(STAFF, "Запомнить").unwrap();

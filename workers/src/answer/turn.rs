@@ -23,13 +23,13 @@ const LESSON_WORDS: usize = 3;
 
 /// A turn under way.
 pub(super) struct Turn {
-    id: Uuid,
+    pub(super) id: Uuid,
     pub(super) conversation: ConversationId,
     pub(super) now: DateTime<Utc>,
     epoch: i64,
     owner: Option<String>,
     answers: Vec<String>,
-    client: Client,
+    pub(super) client: Client,
     trace: TraceParent,
     first_at: DateTime<Utc>,
     to_customer: Vec<Outbound>,
@@ -410,6 +410,7 @@ impl Turn {
         event.sentiment.clone_from(&thought.facts.sentiment);
         event.sources.clone_from(&thought.facts.sources);
         event.reason.clone_from(&thought.facts.reason);
+        event.booking_id = thought.facts.booking.map(|id| id.to_string());
         note_models(&mut event, &thought.facts.models);
         event.action = Some(if thought.facts.action.is_empty() {
             "none".into()
@@ -426,6 +427,17 @@ impl Turn {
             .into(),
         );
         self.events.push(event);
+        if let Some(version) = &thought.facts.consent {
+            let mut event = self.event(Kind::Consent, "consent", 0);
+            event.reason = Some(version.clone());
+            self.events.push(event);
+        }
+        if let Some((booking, stars)) = thought.facts.rating {
+            let mut event = self.event(Kind::Rating, "rating", 0);
+            event.booking_id = Some(booking.to_string());
+            event.outcome = Some(stars.to_string());
+            self.events.push(event);
+        }
         if thought.facts.opt_out {
             let event = self.event(Kind::Optout, "optout", 0);
             self.events.push(event);

@@ -222,6 +222,43 @@ fn date_text((year, month, day): (Option<i32>, u32, u32), language: Language) ->
     }
 }
 
+const WEEKDAYS_RU: [&str; 7] = [
+    "понедельник",
+    "вторник",
+    "среда",
+    "четверг",
+    "пятница",
+    "суббота",
+    "воскресенье",
+];
+const WEEKDAYS_EN: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
+
+/// A day of the week: "пятница".
+pub(crate) fn weekday_text(day: Weekday, language: Language) -> &'static str {
+    let names = match language {
+        Language::Ru => WEEKDAYS_RU,
+        Language::En => WEEKDAYS_EN,
+    };
+    names[day.num_days_from_monday() as usize]
+}
+
+/// The same, short: "пт".
+pub(crate) fn weekday_short(day: Weekday, language: Language) -> &'static str {
+    let names = match language {
+        Language::Ru => DAYS_RU,
+        Language::En => DAYS_EN,
+    };
+    names[day.num_days_from_monday() as usize]
+}
+
 /// A day in words for a promise: "23 ноября".
 pub(crate) fn day_text(date: NaiveDate, language: Language) -> String {
     date_text((None, date.month(), date.day()), language)

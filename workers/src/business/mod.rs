@@ -12,8 +12,8 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
 use chrono_tz::Tz;
 
 pub use booking::{BookingRules, CalendarKind, Resource};
-pub(crate) use hours::day_text;
 pub use hours::{Span, SpecialDays, Week};
+pub(crate) use hours::{clock, day_text, weekday_short, weekday_text};
 pub use tone::{Address, Tone};
 
 use crate::source_text::SourceText;

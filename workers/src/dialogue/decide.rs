@@ -5,7 +5,7 @@ mod part;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::{DialogueState, Generated, Meanings, Said};
+use super::{DialogueState, Generated, Meanings, Said, visit};
 use crate::content::Content;
 use crate::knowledge::Passage;
 use crate::texts::Phrase;
@@ -26,6 +26,8 @@ pub struct Situation<'a> {
     pub said: &'a Said,
     /// What the customer means.
     pub understood: &'a Understanding,
+    /// What it says about a visit, where the bot books visits.
+    pub visit: Option<&'a visit::Heard>,
     /// The vectors of what it asks, where there are some.
     pub meanings: &'a Meanings,
     /// What the bot knows and says.
@@ -57,6 +59,8 @@ pub enum Step {
     Offer(Vec<Passage>),
     /// Show the main questions as buttons.
     Menu,
+    /// Say something about a visit.
+    Visit(visit::Say),
 }
 
 /// Why a person must act.
@@ -141,6 +145,8 @@ pub struct Decision {
     pub language: Language,
     /// In this order.
     pub steps: Vec<Step>,
+    /// What the message wants of the book of visits.
+    pub visit: Option<visit::Start>,
     /// Whether a person must approve it first.
     pub draft: bool,
     /// A person must act.
@@ -170,6 +176,7 @@ impl Decision {
         Self {
             language,
             steps: Vec::new(),
+            visit: None,
             draft: false,
             handover: None,
             promise: false,
@@ -208,6 +215,9 @@ pub(super) fn draft(situation: &Situation<'_>) -> Decision {
     let mut decision = Decision::new(situation);
     if situation.stale {
         decision.hand_over(Reason::Late, "late");
+    } else if let (Some(start), true) = (visit::start(situation), wordless_or_pressed(situation)) {
+        decision.visit = Some(start);
+        decision.rule = "visit";
     } else if let Some(payload) = &situation.said.pressed {
         pressed(payload, situation, &mut decision);
     } else if let Some(command) = &situation.said.command {
@@ -218,6 +228,12 @@ pub(super) fn draft(situation: &Situation<'_>) -> Decision {
         written(situation, &mut decision);
     }
     decision
+}
+
+/// Whether nothing was written that should be looked at first.
+fn wordless_or_pressed(situation: &Situation<'_>) -> bool {
+    situation.said.pressed.is_some()
+        || (situation.said.text.is_empty() && situation.said.command.is_none())
 }
 
 /// The language to answer in. One Latin word in a Russian conversation does not change it.
@@ -350,11 +366,42 @@ fn written(situation: &Situation<'_>, decision: &mut Decision) {
     let changes = [Intent::Reschedule, Intent::Cancel]
         .into_iter()
         .any(|wish| understood.believes(wish));
-    if understood.own_visit && (!changes || situation.said.text.contains('?')) {
+    if let Some(start) = visit::start(situation) {
+        decision.visit = Some(start);
+        decision.rule = "visit";
+        for part in understood
+            .parts
+            .iter()
+            .filter(|part| visit::asks_besides(part))
+        {
+            part::decide(part, situation, decision);
+        }
+        return;
+    }
+    if situation.visit.is_none()
+        && understood.own_visit
+        && (!changes || situation.said.text.contains('?'))
+    {
         return decision.hand_over(Reason::NotKnown, "own_visit");
     }
     for part in &understood.parts {
         part::decide(part, situation, decision);
+    }
+    back_to_form(situation, decision);
+}
+
+/// Something else came up while a visit is being booked: it goes on.
+fn back_to_form(situation: &Situation<'_>, decision: &mut Decision) {
+    let pending = visit::open(situation).is_some_and(|form| form.asked.is_some());
+    if situation.visit.is_none() || decision.visit.is_some() || !pending {
+        return;
+    }
+    if decision.rule == "not_understood" {
+        decision.steps.clear();
+        decision.rule = "visit";
+        decision.visit = Some(visit::Start::Lost);
+    } else if decision.handover.is_none() {
+        decision.visit = Some(visit::Start::Resume);
     }
 }
 
@@ -367,7 +414,7 @@ pub(super) fn finish(situation: &Situation<'_>, decision: &mut Decision) {
     let helped = decision
         .steps
         .iter()
-        .any(|step| matches!(step, Step::Quote(_) | Step::Tell(_)));
+        .any(|step| matches!(step, Step::Quote(_) | Step::Tell(_) | Step::Visit(_)));
     if missed && !helped && decision.handover.is_none() {
         if situation.staff_called {
             decision.steps.clear();

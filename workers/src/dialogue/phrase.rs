@@ -9,6 +9,7 @@ use super::{Decision, DialogueState, Reason, Situation, Step};
 use crate::answer::{Facts, Handover, Proposed, Reply, Thought};
 use crate::business::day_text;
 use crate::content::Content;
+use crate::dialogue::visit::Telling;
 use crate::knowledge::{Asked, Passage};
 use crate::texts::Phrase;
 use crate::understand::Intent;
@@ -151,6 +152,7 @@ impl Voice<'_> {
                 Step::OpenToday => paragraphs.push(self.open_today()),
                 Step::Quote(passages) => paragraphs.push(quoted(passages)),
                 Step::Tell(generated) => paragraphs.push(generated.text.clone()),
+                Step::Visit(say) => paragraphs.push(self.telling().text(say)),
                 Step::Offer(_) | Step::Menu => {}
             }
         }
@@ -165,6 +167,13 @@ impl Voice<'_> {
             }
         }
         paragraphs.join("\n\n")
+    }
+
+    fn telling(&self) -> Telling<'_> {
+        Telling {
+            content: self.situation.content,
+            language: self.decision.language,
+        }
     }
 
     fn open_today(&self) -> String {
@@ -204,6 +213,14 @@ impl Voice<'_> {
             .map(|passage| passage.source.to_string())
             .collect();
         sources.dedup();
+        for source in &mut sources {
+            // The staff knows the file, not where this machine keeps it.
+            if !source.contains("://")
+                && let Some((_, name)) = source.rsplit_once('/')
+            {
+                *source = name.to_owned();
+            }
+        }
         Proposed {
             reply,
             question,
@@ -249,6 +266,7 @@ impl Voice<'_> {
                     }));
                     buttons.push(button(Phrase::ButtonPerson, "person"));
                 }
+                Step::Visit(say) => buttons.extend(self.telling().buttons(say)),
                 Step::Say(_) | Step::OpenToday | Step::Quote(_) | Step::Tell(_) => {}
             }
         }
@@ -328,6 +346,9 @@ impl Voice<'_> {
             .to_owned(),
             reason: Some(self.decision.rule.to_owned()),
             opt_out: self.decision.opt_out,
+            booking: None,
+            consent: None,
+            rating: None,
             models: Vec::new(),
         }
     }

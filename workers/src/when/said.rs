@@ -5,7 +5,7 @@ use std::ops::Range;
 use chrono::{
     Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Weekday,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A phrase of a text that speaks of time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,7 +31,7 @@ pub enum Said {
 }
 
 /// How far a named point reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach<T> {
     /// The point itself.
@@ -78,7 +78,7 @@ impl<T: Copy> Reach<T> {
 }
 
 /// A part of the day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DayPart {
     /// Until noon.
@@ -125,7 +125,7 @@ impl DayPart {
 }
 
 /// What else may have been meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Doubt {
     /// The hour stands for two times of the day ("в 3"); this is the other one.
@@ -135,7 +135,8 @@ pub enum Doubt {
 }
 
 /// A time that somebody named. What was not said is `None`: "в 15:00" leaves the day open.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct When {
     /// The days.
     pub days: Option<Reach<NaiveDate>>,
@@ -240,7 +241,7 @@ fn part_holds(part: Reach<DayPart>, time: NaiveTime) -> bool {
 }
 
 /// A unit of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// A second.
@@ -260,7 +261,7 @@ pub enum Unit {
 }
 
 /// How long something takes: "90–120 минут".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Length {
     /// At least so many units.
     pub least: u32,
@@ -288,7 +289,8 @@ impl Length {
 }
 
 /// What a whole message wishes: any of several times, but none of those ruled out.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Wish {
     /// The alternatives, in the order of the text. None at all: any time.
     pub any_of: Vec<When>,

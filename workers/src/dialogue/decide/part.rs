@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::{Decision, Reason, Situation, Step};
+use crate::dialogue::visit::{self, Start, Task};
 use crate::knowledge::{Asked, OFFER_FROM, Passage};
 use crate::texts::Phrase;
 use crate::understand::{BELIEVED, Guess, Intent, Part};
@@ -63,12 +64,18 @@ fn confirmed(situation: &Situation<'_>, decision: &mut Decision) {
     }
 }
 
-/// Booking is not the bot's yet: a person gets the wish, and a rule about booking is quoted.
+/// A wish to book, move or cancel goes to the book, or to a person where the bot has none; a question about
+/// it is answered by the firm's rule.
 fn wished(wish: Intent, part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
     let (reason, rule) = match wish {
         Intent::Cancel => (Reason::Cancel, "cancel_wish"),
         Intent::Reschedule => (Reason::Reschedule, "reschedule_wish"),
         _ => (Reason::Booking, "booking_wish"),
+    };
+    let task = match wish {
+        Intent::Cancel => Task::Cancel,
+        Intent::Reschedule => Task::Move,
+        _ => Task::Book,
     };
     let rules: Vec<Passage> = find(&part.text, part, situation, decision)
         .into_iter()
@@ -78,12 +85,18 @@ fn wished(wish: Intent, part: &Part, situation: &Situation<'_>, decision: &mut D
         .best()
         .is_some_and(|guess| guess.confidence >= CLEAR_WISH);
     let asks = part.text.contains('?');
-    if rules.is_empty() || (clear && !asks) {
+    let names_visit = visit::is_wish(situation);
+    if rules.is_empty() || (clear && !asks) || names_visit {
+        if situation.visit.is_some() {
+            decision.visit = Some(Start::Task(task));
+            decision.rule = rule;
+            return;
+        }
         return decision.hand_over(reason, rule);
     }
     quote(rules, decision);
     // A rule answers a question about booking, but it moves or cancels nothing.
-    if clear && wish != Intent::Booking {
+    if clear && wish != Intent::Booking && situation.visit.is_none() {
         decision.hand_over(reason, rule);
     }
 }
@@ -172,6 +185,11 @@ fn asked(part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
         return quote(found, decision);
     }
     if telling_words(&part.text) == 0 && situation.understood.parts.len() > 1 {
+        return;
+    }
+    if visit::is_wish(situation) && !part.text.contains('?') {
+        decision.visit = Some(Start::Task(Task::Book));
+        decision.rule = "booking_wish";
         return;
     }
     match part.believed() {

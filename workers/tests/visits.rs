@@ -1,0 +1,307 @@
+//! Conversations about visits with the shipped salon, as people write. Each scenario of `visits/*.txt` is
+//! played against a real store at a fixed time; see `visits/README.md` for how they read.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono_tz::Europe::Moscow;
+use serde_json::Value;
+use zapis_core::message::{Button, ConversationId, Inbound, Profile, What};
+use zapis_core::store::{Store, Whose};
+use zapis_core::trace::TraceParent;
+use zapis_core::{Clock, ids};
+use zapis_workers::answer::{Heard, Mind, Thought};
+use zapis_workers::autonomy::AutonomyConfig;
+use zapis_workers::book::Book;
+use zapis_workers::content::Content;
+use zapis_workers::dialogue::Receptionist;
+use zapis_workers::dialogue::visit::Desk;
+
+fn folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn moscow(text: &str) -> DateTime<Utc> {
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
+    Moscow.from_local_datetime(&local).unwrap().to_utc()
+}
+
+/// A customer in one conversation.
+struct Customer {
+    conversation: ConversationId,
+    name: Option<String>,
+    phone: Option<String>,
+    state: Value,
+    called: bool,
+    said: String,
+    buttons: Vec<Button>,
+    last: Thought,
+}
+
+impl Customer {
+    fn new(address: &str) -> Self {
+        Self {
+            conversation: address.parse().unwrap(),
+            name: None,
+            phone: None,
+            state: Value::Null,
+            called: false,
+            said: String::new(),
+            buttons: Vec::new(),
+            last: Thought::default(),
+        }
+    }
+}
+
+/// A salon with its book, and who writes to it.
+struct Scene {
+    bot: Receptionist,
+    store: Store,
+    clock: Clock,
+    customers: Vec<Customer>,
+    at: usize,
+    count: u32,
+}
+
+impl Scene {
+    async fn new(content: &Arc<Content>) -> Self {
+        let store = Store::open("sqlite::memory:").await.unwrap();
+        let clock = Clock::fixed(moscow("2026-11-01 00:00"));
+        let desk = Desk {
+            calendar: Arc::new(Book::new(store.clone(), clock.clone())),
+            store: store.clone(),
+        };
+        Self {
+            bot: Receptionist {
+                content: Arc::clone(content).into(),
+                generator: None,
+                interpreter: None,
+                vectors: None,
+                autonomy: AutonomyConfig::default(),
+                desk: Some(desk),
+            },
+            store,
+            clock,
+            customers: vec![Customer::new("telegram:main:1")],
+            at: 0,
+            count: 0,
+        }
+    }
+
+    async fn hears(&mut self, what: What) {
+        self.count += 1;
+        let now = self.clock.now();
+        let customer = &mut self.customers[self.at];
+        let inbound = Inbound {
+            id: self.count.to_string(),
+            conversation: customer.conversation.clone(),
+            at: now,
+            received_at: now,
+            profile: Profile::default(),
+            what,
+            raw: None,
+            trace: TraceParent::start(),
+        };
+        let heard = Heard {
+            conversation: &customer.conversation,
+            turn: ids::turn(&customer.conversation, &inbound.id),
+            name: customer.name.as_deref(),
+            phone: customer.phone.as_deref(),
+            inbound: vec![&inbound],
+            now,
+            stale: false,
+            staff_called: customer.called,
+            state: &customer.state,
+            transcript: &[],
+        };
+        let thought = self.bot.think(&heard).await.unwrap();
+        customer.state = thought.state.clone();
+        customer.called |= thought.handover.is_some();
+        let texts: Vec<&str> = thought
+            .replies
+            .iter()
+            .map(|one| one.text.as_str())
+            .collect();
+        customer.said = texts.join("\n").replace('\u{a0}', " ");
+        customer.buttons = thought
+            .replies
+            .iter()
+            .flat_map(|one| one.buttons.clone())
+            .collect();
+        customer.last = thought;
+    }
+
+    /// Plays one line; why it did not hold, if so.
+    async fn play(&mut self, line: &str) -> Result<(), String> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "at" => {
+                let ahead = (moscow(rest) - self.clock.now()).to_std();
+                self.clock
+                    .advance(ahead.map_err(|_| "goes back in time".to_owned())?);
+            }
+            "from" => {
+                let known = self
+                    .customers
+                    .iter()
+                    .position(|one| one.conversation.as_str() == rest);
+                self.at = known.unwrap_or_else(|| {
+                    self.customers.push(Customer::new(rest));
+                    self.customers.len() - 1
+                });
+            }
+            "name" => self.customers[self.at].name = Some(rest.to_owned()),
+            "phone" => self.customers[self.at].phone = Some(rest.to_owned()),
+            ">" => {
+                let text = rest.to_owned();
+                self.hears(What::Text { text }).await;
+            }
+            "press" => {
+                let payload = rest.to_owned();
+                self.hears(What::Press {
+                    payload,
+                    title: None,
+                })
+                .await;
+            }
+            "[" => {
+                let customer = &self.customers[self.at];
+                let button = customer.buttons.iter().find(|one| one.title.contains(rest));
+                let Some(button) = button.cloned() else {
+                    let titles: Vec<&str> = customer
+                        .buttons
+                        .iter()
+                        .map(|one| one.title.as_str())
+                        .collect();
+                    return Err(format!("no button {rest:?} among {titles:?}"));
+                };
+                let what = What::Press {
+                    payload: button.payload,
+                    title: Some(button.title),
+                };
+                self.hears(what).await;
+            }
+            "<" if !self.customers[self.at].said.contains(rest) => {
+                return Err(format!("{rest:?} is not said"));
+            }
+            "<!" if self.customers[self.at].said.contains(rest) => {
+                return Err(format!("{rest:?} is said"));
+            }
+            "<" | "<!" => {}
+            "button" => {
+                if !self.customers[self.at]
+                    .buttons
+                    .iter()
+                    .any(|one| one.title.contains(rest))
+                {
+                    return Err(format!("there is no button {rest:?}"));
+                }
+            }
+            "staff" => {
+                if self.customers[self.at].last.handover.is_none() {
+                    return Err("nobody is called".to_owned());
+                }
+            }
+            "alone" => {
+                if let Some(call) = &self.customers[self.at].last.handover {
+                    return Err(format!("the staff is called: {}", call.reason));
+                }
+            }
+            "visits" => return self.visits(rest).await,
+            _ => return Err("is no line of a scenario".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// The active bookings of the one who writes: begin and services.
+    async fn visits(&self, expected: &str) -> Result<(), String> {
+        let whose = Whose::Conversation(&self.customers[self.at].conversation);
+        let all = self
+            .store
+            .bookings_of(whose, DateTime::UNIX_EPOCH)
+            .await
+            .unwrap();
+        let told = all.iter().filter(|one| one.status.is_active()).map(|one| {
+            let begin = one.visit.starts_at().with_timezone(&Moscow);
+            let services: Vec<&str> = one
+                .visit
+                .items
+                .iter()
+                .map(|item| item.service.as_str())
+                .collect();
+            format!("{} {}", begin.format("%m-%d %H:%M"), services.join("+"))
+        });
+        let told = told.collect::<Vec<_>>().join(", ");
+        let expected = if expected == "none" { "" } else { expected };
+        if told == expected {
+            return Ok(());
+        }
+        Err(format!("the book has {told:?}"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conversations_about_visits_go_as_written() {
+    let content = Content::load(&folder().join("../config")).unwrap();
+    let content = Arc::new(content);
+    let mut failures = Vec::new();
+    let mut count = 0;
+    let mut files: Vec<_> = std::fs::read_dir(folder().join("tests/visits"))
+        .unwrap()
+        .flatten()
+        .map(|one| one.path())
+        .collect();
+    files.sort();
+    for file in files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|end| end == "txt"))
+    {
+        let text = std::fs::read_to_string(file).unwrap();
+        for scenario in text.split("\n= ").map(|one| one.trim_start_matches("= ")) {
+            let mut lines = scenario.lines();
+            let title = lines.next().unwrap_or_default();
+            if title.is_empty() {
+                continue;
+            }
+            count += 1;
+            let mut scene = Scene::new(&content).await;
+            let mut story = String::new();
+            if !scenario.contains("\nat ") {
+                scene.play("at 2026-11-26 12:00").await.unwrap();
+            }
+            for line in lines
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            {
+                story.push_str(&format!("    {line}\n"));
+                let played = scene.play(line).await;
+                if matches!(line.split(' ').next(), Some(">" | "[" | "press")) {
+                    let customer = &scene.customers[scene.at];
+                    let titles: Vec<&str> = customer
+                        .buttons
+                        .iter()
+                        .map(|one| one.title.as_str())
+                        .collect();
+                    story.push_str(&format!(
+                        "        « {} » {titles:?}\n",
+                        customer.said.replace('\n', "\n          ")
+                    ));
+                }
+                if let Err(why) = played {
+                    failures.push(format!("{title}: {why}\n{story}"));
+                    break;
+                }
+            }
+        }
+    }
+    assert!(count >= 60, "{count} scenarios");
+    assert!(
+        failures.is_empty(),
+        "{} of {count} failed\n\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
