@@ -87,6 +87,7 @@ visit-offer = { $what }, free times:
 visit-nearest = There is no free place at that time. The nearest free times ({ $what }):
 visit-instead = That time has just been taken, sorry. There are others ({ $what }):
 visit-choose = Which one suits you? You can also write another time.
+visit-keeping = I am keeping this for you: { $visit }.
 visit-ask-time = Which day and time would suit you?
 visit-nothing-free = Sorry, there is no free time in the next { $days } days.
 visit-doubt = Which one do you mean?

@@ -35,7 +35,7 @@ use crate::trace::TraceParent;
 
 pub use book::{
     Block, Booked, Booking, BookingChange, BookingEvent, Busy, BusyKind, Change, Changed, DayHours,
-    Held, Item, NewBooking, Status, Visit, Wanted, Whose,
+    Held, Holding, Item, NewBooking, Status, Visit, Wanted, Whose,
 };
 pub use spend::{Spend, Spent};
 

@@ -20,6 +20,7 @@ use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
+use zapis_workers::autonomy::{Adjusted, Adjuster, Autonomy};
 use zapis_workers::book::Book;
 use zapis_workers::content::Watch;
 use zapis_workers::desk::Desks;
@@ -83,8 +84,10 @@ pub async fn start_workers(
 ) -> anyhow::Result<()> {
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
+    let adjusted = adjust(tasks, config, engines, has(WorkerName::Remind), stop);
     if has(WorkerName::Answer) {
-        let (watch, mind) = mind(config, content_dir, engines).await?;
+        let (watch, mut mind) = mind(config, content_dir, engines).await?;
+        mind.autonomy.adjusted = adjusted;
         let answer = answer(config, mind, &desks, engines);
         let stopped = stop.clone();
         tasks.spawn(async move {
@@ -150,6 +153,31 @@ pub async fn start_workers(
     Ok(())
 }
 
+/// Looks after what the bot may say by itself, and judges it where `judges` says so.
+fn adjust(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    config: &Config,
+    engines: &Engines,
+    judges: bool,
+    stop: &CancellationToken,
+) -> Adjusted {
+    let adjusted = Adjusted::default();
+    if config.autonomy.self_adjusting {
+        let keeper = Adjuster {
+            config: config.autonomy.clone(),
+            adjusted: adjusted.clone(),
+            store: engines.store.clone(),
+            clock: engines.clock.clone(),
+        };
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            keeper.run(judges, stop).await;
+            Ok(())
+        });
+    }
+    adjusted
+}
+
 async fn consume<W: lanes::Worker>(
     worker: Arc<W>,
     topic: Topic,
@@ -195,7 +223,10 @@ async fn mind(
                 prompt: config.llm.understand_prompt.clone(),
             }),
         vectors,
-        autonomy: config.autonomy.clone(),
+        autonomy: Autonomy {
+            config: config.autonomy.clone(),
+            ..Autonomy::default()
+        },
         desk: Some(Desk {
             calendar: Arc::new(Book::new(engines.store.clone(), engines.clock.clone())),
             store: engines.store.clone(),

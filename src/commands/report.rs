@@ -6,6 +6,7 @@ use anyhow::Context;
 use chrono::{DateTime, Datelike, Utc};
 use serde::Serialize;
 use zapis_core::store::Store;
+use zapis_workers::autonomy::{Adjusted, AutonomyConfig};
 use zapis_workers::business::Business;
 use zapis_workers::content::Content;
 use zapis_workers::report::autonomy::{Autonomy, Mode, Recommendation, Row};
@@ -69,7 +70,7 @@ pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(),
         ReportCommand::Review { days, seed, json } => {
             review(loaded, &store, days, seed, json).await
         }
-        ReportCommand::Autonomy { days, json } => autonomy(&store, days, json).await,
+        ReportCommand::Autonomy { days, json } => autonomy(loaded, &store, days, json).await,
     };
     store.close().await;
     done
@@ -176,13 +177,25 @@ fn words(said: &Said) -> String {
     output::plain(&format!("{text} ({})", details.join(", ")))
 }
 
-async fn autonomy(store: &Store, days: u16, json: bool) -> Result<(), Failure> {
+async fn autonomy(loaded: &Loaded, store: &Store, days: u16, json: bool) -> Result<(), Failure> {
+    let adjusted = Adjusted::default();
+    adjusted
+        .look(store)
+        .await
+        .context("reading what was adjusted")?;
+    let config = &loaded.config.autonomy;
+    // Where nothing is laid down, the mode is how the last answer went out.
+    let modes = if *config == AutonomyConfig::default() {
+        BTreeMap::new()
+    } else {
+        config.modes(&adjusted)
+    };
     let mut autonomy = Autonomy::default();
     let span = past(days);
     report::read(store, &Autonomy::KINDS, &span, |event| autonomy.take(event))
         .await
         .context("reading the journal")?;
-    let rows = autonomy.rows(&BTreeMap::new());
+    let rows = autonomy.rows(&modes);
     if json {
         return Ok(output::json(&rows)?);
     }

@@ -11,3 +11,4 @@ mod privacy;
 mod tracing;
 mod understanding;
 mod vectors;
+mod visits;

@@ -1,17 +1,22 @@
 //! What the bot may say by itself, by intent: `[autonomy]`.
 
+mod adjust;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use zapis_core::config::Findings;
 
+pub use adjust::{Adjusted, Adjuster};
+
+use crate::report::autonomy::Mode as Answered;
 use crate::understand::Intent;
 
 /// Who answers.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Mode {
     /// The bot, from this confidence on; below it the staff approves.
     Auto(f32),
@@ -40,6 +45,41 @@ impl TryFrom<String> for Mode {
     }
 }
 
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto(from) if *from > 0.0 => write!(f, "auto({from})"),
+            Self::Auto(_) => f.write_str("auto"),
+            Self::Draft => f.write_str("draft"),
+            Self::Staff => f.write_str("staff"),
+        }
+    }
+}
+
+impl From<Mode> for String {
+    fn from(mode: Mode) -> Self {
+        mode.to_string()
+    }
+}
+
+/// What the bot may say by itself: as the firm has set it, and as it was adjusted since.
+#[derive(Debug, Clone, Default)]
+pub struct Autonomy {
+    /// The settings of the firm.
+    pub config: AutonomyConfig,
+    /// What was adjusted.
+    pub adjusted: Adjusted,
+}
+
+impl Autonomy {
+    /// Who answers an intent, `None` being none of them.
+    pub fn of(&self, intent: Option<Intent>) -> Mode {
+        let adjusted = intent.and_then(|intent| self.adjusted.of(intent.id()));
+        let adjusted = adjusted.filter(|_| self.config.self_adjusting);
+        adjusted.unwrap_or_else(|| self.config.of(intent))
+    }
+}
+
 /// The `[autonomy]` section: besides its own keys, the id of any intent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AutonomyConfig {
@@ -47,6 +87,8 @@ pub struct AutonomyConfig {
     pub default: Mode,
     /// A draft that nobody decides on for so many minutes is given up, and the customer is told.
     pub draft_minutes: u32,
+    /// Whether intents are promoted and demoted by what became of their answers.
+    pub self_adjusting: bool,
     /// By intent id.
     pub by_intent: BTreeMap<String, Mode>,
 }
@@ -56,6 +98,7 @@ impl Default for AutonomyConfig {
         Self {
             default: Mode::Auto(0.0),
             draft_minutes: 15,
+            self_adjusting: false,
             by_intent: BTreeMap::new(),
         }
     }
@@ -83,6 +126,7 @@ impl<'de> Visitor<'de> for Section {
             match key.as_str() {
                 "default" => config.default = map.next_value()?,
                 "draft_minutes" => config.draft_minutes = map.next_value()?,
+                "self_adjusting" => config.self_adjusting = map.next_value()?,
                 _ => {
                     config.by_intent.insert(key, map.next_value()?);
                 }
@@ -123,8 +167,21 @@ impl AutonomyConfig {
         })
     }
 
-    /// Who answers an intent, `None` being none of them.
-    pub fn of(&self, intent: Option<Intent>) -> Mode {
+    /// How each intent is answered now, for reports.
+    pub fn modes(&self, adjusted: &Adjusted) -> BTreeMap<String, Answered> {
+        let mode = |intent: &Intent| {
+            let adjusted = adjusted.of(intent.id()).filter(|_| self.self_adjusting);
+            let answered = match adjusted.unwrap_or_else(|| self.of(Some(*intent))) {
+                Mode::Auto(_) => Answered::Auto,
+                Mode::Draft => Answered::Draft,
+                Mode::Staff => Answered::Staff,
+            };
+            (intent.id().to_owned(), answered)
+        };
+        Intent::ALL.iter().map(mode).collect()
+    }
+
+    fn of(&self, intent: Option<Intent>) -> Mode {
         let named = intent.and_then(|intent| self.by_intent.get(intent.id()));
         named.copied().unwrap_or(self.default)
     }

@@ -26,7 +26,7 @@ pub use phrase::phrase;
 pub use said::Said;
 
 use crate::answer::{Heard, Mind, Thought};
-use crate::autonomy::{AutonomyConfig, Mode};
+use crate::autonomy::{Autonomy, Mode};
 use crate::business::CalendarKind;
 use crate::content::{Content, Live};
 use crate::knowledge::Vectors;
@@ -73,7 +73,7 @@ pub struct Receptionist {
     /// What puts answers into words of its own, if a language model is configured.
     pub generator: Option<Generator>,
     /// What it may say by itself.
-    pub autonomy: AutonomyConfig,
+    pub autonomy: Autonomy,
     /// Where it books visits, if it does.
     pub desk: Option<visit::Desk>,
     /// What understands where nothing else does, if a language model may.
@@ -104,7 +104,7 @@ impl Mind for Receptionist {
             now: heard.now,
             stale: heard.stale,
             staff_called: heard.staff_called,
-            draft_waits: TimeDelta::minutes(self.autonomy.draft_minutes.into()),
+            draft_waits: TimeDelta::minutes(self.autonomy.config.draft_minutes.into()),
         };
         let mut decision = draft(&situation);
         let mut models = Vec::new();

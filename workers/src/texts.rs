@@ -141,6 +141,8 @@ phrases! {
     VisitInstead = "visit-instead" ["what"];
     /// Which of the times.
     VisitChoose = "visit-choose" [];
+    /// A time is kept free.
+    VisitKeeping = "visit-keeping" ["visit"];
     /// Which day and time.
     VisitAskTime = "visit-ask-time" [];
     /// Nothing is free.

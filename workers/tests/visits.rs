@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use zapis_core::store::{Store, Whose};
 use zapis_core::trace::TraceParent;
 use zapis_core::{Clock, ids};
 use zapis_workers::answer::{Heard, Mind, Thought};
-use zapis_workers::autonomy::AutonomyConfig;
+use zapis_workers::autonomy::Autonomy;
 use zapis_workers::book::Book;
 use zapis_workers::content::Content;
 use zapis_workers::dialogue::Receptionist;
@@ -80,7 +81,7 @@ impl Scene {
                 generator: None,
                 interpreter: None,
                 vectors: None,
-                autonomy: AutonomyConfig::default(),
+                autonomy: Autonomy::default(),
                 desk: Some(desk),
             },
             store,
@@ -160,7 +161,7 @@ impl Scene {
                 self.hears(What::Text { text }).await;
             }
             "press" => {
-                let payload = rest.to_owned();
+                let payload = rest.replace("{booking}", &self.last_booking().await);
                 self.hears(What::Press {
                     payload,
                     title: None,
@@ -214,6 +215,15 @@ impl Scene {
             _ => return Err("is no line of a scenario".to_owned()),
         }
         Ok(())
+    }
+
+    /// The id of the booking that was made last, by anybody.
+    async fn last_booking(&self) -> String {
+        let events = self.store.booking_events_after(0, 100).await.unwrap();
+        events
+            .last()
+            .map(|one| one.after.id.to_string())
+            .unwrap_or_default()
     }
 
     /// The active bookings of the one who writes: begin and services.
@@ -276,7 +286,7 @@ async fn conversations_about_visits_go_as_written() {
                 .map(str::trim)
                 .filter(|line| !line.is_empty() && !line.starts_with('#'))
             {
-                story.push_str(&format!("    {line}\n"));
+                writeln!(story, "    {line}").unwrap();
                 let played = scene.play(line).await;
                 if matches!(line.split(' ').next(), Some(">" | "[" | "press")) {
                     let customer = &scene.customers[scene.at];
@@ -285,10 +295,8 @@ async fn conversations_about_visits_go_as_written() {
                         .iter()
                         .map(|one| one.title.as_str())
                         .collect();
-                    story.push_str(&format!(
-                        "        « {} » {titles:?}\n",
-                        customer.said.replace('\n', "\n          ")
-                    ));
+                    let said = customer.said.replace('\n', "\n          ");
+                    writeln!(story, "        « {said} » {titles:?}").unwrap();
                 }
                 if let Err(why) = played {
                     failures.push(format!("{title}: {why}\n{story}"));

@@ -226,6 +226,19 @@ pub struct Booking {
     pub visit: Visit,
 }
 
+/// Visits that a conversation wants kept free.
+#[derive(Debug, Clone, Copy)]
+pub struct Holding<'a> {
+    /// The turn that asks.
+    pub cause: Uuid,
+    /// The visits.
+    pub visits: &'a [Visit],
+    /// The booking that one of them is to take the place of: its own time counts as free.
+    pub moving: Option<Uuid>,
+    /// How long.
+    pub until: DateTime<Utc>,
+}
+
 /// What became of a wish to hold a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
-use zapis_core::store::{Booked, Booking, Held, Item, NewBooking, Store, Visit, Wanted};
+use zapis_core::store::{Booked, Booking, Held, Holding, Item, NewBooking, Store, Visit, Wanted};
 
 use super::store_ground::{at, conversation};
 
@@ -44,7 +44,16 @@ pub(super) async fn held(
 ) -> Vec<Held> {
     let (until, now) = (at(seconds + THINK), at(seconds));
     store
-        .hold(&conversation(who), cause(turn), visits, until, now)
+        .hold(
+            &conversation(who),
+            &Holding {
+                cause: cause(turn),
+                visits,
+                moving: None,
+                until,
+            },
+            now,
+        )
         .await
         .unwrap()
 }

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use futures::future::join_all;
 use uuid::Uuid;
-use zapis_core::store::{Booked, Held, NewBooking, Store, StoreError};
+use zapis_core::store::{Booked, Held, Holding, NewBooking, Store, StoreError};
 
 use super::book_ground::{by_staff, hold, visit};
 use super::store_ground::{Ground, at, conversation, on_both};
@@ -33,7 +33,16 @@ async fn attempt(store: &Store, n: usize) -> Booked {
             let visits = std::slice::from_ref(&slot);
             let turn = Uuid::new_v4();
             store
-                .hold(&conversation(&who), turn, visits, at(300), at(0))
+                .hold(
+                    &conversation(&who),
+                    &Holding {
+                        cause: turn,
+                        visits,
+                        moving: None,
+                        until: at(300),
+                    },
+                    at(0),
+                )
                 .await
         };
         match answered(holding).await[0] {

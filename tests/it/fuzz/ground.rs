@@ -30,7 +30,7 @@ use zapis_core::message::{ConversationId, DeliveryReport, Inbound, Outbound};
 use zapis_core::sessions::{Rate, Saved, Sessions, SessionsError};
 use zapis_core::store::{StaffThread, Store};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
-use zapis_workers::autonomy::AutonomyConfig;
+use zapis_workers::autonomy::Autonomy;
 use zapis_workers::content::Content;
 use zapis_workers::desk::Desks;
 use zapis_workers::dialogue::Receptionist;
@@ -117,7 +117,7 @@ impl Ground {
                 mind: Arc::new(Receptionist {
                     content: Arc::clone(&CONTENT).into(),
                     generator: None,
-                    autonomy: AutonomyConfig::default(),
+                    autonomy: Autonomy::default(),
                     desk: None,
                     interpreter: None,
                     vectors: None,

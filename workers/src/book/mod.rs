@@ -17,8 +17,8 @@ use uuid::Uuid;
 use zapis_core::Clock;
 use zapis_core::message::ConversationId;
 use zapis_core::store::{
-    Booked, Booking, BookingChange, BusyKind, Changed, Held, NewBooking, Store, StoreError, Visit,
-    Whose,
+    Booked, Booking, BookingChange, BusyKind, Changed, Held, Holding, NewBooking, Store,
+    StoreError, Visit, Whose,
 };
 
 use crate::business::{BookingRules, Business};
@@ -53,13 +53,15 @@ pub trait Calendar: Send + Sync {
         limit: usize,
     ) -> Result<Found, StoreError>;
 
-    /// Keeps visits that are shown to a customer free for a while, in place of those shown before.
+    /// Keeps visits that are shown to a customer free for a while, in place of those shown before; the
+    /// time of a booking that is to be moved counts as free.
     async fn hold(
         &self,
         business: &Business,
         conversation: &ConversationId,
         turn: Uuid,
         visits: &[Visit],
+        moving: Option<Uuid>,
     ) -> Result<Vec<Held>, StoreError>;
 
     /// Books.
@@ -155,12 +157,17 @@ impl Calendar for Book {
         conversation: &ConversationId,
         turn: Uuid,
         visits: &[Visit],
+        moving: Option<Uuid>,
     ) -> Result<Vec<Held>, StoreError> {
         let now = self.clock.now();
         let until = now + TimeDelta::minutes(business.booking.hold_minutes.into());
-        self.store
-            .hold(conversation, turn, visits, until, now)
-            .await
+        let holding = Holding {
+            cause: turn,
+            visits,
+            moving,
+            until,
+        };
+        self.store.hold(conversation, &holding, now).await
     }
 
     async fn book(&self, request: &NewBooking) -> Result<Booked, StoreError> {

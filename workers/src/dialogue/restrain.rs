@@ -1,15 +1,11 @@
 //! What the firm lets the bot say by itself.
 
 use super::decide::{Decision, Reason, Situation, Step};
-use crate::autonomy::{AutonomyConfig, Mode};
+use crate::autonomy::{Autonomy, Mode};
 use crate::understand::Intent;
 
 /// Makes an answer wait for approval, or leaves it to a person, where the firm wants it so.
-pub(super) fn restrain(
-    autonomy: &AutonomyConfig,
-    situation: &Situation<'_>,
-    decision: &mut Decision,
-) {
+pub(super) fn restrain(autonomy: &Autonomy, situation: &Situation<'_>, decision: &mut Decision) {
     if decision.handover.is_some() || !decision.steps.iter().any(answers) {
         return;
     }

@@ -12,7 +12,7 @@ use zapis_core::trace::TraceParent;
 
 use super::Receptionist;
 use crate::answer::{Heard, Mind, Thought};
-use crate::autonomy::{AutonomyConfig, Mode};
+use crate::autonomy::{Autonomy, AutonomyConfig, Mode};
 use crate::content::Content;
 use crate::testing::{config, moscow};
 
@@ -56,7 +56,10 @@ impl Customer {
         Receptionist {
             content: CONTENT.clone().into(),
             generator: None,
-            autonomy: self.autonomy.clone(),
+            autonomy: Autonomy {
+                config: self.autonomy.clone(),
+                ..Autonomy::default()
+            },
             interpreter: None,
             vectors: None,
             desk: None,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::days::{self, Taker, Taking};
-use super::{Held, Visit, json};
+use super::{Held, Holding, Visit, json};
 use crate::ids;
 use crate::message::ConversationId;
 use crate::store::db::{CHUNK, Tx, Value, sql};
@@ -28,23 +28,25 @@ impl Store {
     pub async fn hold(
         &self,
         conversation: &ConversationId,
-        cause: Uuid,
-        visits: &[Visit],
-        until: DateTime<Utc>,
+        wanted: &Holding<'_>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Held>, StoreError> {
-        visits.iter().try_for_each(Visit::checked)?;
-        patiently!(self.try_hold(conversation, cause, visits, until, now))
+        wanted.visits.iter().try_for_each(Visit::checked)?;
+        patiently!(self.try_hold(conversation, wanted, now))
     }
 
     async fn try_hold(
         &self,
         conversation: &ConversationId,
-        cause: Uuid,
-        visits: &[Visit],
-        until: DateTime<Utc>,
+        holding: &Holding<'_>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Held>, sqlx::Error> {
+        let Holding {
+            cause,
+            visits,
+            moving,
+            until,
+        } = *holding;
         let mut tx = self.db.begin().await?;
         tx.lock(&format!("holds of {}", conversation.as_str()))
             .await?;
@@ -53,7 +55,7 @@ impl Store {
         days::give_back(&mut tx, &ids).await?;
 
         let taker = Taker {
-            booking: None,
+            booking: moving,
             conversation: Some(conversation),
         };
         let wanted: Vec<_> = visits.iter().flat_map(Visit::spans).collect();

@@ -47,6 +47,8 @@ pub(super) struct Clerk<'a> {
     pub(super) now: DateTime<Utc>,
     pub(super) heard: &'a Heard,
     pub(super) form: Form,
+    /// What was chosen when the message came.
+    pub(super) chosen_before: Option<Uuid>,
     pub(super) out: Outcome,
 }
 
@@ -333,9 +335,10 @@ impl Clerk<'_> {
 
     async fn keep(&self, visits: Vec<Visit>) -> Result<Vec<Offer>, StoreError> {
         let conversation = self.client.conversation;
+        let moving = self.form.target.as_ref().map(|target| target.booking);
         let fates = self
             .calendar
-            .hold(self.business, conversation, self.turn, &visits)
+            .hold(self.business, conversation, self.turn, &visits, moving)
             .await?;
         let offers = visits.into_iter().zip(fates);
         let offers = offers.filter_map(|(visit, fate)| match fate {
@@ -421,8 +424,10 @@ impl Clerk<'_> {
         let Some(offer) = self.form.chosen.clone() else {
             return Ok(());
         };
+        let fresh = self.chosen_before != Some(offer.hold);
         let known = self.known().await?;
         if self.form.task == Task::Book && known.is_none() && !self.has_consent().await? {
+            self.keeping(fresh, &offer);
             self.ask(Asked::Consent, Say::Consent);
             return Ok(());
         }
@@ -438,10 +443,12 @@ impl Clerk<'_> {
         let name = first(&self.form.name, name, self.client.name);
         let phone = first(&self.form.phone, phone, self.client.phone);
         if name.is_empty() {
+            self.keeping(fresh, &offer);
             self.ask(Asked::Name, Say::Name);
             return Ok(());
         }
         if phone.is_empty() {
+            self.keeping(fresh, &offer);
             self.ask(Asked::Phone, Say::Phone);
             return Ok(());
         }
@@ -456,6 +463,13 @@ impl Clerk<'_> {
         };
         self.ask(Asked::Confirm, Say::ReadBack(Box::new(read_back)));
         Ok(())
+    }
+
+    /// Says which time is chosen before something else is asked about it.
+    fn keeping(&mut self, fresh: bool, offer: &Offer) {
+        if fresh {
+            self.say(Say::Keeping(offer.clone()));
+        }
     }
 
     /// Name and phone of the customer's last booking.

@@ -89,6 +89,7 @@ impl Desk {
         client: Client<'_>,
         turn: Uuid,
     ) -> Result<Outcome, StoreError> {
+        let form = situation.state.form.clone().unwrap_or_default();
         let clerk = Clerk {
             calendar: &*self.calendar,
             store: &self.store,
@@ -97,7 +98,8 @@ impl Desk {
             turn,
             now: situation.now,
             heard,
-            form: situation.state.form.clone().unwrap_or_default(),
+            chosen_before: form.chosen.as_ref().map(|offer| offer.hold),
+            form,
             out: Outcome::default(),
         };
         clerk.serve(start).await
@@ -123,6 +125,9 @@ pub(super) fn start(situation: &Situation<'_>) -> Option<Start> {
     if understood.own_visit && (!changes || situation.said.text.contains('?')) {
         return Some(Start::Mine);
     }
+    if is_wish(situation) && open(situation).is_none() && !situation.said.text.contains('?') {
+        return Some(Start::Task(Task::Book));
+    }
     let form = open(situation)?;
     let begins_anew = changes && form.task == Task::Book && form.shown.is_empty() && !heard.quits;
     (!begins_anew && clerk::belongs(form, heard)).then_some(Start::Continue)
@@ -134,11 +139,12 @@ pub(super) fn open<'s>(situation: &Situation<'s>) -> Option<&'s Form> {
     form.is_open(situation.now).then_some(form)
 }
 
-/// A service with a day or time, and nothing that speaks against it, is a wish to book.
+/// A service with a day, a time or a number of people, and nothing that speaks against it, is a wish to book.
 pub(super) fn is_wish(situation: &Situation<'_>) -> bool {
-    situation
-        .visit
-        .is_some_and(|heard| !heard.services.is_empty() && !heard.when.any_of.is_empty())
+    situation.visit.is_some_and(|heard| {
+        let told = !heard.when.any_of.is_empty() || heard.heads.is_some();
+        !heard.services.is_empty() && told
+    })
 }
 
 /// Whether a part of a message asks for something that the firm knows, and wishes no visit.

@@ -35,6 +35,8 @@ pub enum Say {
     },
     /// These times are free.
     Offer(Vec<Offer>, Fit),
+    /// This one is kept free.
+    Keeping(Offer),
     /// Which day and time?
     AskTime,
     /// Nothing is free.

@@ -42,6 +42,10 @@ impl Telling<'_> {
             Say::Services(_) => plain(Phrase::VisitWhichOfServices),
             Say::NotDoneBy { service, person } => self.not_done_by(service, person),
             Say::Offer(offers, fit) => self.offer(offers, *fit),
+            Say::Keeping(offer) => {
+                let visit = self.visit(&offer.visit);
+                self.phrase(Phrase::VisitKeeping, &[("visit", &visit)])
+            }
             Say::AskTime => plain(Phrase::VisitAskTime),
             Say::NothingFree => {
                 let days = self.content.business.booking.max_days.to_string();
