@@ -55,6 +55,8 @@ please-write-media = Thank you! I cannot open attachments yet. Please write in w
 contact-received = Thank you, we have the contact.
 
 open-today = Today we are open { $hours }.
+open-on = { $day }: we are open { $hours }.
+closed-on = { $day }: we are closed.
 closed-today = We are closed today.
 
 # Reasons for the administrator; the customer does not see them.

@@ -96,6 +96,7 @@ impl Mind for Receptionist {
         let of_visit = visit::Heard::of(&said, &understood, local);
         let mut situation = Situation {
             state: &state,
+            when: &of_visit.when,
             visit: self.books(content).then_some(&of_visit),
             said: &said,
             understood: &understood,

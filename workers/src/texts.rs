@@ -125,6 +125,10 @@ phrases! {
     ContactReceived = "contact-received" [];
     /// Today's opening hours.
     OpenToday = "open-today" ["hours"];
+    /// Opening hours of a day.
+    OpenOn = "open-on" ["day", "hours"];
+    /// Closed on a day.
+    ClosedOn = "closed-on" ["day"];
     /// Closed today.
     ClosedToday = "closed-today" [];
     /// Which service to book.

@@ -65,6 +65,8 @@ struct Scene {
     customers: Vec<Customer>,
     at: usize,
     count: u32,
+    /// What was pressed last.
+    pressed: String,
 }
 
 impl Scene {
@@ -89,6 +91,7 @@ impl Scene {
             customers: vec![Customer::new("telegram:main:1")],
             at: 0,
             count: 0,
+            pressed: String::new(),
         }
     }
 
@@ -162,6 +165,7 @@ impl Scene {
             }
             "press" => {
                 let payload = rest.replace("{booking}", &self.last_booking().await);
+                let payload = payload.replace("{last}", &self.pressed);
                 self.hears(What::Press {
                     payload,
                     title: None,
@@ -179,6 +183,7 @@ impl Scene {
                         .collect();
                     return Err(format!("no button {rest:?} among {titles:?}"));
                 };
+                self.pressed.clone_from(&button.payload);
                 let what = What::Press {
                     payload: button.payload,
                     title: Some(button.title),

@@ -2,7 +2,7 @@
 
 mod part;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::{DialogueState, Generated, Meanings, Said, visit};
@@ -10,6 +10,7 @@ use crate::content::Content;
 use crate::knowledge::Passage;
 use crate::texts::Phrase;
 use crate::understand::{Guess, Intent, Understanding};
+use crate::when;
 use crate::words::{Language, folded, tokens};
 
 /// A promise is told again only after this.
@@ -26,6 +27,8 @@ pub struct Situation<'a> {
     pub said: &'a Said,
     /// What the customer means.
     pub understood: &'a Understanding,
+    /// The days and times that it names.
+    pub when: &'a when::Wish,
     /// What it says about a visit, where the bot books visits.
     pub visit: Option<&'a visit::Heard>,
     /// The vectors of what it asks, where there are some.
@@ -51,6 +54,8 @@ pub enum Step {
     Greet,
     /// Say whether and when the firm is open today.
     OpenToday,
+    /// Say whether and when it is open on a day.
+    OpenOn(NaiveDate),
     /// Quote passages.
     Quote(Vec<Passage>),
     /// Say what a language model made of passages.
@@ -411,10 +416,12 @@ const URGENT_FROM: f32 = 0.25;
 /// What holds for the whole turn: misunderstandings, greetings, calls that were made before.
 pub(super) fn finish(situation: &Situation<'_>, decision: &mut Decision) {
     let missed = decision.rule == "not_understood";
-    let helped = decision
-        .steps
-        .iter()
-        .any(|step| matches!(step, Step::Quote(_) | Step::Tell(_) | Step::Visit(_)));
+    let helped = decision.steps.iter().any(|step| {
+        matches!(
+            step,
+            Step::Quote(_) | Step::Tell(_) | Step::OpenOn(_) | Step::Visit(_)
+        )
+    });
     if missed && !helped && decision.handover.is_none() {
         if situation.staff_called {
             decision.steps.clear();

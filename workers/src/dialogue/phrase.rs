@@ -1,13 +1,13 @@
 //! Puts a decision into words: replies with buttons, a call for staff, facts for the journal.
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 use zapis_core::message::Button;
 
 use super::{Decision, DialogueState, Reason, Situation, Step};
 use crate::answer::{Facts, Handover, Proposed, Reply, Thought};
-use crate::business::day_text;
+use crate::business::{day_text, weekday_text};
 use crate::content::Content;
 use crate::dialogue::visit::Telling;
 use crate::knowledge::{Asked, Passage};
@@ -150,6 +150,7 @@ impl Voice<'_> {
                     paragraphs.push(self.say(Phrase::Greeting, &[("salon", salon)]));
                 }
                 Step::OpenToday => paragraphs.push(self.open_today()),
+                Step::OpenOn(day) => paragraphs.push(self.open_on(*day)),
                 Step::Quote(passages) => paragraphs.push(quoted(passages)),
                 Step::Tell(generated) => paragraphs.push(generated.text.clone()),
                 Step::Visit(say) => paragraphs.push(self.telling().text(say)),
@@ -167,6 +168,22 @@ impl Voice<'_> {
             }
         }
         paragraphs.join("\n\n")
+    }
+
+    fn open_on(&self, date: NaiveDate) -> String {
+        let language = self.decision.language;
+        let weekday = weekday_text(date.weekday(), language);
+        let mut first = weekday.chars();
+        let capital = first.next().into_iter().flat_map(char::to_uppercase);
+        let weekday: String = capital.chain(first).collect();
+        let day = format!("{weekday}, {}", day_text(date, language));
+        let hours = self.situation.content.business.open_on(date);
+        let hours: Vec<String> = hours.iter().map(ToString::to_string).collect();
+        if hours.is_empty() {
+            return self.say(Phrase::ClosedOn, &[("day", &day)]);
+        }
+        let hours = hours.join(", ");
+        self.say(Phrase::OpenOn, &[("day", &day), ("hours", &hours)])
     }
 
     fn telling(&self) -> Telling<'_> {
@@ -267,7 +284,11 @@ impl Voice<'_> {
                     buttons.push(button(Phrase::ButtonPerson, "person"));
                 }
                 Step::Visit(say) => buttons.extend(self.telling().buttons(say)),
-                Step::Say(_) | Step::OpenToday | Step::Quote(_) | Step::Tell(_) => {}
+                Step::Say(_)
+                | Step::OpenToday
+                | Step::OpenOn(_)
+                | Step::Quote(_)
+                | Step::Tell(_) => {}
             }
         }
         let mut seen = std::collections::BTreeSet::new();

@@ -25,7 +25,10 @@ pub(super) fn restrain(autonomy: &Autonomy, situation: &Situation<'_>, decision:
 
 /// Whether a step tells something about the firm.
 fn answers(step: &Step) -> bool {
-    matches!(step, Step::Quote(_) | Step::Tell(_) | Step::OpenToday)
+    matches!(
+        step,
+        Step::Quote(_) | Step::Tell(_) | Step::OpenToday | Step::OpenOn(_)
+    )
 }
 
 /// The intents of a message, each with its confidence; those of a button are certain.

@@ -473,3 +473,12 @@ fn what_nobody_approved_is_answered_honestly_and_by_a_person() {
     assert_eq!(said(&rejected), "", "the person who rejected it writes");
     assert!(expired.handover.is_some() && rejected.handover.is_some());
 }
+
+#[test]
+fn the_hours_of_a_day_that_is_named_are_told_alone() {
+    let saturday = Customer::new().writes("до скольки вы работаете в субботу?");
+    let holiday = Customer::new().writes("вы работаете 1 января?");
+
+    assert_eq!(said(&saturday), "Суббота, 21 ноября: работаем 10:00–20:00.");
+    assert_eq!(said(&holiday), "Пятница, 1 января: у нас выходной.");
+}

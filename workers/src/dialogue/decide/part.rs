@@ -7,6 +7,7 @@ use crate::dialogue::visit::{self, Start, Task};
 use crate::knowledge::{Asked, OFFER_FROM, Passage};
 use crate::texts::Phrase;
 use crate::understand::{BELIEVED, Guess, Intent, Part};
+use crate::when::Reach;
 use crate::words::{folded, is_frame, is_light, stem, tokens};
 
 /// How many passages are offered to choose from.
@@ -173,14 +174,15 @@ fn asked(part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
         }
     }
     if !found.is_empty() {
-        if found.iter().any(|passage| {
-            passage
-                .topics
-                .iter()
-                .any(|topic| topic == Intent::Hours.id())
-        }) && about_today(&part.text)
-        {
-            decision.steps.push(Step::OpenToday);
+        let of_hours =
+            |passage: &Passage| passage.topics.iter().any(|one| one == Intent::Hours.id());
+        if found.iter().any(of_hours) {
+            if about_today(&part.text) {
+                decision.steps.push(Step::OpenToday);
+            } else if let Some(day) = named_day(part, situation) {
+                decision.steps.push(Step::OpenOn(day));
+                found.retain(|passage| !of_hours(passage));
+            }
         }
         return quote(found, decision);
     }
@@ -284,6 +286,17 @@ fn asks_about_service(part: &Part) -> bool {
             Intent::Price | Intent::Duration | Intent::StaffInfo
         ) && guess.confidence >= BELIEVED
     })
+}
+
+/// The one day that a question about hours names.
+fn named_day(part: &Part, situation: &Situation<'_>) -> Option<NaiveDate> {
+    let [one] = situation.when.any_of.as_slice() else {
+        return None;
+    };
+    match one.days {
+        Some(Reach::At(day)) if part.believed() == Some(Intent::Hours) => Some(day),
+        _ => None,
+    }
 }
 
 fn about_today(text: &str) -> bool {

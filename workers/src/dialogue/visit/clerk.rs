@@ -151,6 +151,11 @@ impl Clerk<'_> {
 
     async fn pressed(&mut self, press: Press) -> Result<(), StoreError> {
         if !self.form.is_open(self.now) {
+            // A button of a form that is over: what came of it is told instead.
+            if press.needs_form() && !self.upcoming().await?.is_empty() {
+                self.close();
+                return self.mine().await;
+            }
             self.form = Form::new(Task::Book, self.now);
         }
         self.form.at = self.now;
@@ -289,11 +294,6 @@ impl Clerk<'_> {
             self.ask(Asked::Doubt, Say::Doubt(doubts));
             return Ok(false);
         }
-        if !self.form.shown.is_empty() {
-            let shown = self.form.shown.clone();
-            self.ask(Asked::Time, Say::Offer(shown, Fit::Wished));
-            return Ok(false);
-        }
         self.offer(Fit::Wished).await
     }
 
@@ -424,6 +424,13 @@ impl Clerk<'_> {
         let Some(offer) = self.form.chosen.clone() else {
             return Ok(());
         };
+        // The others that were shown are free again, and this one is kept for as long as it takes.
+        let kept = self.keep(vec![offer.visit]).await?;
+        self.form.shown.clear();
+        let Some(offer) = kept.into_iter().next() else {
+            return self.instead().await;
+        };
+        self.form.chosen = Some(offer.clone());
         let fresh = self.chosen_before != Some(offer.hold);
         let known = self.known().await?;
         if self.form.task == Task::Book && known.is_none() && !self.has_consent().await? {

@@ -68,6 +68,20 @@ impl Press {
         }
     }
 
+    /// Whether it means something only within the form that showed it.
+    pub(super) fn needs_form(&self) -> bool {
+        matches!(
+            self,
+            Self::Slot(_)
+                | Self::OtherTime
+                | Self::Meant(..)
+                | Self::Agree(_)
+                | Self::Disagree
+                | Self::Yes(_)
+                | Self::No
+        )
+    }
+
     /// Reads a button back; nothing for a button of something else.
     pub fn read(payload: &str) -> Option<Self> {
         if payload == "booking" {

@@ -115,7 +115,8 @@ pub(super) fn start(situation: &Situation<'_>) -> Option<Start> {
     let understood = situation.understood;
     if situation.said.text.is_empty() {
         // A contact card that was asked for.
-        return (heard.phone.is_some() && open(situation).is_some()).then_some(Start::Continue);
+        let asked = open(situation).is_some_and(|form| form.asked == Some(form::Asked::Phone));
+        return (asked && situation.said.contact).then_some(Start::Continue);
     }
     if understood.parts.iter().all(asks_about_else) {
         return None;
@@ -129,6 +130,17 @@ pub(super) fn start(situation: &Situation<'_>) -> Option<Start> {
         return Some(Start::Task(Task::Book));
     }
     let form = open(situation)?;
+    // "No, rather move it."
+    let other = match form.task {
+        Task::Cancel => understood
+            .believes(Intent::Reschedule)
+            .then_some(Task::Move),
+        Task::Move => understood.believes(Intent::Cancel).then_some(Task::Cancel),
+        Task::Book => None,
+    };
+    if let Some(task) = other {
+        return Some(Start::Task(task));
+    }
     let begins_anew = changes && form.task == Task::Book && form.shown.is_empty() && !heard.quits;
     (!begins_anew && clerk::belongs(form, heard)).then_some(Start::Continue)
 }
