@@ -301,11 +301,12 @@ impl Clerk<'_> {
     async fn offer(&mut self, fit: Fit) -> Result<bool, StoreError> {
         let wish = self.wish();
         let asker = Asker::Customer(self.client.conversation);
-        let found = self
-            .calendar
-            .find(self.business, &wish, asker, LOOKED_AT)
-            .await?;
+        let find = |limit| self.calendar.find(self.business, &wish, asker, limit);
+        let mut found = find(OFFERED).await?;
         let exact = found.exact && is_exact(&self.form.when) && fit == Fit::Wished;
+        if found.exact && !exact {
+            found = find(LOOKED_AT).await?;
+        }
         let visits = if exact {
             found.visits.iter().take(1).cloned().collect()
         } else if found.exact {
