@@ -1,7 +1,5 @@
 //! From a question to passages with a confidence that can be trusted: right, or nothing.
 
-use std::collections::HashMap;
-
 use chrono::NaiveDate;
 use serde::Serialize;
 
@@ -21,6 +19,9 @@ const MENTIONED: f32 = 0.85;
 const NEARLY: f32 = 0.06;
 /// More than this many services at once are a price list, not an answer.
 const MOST_TOGETHER: usize = 6;
+
+/// Of more documents than this, those that fit worst are not looked at any further.
+const LISTED: usize = 100;
 
 /// A question to the knowledge base.
 #[derive(Debug, Clone, Copy)]
@@ -96,22 +97,11 @@ impl Finder {
     ) -> Vec<Hit> {
         let meant = repaired(asked.text, |stem| self.knows(stem));
         let fits = self.index.fits(meant.as_deref().unwrap_or(asked.text));
-        let mut best: HashMap<usize, (f32, Fit)> = HashMap::new();
-        for (title, fit) in fits.iter().enumerate() {
-            let document = self.index.documents[title] as usize;
-            if fit.stems <= 0.0 && fit.pieces <= 0.0 {
-                continue;
-            }
-            let score = lexical(fit);
-            let known = best.entry(document).or_insert((score, *fit));
-            if score > known.0 {
-                *known = (score, *fit);
-            }
-        }
+        let mut best = self.best_titles(&fits, usable);
+        shorten(&mut best);
         let mut hits: Vec<Hit> = best
             .into_iter()
-            .filter(|(document, _)| usable(*document))
-            .map(|(document, (score, fit))| {
+            .map(|(document, score, fit)| {
                 let topic = Topic::of(asked.topics, topics_of(document));
                 Hit {
                     document,
@@ -128,6 +118,38 @@ impl Finder {
         });
         hits
     }
+
+    /// The usable documents that have anything of a question, with their best title.
+    fn best_titles(&self, fits: &[Fit], usable: impl Fn(usize) -> bool) -> Vec<(usize, f32, Fit)> {
+        let mut best: Vec<(usize, f32, Fit)> = Vec::new();
+        for (document, fit) in self.index.documents.iter().zip(fits) {
+            let document = *document as usize;
+            if (fit.stems <= 0.0 && fit.pieces <= 0.0) || !usable(document) {
+                continue;
+            }
+            let score = lexical(fit);
+            match best.last_mut() {
+                // The titles of a document stand together.
+                Some(known) if known.0 == document => {
+                    if score > known.1 {
+                        *known = (document, score, *fit);
+                    }
+                }
+                _ => best.push((document, score, *fit)),
+            }
+        }
+        best
+    }
+}
+
+/// Leaves out what cannot be among the first [`LISTED`], whatever its topic.
+fn shorten(best: &mut Vec<(usize, f32, Fit)>) {
+    if best.len() <= LISTED {
+        return;
+    }
+    let (_, last, _) = best.select_nth_unstable_by(LISTED - 1, |a, b| b.1.total_cmp(&a.1));
+    let least = last.1 - TOPIC_ORDER;
+    best.retain(|(_, score, _)| *score >= least);
 }
 
 /// How much a fitting topic moves an entry up.

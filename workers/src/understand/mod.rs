@@ -157,8 +157,9 @@ impl Understander {
                 })
             })
             .collect();
+        let names: Vec<&str> = intents.iter().map(|intent| intent.id()).collect();
         Self {
-            classifier: Arc::new(Classifier::train(&labelled, intents.len())),
+            classifier: Arc::new(Classifier::train(&labelled, &names)),
             intents,
             firm: None,
         }
