@@ -147,8 +147,8 @@ fn shorten(best: &mut Vec<(usize, f32, Fit)>) {
     if best.len() <= LISTED {
         return;
     }
-    let (_, last, _) = best.select_nth_unstable_by(LISTED - 1, |a, b| b.1.total_cmp(&a.1));
-    let least = last.1 - TOPIC_ORDER;
+    let (_, worst, _) = best.select_nth_unstable_by(LISTED - 1, |a, b| b.1.total_cmp(&a.1));
+    let least = worst.1 - TOPIC_ORDER;
     best.retain(|(_, score, _)| *score >= least);
 }
 

@@ -3,6 +3,7 @@
 //! Trained at the start from `config/intents.yaml`; the firm's own names come from
 //! `config/business.toml`.
 
+mod calibration;
 mod entities;
 mod features;
 mod human;

@@ -8,6 +8,7 @@
 //! known words, fitted on examples the regression had not seen, some of them of intents it had
 //! not seen at all.
 
+use super::calibration::{Calibration, calibrate};
 use super::features::{Counts, Sparse, Weighing, counts};
 use crate::words::{Lexicon, folded, is_light, stem, tokens};
 
@@ -17,12 +18,6 @@ const ROUNDS: usize = 20;
 const RATE: f32 = 2.0;
 /// How fast it learns how frequent each label is, beside what the features say.
 const PRIOR: f32 = 0.3;
-/// Parts the examples are cut into to see how it does on what it has not seen.
-const FOLDS: usize = 10;
-/// Parts the labels are cut into to see how it does on what is of none of them.
-const GROUPS: usize = 3;
-/// What an example of an unseen label counts when the evidence is weighed.
-const UNSEEN: f32 = 0.5;
 
 /// A text with the label it has.
 #[derive(Debug, Clone)]
@@ -52,11 +47,11 @@ pub struct Classifier {
 impl Classifier {
     /// Trains on examples; `names` has the name of each label, whose words are an example too.
     pub fn train(examples: &[Example], names: &[&str]) -> Self {
-        let named = names.iter().enumerate().map(|(label, name)| Example {
+        let of_names = names.iter().enumerate().map(|(label, name)| Example {
             text: (*name).to_owned(),
             label,
         });
-        let lessons = Lessons::new(examples.iter().cloned().chain(named), names.len());
+        let lessons = Lessons::new(examples.iter().cloned().chain(of_names), names.len());
         let all: Vec<usize> = (0..lessons.examples.len()).collect();
         Self {
             calibration: calibrate(&lessons, examples.len()),
@@ -87,7 +82,7 @@ impl Classifier {
 }
 
 /// What the regression sees in a text.
-struct View {
+pub(super) struct View {
     probabilities: Vec<f32>,
     /// Likeness to the nearest example of each label.
     likeness: Vec<f32>,
@@ -98,10 +93,10 @@ struct View {
 }
 
 /// What the confidence is made of.
-type Evidence = [f32; 4];
+pub(super) type Evidence = [f32; 4];
 
 impl View {
-    fn evidence(&self, label: usize) -> Evidence {
+    pub(super) fn evidence(&self, label: usize) -> Evidence {
         let probability = self.probabilities[label].clamp(1e-4, 1.0 - 1e-4);
         [
             (probability / (1.0 - probability)).ln(),
@@ -111,7 +106,7 @@ impl View {
         ]
     }
 
-    fn best(&self) -> usize {
+    pub(super) fn best(&self) -> usize {
         let order =
             |a: &usize, b: &usize| self.probabilities[*a].total_cmp(&self.probabilities[*b]);
         (0..self.probabilities.len()).max_by(order).unwrap_or(0)
@@ -119,9 +114,9 @@ impl View {
 }
 
 /// Everything there is to learn from.
-struct Lessons {
-    examples: Vec<Example>,
-    counts: Vec<Counts>,
+pub(super) struct Lessons {
+    pub(super) examples: Vec<Example>,
+    pub(super) counts: Vec<Counts>,
     labels: usize,
 }
 
@@ -141,7 +136,7 @@ impl Lessons {
 
 /// The regression itself.
 #[derive(Debug)]
-struct Raw {
+pub(super) struct Raw {
     weighing: Weighing,
     /// Where the examples of each row begin below; one more at the end.
     starts: Vec<u32>,
@@ -156,7 +151,7 @@ struct Raw {
 }
 
 impl Raw {
-    fn train(lessons: &Lessons, chosen: &[usize]) -> Self {
+    pub(super) fn train(lessons: &Lessons, chosen: &[usize]) -> Self {
         let labelled = |at: &usize| (&lessons.counts[*at], lessons.examples[*at].label);
         let weighing = Weighing::learn(chosen.iter().map(labelled), lessons.labels);
         let vectors: Vec<Sparse> = chosen
@@ -218,7 +213,7 @@ impl Raw {
         }
     }
 
-    fn look(&self, text: &str, counts: &Counts) -> View {
+    pub(super) fn look(&self, text: &str, counts: &Counts) -> View {
         let mut likes = vec![0.0_f32; self.example_labels.len()];
         for (row, value) in self.weighing.vector(counts) {
             let row = row as usize;
@@ -268,103 +263,6 @@ impl Raw {
     }
 }
 
-/// A logistic curve over the evidence.
-#[derive(Debug, Clone, Copy, Default)]
-struct Calibration {
-    weights: Evidence,
-    bias: f32,
-}
-
-impl Calibration {
-    fn confidence(&self, evidence: &Evidence) -> f32 {
-        let sum: f32 = self
-            .weights
-            .iter()
-            .zip(evidence)
-            .map(|(weight, value)| weight * value)
-            .sum();
-        1.0 / (1.0 + (-(sum + self.bias)).exp())
-    }
-
-    /// Weighs the evidence on all that was seen, then fits how sure that makes on what is of a
-    /// known label: of that, as many must be right as it says.
-    fn fit(seen: &[(Evidence, bool, f32)]) -> Self {
-        let mut curve = Self {
-            weights: [1.0, 0.5, 0.5, 0.5],
-            bias: 0.0,
-        };
-        curve.descend(seen, |curve, steps, bias| {
-            for (weight, step) in curve.weights.iter_mut().zip(steps) {
-                // More evidence never makes it less sure.
-                *weight = (*weight - step).max(0.0);
-            }
-            curve.bias -= bias;
-        });
-        let known: Vec<_> = seen.iter().filter(|seen| seen.2 >= 1.0).copied().collect();
-        let weighed = curve.weights;
-        let mut scale = 1.0_f32;
-        curve.descend(&known, |curve, steps, bias| {
-            let along: f32 = weighed.iter().zip(steps).map(|(a, b)| a * b).sum();
-            scale = (scale - along / 10.0).max(0.0);
-            curve.weights = weighed.map(|weight| weight * scale);
-            curve.bias -= bias;
-        });
-        curve
-    }
-
-    /// Gradient descent on how unexpected what was seen is.
-    fn descend(
-        &mut self,
-        seen: &[(Evidence, bool, f32)],
-        mut step: impl FnMut(&mut Self, Evidence, f32),
-    ) {
-        let total: f32 = seen.iter().map(|(_, _, weight)| weight).sum();
-        for _ in 0..1500 {
-            let (mut steps, mut bias) = (Evidence::default(), 0.0);
-            for (evidence, right, weight) in seen {
-                let error = self.confidence(evidence) - f32::from(u8::from(*right));
-                let error = 0.5 * error * weight / total.max(1.0);
-                bias += error;
-                add(&mut steps, evidence, error);
-            }
-            step(self, steps, bias);
-        }
-    }
-}
-
-/// Looks at each of the first examples with the others only, and without its whole label.
-fn calibrate(lessons: &Lessons, asked: usize) -> Calibration {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let mut order: Vec<usize> = (0..asked).collect();
-    dice.shuffle(&mut order);
-    let mut place = vec![usize::MAX; lessons.examples.len()];
-    for (at, example) in order.iter().enumerate() {
-        place[*example] = at % FOLDS;
-    }
-    let mut seen = Vec::with_capacity(2 * asked);
-    let mut look = |held: &dyn Fn(usize) -> bool, weight: f32| {
-        let (out, kept): (Vec<usize>, Vec<usize>) =
-            (0..lessons.examples.len()).partition(|at| held(*at));
-        if kept.is_empty() {
-            return;
-        }
-        let raw = Raw::train(lessons, &kept);
-        for at in out.into_iter().filter(|at| *at < asked) {
-            let example = &lessons.examples[at];
-            let view = raw.look(&example.text, &lessons.counts[at]);
-            let best = view.best();
-            seen.push((view.evidence(best), best == example.label, weight));
-        }
-    };
-    for fold in 0..FOLDS {
-        look(&|at| place[at] == fold, 1.0);
-    }
-    for group in 0..GROUPS {
-        look(&|at| lessons.examples[at].label % GROUPS == group, UNSEEN);
-    }
-    Calibration::fit(&seen)
-}
-
 /// The examples that have each row, one row after another, and where each row begins.
 fn by_row(vectors: &[Sparse], rows: usize) -> (Vec<u32>, Vec<(u32, f32)>) {
     let mut starts = vec![0_u32; rows + 1];
@@ -390,7 +288,7 @@ fn span(values: &[f32], at: usize, length: usize) -> &[f32] {
     &values[at * length..(at + 1) * length]
 }
 
-fn add(to: &mut [f32], values: &[f32], times: f32) {
+pub(super) fn add(to: &mut [f32], values: &[f32], times: f32) {
     for (sum, value) in to.iter_mut().zip(values) {
         *sum += value * times;
     }
@@ -409,7 +307,7 @@ fn softmax(values: &mut [f32]) {
 }
 
 /// Small, repeatable dice (xorshift).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn roll(&mut self) -> u64 {
@@ -419,7 +317,7 @@ impl Dice {
         self.0
     }
 
-    fn shuffle(&mut self, items: &mut [usize]) {
+    pub(super) fn shuffle(&mut self, items: &mut [usize]) {
         for at in (1..items.len()).rev() {
             let other = usize::try_from(self.roll() % (at as u64 + 1)).unwrap_or_default();
             items.swap(at, other);
