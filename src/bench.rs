@@ -16,6 +16,7 @@ mod path;
 mod process;
 mod report;
 mod sessions;
+mod understand;
 mod webhook;
 
 use anyhow::Context;
@@ -51,6 +52,7 @@ async fn measure(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Report> {
         BenchTarget::Duplicates => idle::duplicates(loaded, bench).await,
         BenchTarget::Idle => idle::idle(loaded).await,
         BenchTarget::Sockets => idle::sockets(loaded, bench).await,
+        BenchTarget::Understand => understand::understand(loaded, bench),
     }
 }
 

@@ -328,6 +328,8 @@ pub enum BenchTarget {
     Idle,
     /// The memory of many open web chats.
     Sockets,
+    /// Messages understood and searched for, over a usual and over a huge knowledge.
+    Understand,
 }
 
 /// Messages that were set aside.

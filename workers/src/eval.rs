@@ -125,7 +125,7 @@ pub fn intents(train: &[LabelledLine], test: &[LabelledLine]) -> Vec<Labelled> {
             label: numbers[line.label.as_str()],
         })
         .collect();
-    let classifier = Classifier::train(&examples, labels.len());
+    let classifier = Classifier::train(&examples, &labels);
     let labelled = |line: &LabelledLine| {
         let best = classifier.classify(&line.text)[0];
         Labelled {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::words::{Lexicon, folded, is_frame, is_light, stem, tokens};
 
 /// How much more a word counts in a title than in a body.
-const TITLE_WEIGHT: f32 = 3.0;
+const TITLE_WEIGHT: f32 = 5.0;
 /// How soon repetitions of a word stop counting.
 const SATURATION: f32 = 1.2;
 /// How much the length of a field counts.
@@ -77,12 +77,54 @@ struct Field {
     unknown: f32,
 }
 
+/// A term in a title or its body. There are very many of them: the flags are in the number.
 #[derive(Debug, Clone, Copy)]
 struct Posting {
-    title: u32,
+    packed: u32,
     impact: f32,
-    in_title: bool,
-    in_titles: bool,
+}
+
+impl Posting {
+    const IN_TITLE: u32 = 1 << 31;
+    const IN_TITLES: u32 = 1 << 30;
+
+    fn new(title: u32, impact: f32, in_title: bool, in_titles: bool) -> Self {
+        let flag = |set, flag| if set { flag } else { 0 };
+        let flags = flag(in_title, Self::IN_TITLE) | flag(in_titles, Self::IN_TITLES);
+        Self {
+            packed: title | flags,
+            impact,
+        }
+    }
+
+    fn title(self) -> usize {
+        (self.packed & !(Self::IN_TITLE | Self::IN_TITLES)) as usize
+    }
+
+    fn in_title(self) -> bool {
+        self.packed & Self::IN_TITLE != 0
+    }
+
+    /// Whether any title of the document has the term.
+    fn in_titles(self) -> bool {
+        self.packed & Self::IN_TITLES != 0
+    }
+}
+
+/// A term of a query as the index knows it.
+struct Meant {
+    number: u32,
+    weight: f32,
+    /// It says what is asked about.
+    subject: bool,
+}
+
+/// What a query means to a field, and what it could reach.
+#[derive(Default)]
+struct Meaning {
+    terms: Vec<Meant>,
+    possible: f32,
+    subject: f32,
 }
 
 /// The terms of one document, per title and of the body.
@@ -123,25 +165,10 @@ impl Index {
         let mut fits = vec![Fit::default(); self.documents.len()];
         let words: Vec<&str> = tokens(&folded).filter(|token| !is_light(token)).collect();
         let (stems, pieces) = (weighed(&words, stem_terms), weighed(&words, piece_terms));
-        self.stems.score(&stems, &mut fits, |fit, share| {
-            fit.stems = share.impact;
-            fit.covered = share.covered;
-            fit.title = share.title;
-            fit.asked = share.asked;
-        });
-        self.pieces
-            .score(&pieces, &mut fits, |fit, share| fit.pieces = share.impact);
+        self.stems.fit(&stems, &mut fits);
+        self.pieces.fit_pieces(&pieces, &mut fits);
         fits
     }
-}
-
-/// The shares one field finds.
-#[derive(Debug, Clone, Copy, Default)]
-struct Share {
-    impact: f32,
-    covered: f32,
-    title: f32,
-    asked: f32,
 }
 
 impl Field {
@@ -262,12 +289,8 @@ impl Field {
                 0.0
             };
             let in_titles = said.binary_search(&term).is_ok();
-            self.postings[term as usize].push(Posting {
-                title: number,
-                impact,
-                in_title,
-                in_titles,
-            });
+            let posting = Posting::new(number, impact, in_title, in_titles);
+            self.postings[term as usize].push(posting);
         }
         self.titles.push(weight);
     }
@@ -288,9 +311,8 @@ impl Field {
             .collect()
     }
 
-    fn score(&self, terms: &[(String, f32)], fits: &mut [Fit], store: impl Fn(&mut Fit, Share)) {
-        let mut shares = vec![Share::default(); fits.len()];
-        let (mut possible, mut subject) = (0.0, 0.0);
+    fn meaning(&self, terms: &[(String, f32)]) -> Meaning {
+        let mut meaning = Meaning::default();
         for (at, (term, counts)) in terms.iter().enumerate() {
             if terms[..at].iter().any(|(other, _)| other == term) {
                 continue;
@@ -301,43 +323,59 @@ impl Field {
                 .map(|(number, _)| self.weights[*number as usize])
                 .reduce(f32::max);
             let weight = weight.unwrap_or(self.unknown);
-            possible += counts * weight;
-            subject += if *counts >= 1.0 { weight } else { 0.0 };
-            for (number, certainty) in &meant {
-                let weight = counts * self.weights[*number as usize] * certainty
-                    / as_f32(meant.len()).sqrt();
-                for posting in &self.postings[*number as usize] {
-                    let share = &mut shares[posting.title as usize];
-                    share.impact += weight * posting.impact;
-                    share.covered += weight;
-                    if posting.in_title {
-                        share.title += weight;
-                    }
-                    if posting.in_titles && *counts >= 1.0 {
-                        share.asked += weight;
-                    }
+            let subject = *counts >= 1.0;
+            meaning.possible += counts * weight;
+            meaning.subject += if subject { weight } else { 0.0 };
+            let many = as_f32(meant.len()).sqrt();
+            meaning
+                .terms
+                .extend(meant.iter().map(|(number, certainty)| Meant {
+                    number: *number,
+                    weight: counts * self.weights[*number as usize] * certainty / many,
+                    subject,
+                }));
+        }
+        meaning
+    }
+
+    /// Everything but the pieces.
+    fn fit(&self, terms: &[(String, f32)], fits: &mut [Fit]) {
+        let meaning = self.meaning(terms);
+        if meaning.possible <= 0.0 {
+            return;
+        }
+        for meant in &meaning.terms {
+            for posting in &self.postings[meant.number as usize] {
+                let fit = &mut fits[posting.title()];
+                fit.stems += meant.weight * posting.impact;
+                fit.covered += meant.weight;
+                if posting.in_title() {
+                    fit.title += meant.weight;
+                }
+                if posting.in_titles() && meant.subject {
+                    fit.asked += meant.weight;
                 }
             }
         }
-        if possible <= 0.0 {
-            return;
-        }
-        for ((fit, share), title) in fits.iter_mut().zip(&shares).zip(&self.titles) {
-            let share = Share {
-                impact: share.impact / possible,
-                covered: share.covered / possible,
-                title: if *title > 0.0 {
-                    share.title / title
-                } else {
-                    0.0
-                },
-                asked: if subject > 0.0 {
-                    share.asked / subject
-                } else {
-                    1.0
-                },
+        for (fit, title) in fits.iter_mut().zip(&self.titles) {
+            fit.stems /= meaning.possible;
+            fit.covered /= meaning.possible;
+            fit.title = if *title > 0.0 { fit.title / title } else { 0.0 };
+            fit.asked = if meaning.subject > 0.0 {
+                fit.asked / meaning.subject
+            } else {
+                1.0
             };
-            store(fit, share);
+        }
+    }
+
+    fn fit_pieces(&self, terms: &[(String, f32)], fits: &mut [Fit]) {
+        let meaning = self.meaning(terms);
+        for meant in &meaning.terms {
+            let weight = meant.weight / meaning.possible;
+            for posting in &self.postings[meant.number as usize] {
+                fits[posting.title()].pieces += weight * posting.impact;
+            }
         }
     }
 }

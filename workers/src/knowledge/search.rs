@@ -1,6 +1,5 @@
 //! From a question to passages with a confidence that can be trusted: right, or nothing.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -23,6 +22,9 @@ const MENTIONED: f32 = 0.85;
 const NEARLY: f32 = 0.06;
 /// More than this many services at once are a price list, not an answer.
 const MOST_TOGETHER: usize = 6;
+
+/// Of more documents than this, those that fit worst are not looked at any further.
+const LISTED: usize = 100;
 
 /// A question to the knowledge base.
 #[derive(Debug, Clone, Copy)]
@@ -143,28 +145,18 @@ impl Finder {
         let known = |stem: &str| self.knows(stem) || self.synonyms.knows(stem);
         let meant = repaired(asked.text, known);
         let fits = self.fits(meant.as_deref().unwrap_or(asked.text));
-        let mut best: HashMap<usize, (f32, Fit)> = HashMap::new();
-        for (title, fit) in fits.iter().enumerate() {
-            let document = self.index.documents[title] as usize;
-            if fit.stems <= 0.0 && fit.pieces <= 0.0 {
-                continue;
-            }
-            let score = lexical(fit);
-            let known = best.entry(document).or_insert((score, *fit));
-            if score > known.0 {
-                *known = (score, *fit);
-            }
-        }
         let near = asked.meaning.map_or_else(Vec::new, |meaning| {
             nearness(meaning, &self.vectors, &usable)
         });
-        for (document, _) in near.iter().enumerate().filter(|(_, near)| **near > 0.0) {
-            best.entry(document).or_default();
+        let mut best = self.best_titles(&fits, usable);
+        if near.is_empty() {
+            shorten(&mut best);
+        } else {
+            add_near(&mut best, &near);
         }
         let mut hits: Vec<Hit> = best
             .into_iter()
-            .filter(|(document, _)| usable(*document))
-            .map(|(document, (score, fit))| {
+            .map(|(document, score, fit)| {
                 let topic = Topic::of(asked.topics, topics_of(document));
                 let near = near.get(document).copied().unwrap_or_default();
                 let (sure, worded) = (confidence(&fit, topic), score + topic.order());
@@ -185,6 +177,46 @@ impl Finder {
         });
         hits
     }
+
+    /// The usable documents that have anything of a question, with their best title.
+    fn best_titles(&self, fits: &[Fit], usable: impl Fn(usize) -> bool) -> Vec<(usize, f32, Fit)> {
+        let mut best: Vec<(usize, f32, Fit)> = Vec::new();
+        for (document, fit) in self.index.documents.iter().zip(fits) {
+            let document = *document as usize;
+            if (fit.stems <= 0.0 && fit.pieces <= 0.0) || !usable(document) {
+                continue;
+            }
+            let score = lexical(fit);
+            match best.last_mut() {
+                // The titles of a document stand together.
+                Some(known) if known.0 == document => {
+                    if score > known.1 {
+                        *known = (document, score, *fit);
+                    }
+                }
+                _ => best.push((document, score, *fit)),
+            }
+        }
+        best
+    }
+}
+
+/// Leaves out what cannot be among the first [`LISTED`], whatever its topic.
+fn shorten(best: &mut Vec<(usize, f32, Fit)>) {
+    if best.len() <= LISTED {
+        return;
+    }
+    let (_, worst, _) = best.select_nth_unstable_by(LISTED - 1, |a, b| b.1.total_cmp(&a.1));
+    let least = worst.1 - TOPIC_ORDER;
+    best.retain(|(_, score, _)| *score >= least);
+}
+
+/// Adds the documents that only their meaning brings in.
+fn add_near(best: &mut Vec<(usize, f32, Fit)>, near: &[f32]) {
+    let worded: Vec<usize> = best.iter().map(|(document, ..)| *document).collect();
+    let near = near.iter().enumerate().filter(|(_, near)| **near > 0.0);
+    let only = near.filter(|(document, _)| worded.binary_search(document).is_err());
+    best.extend(only.map(|(document, _)| (document, 0.0, Fit::default())));
 }
 
 /// How sure nearness alone can be: enough to be offered, never to be the answer.

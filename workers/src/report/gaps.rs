@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use zapis_core::event::{Event, Kind};
 use zapis_core::message::ConversationId;
 
-use super::groups::{Answer, Gap, Group, Likeness, grouped};
+use super::groups::{Answer, Gap, Group, grouped, likeness};
 use super::{Exchange, Exchanges, Privacy, SILENT, asks_for_person, rule, telling_words};
 use crate::content::Content;
 
@@ -64,7 +64,6 @@ const COURTESIES: [&str; 5] = ["greeting", "thanks", "goodbye", "confirm_yes", "
 pub struct Gaps<'a> {
     privacy: Privacy<'a>,
     content: &'a Content,
-    likeness: Likeness,
     exchanges: Exchanges,
     talks: HashMap<ConversationId, Talk>,
     /// With more conversations than this it is time to let some go.
@@ -100,7 +99,6 @@ impl<'a> Gaps<'a> {
         Self {
             privacy: Privacy::new(&content.understander),
             content,
-            likeness: Likeness::new(),
             exchanges: Exchanges::default(),
             talks: HashMap::new(),
             crowded: FOLLOWED,
@@ -154,7 +152,7 @@ impl<'a> Gaps<'a> {
         {
             if asks_for_person(exchange.turn) {
                 last.gap.why.insert("asked_for_person".into());
-            } else if self.likeness.between(&last.gap.text, &exchange.text) >= THE_SAME {
+            } else if likeness(&last.gap.text, &exchange.text) >= THE_SAME {
                 last.gap.why.insert("asked_again".into());
             }
         }

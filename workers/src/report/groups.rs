@@ -8,7 +8,7 @@ use zapis_core::message::ConversationId;
 
 use super::telling_words;
 use crate::knowledge::{Asked, Knowledge};
-use crate::understand::{BELIEVED, Sparse, Understander, Weighing, counts};
+use crate::understand::{BELIEVED, Sparse, Understander, counts};
 use crate::words::{Language, folded, is_frame, is_light, stem, tokens};
 
 /// From this likeness to the questions of a group on, a question belongs to it.
@@ -79,8 +79,8 @@ pub struct Group {
 }
 
 impl Group {
-    fn of(gaps: &[&Gap], likeness: &Likeness) -> Option<Self> {
-        let examples = examples(gaps, likeness);
+    fn of(gaps: &[&Gap]) -> Option<Self> {
+        let examples = examples(gaps);
         let mut why: BTreeMap<String, usize> = BTreeMap::new();
         let mut intents: BTreeMap<&str, usize> = BTreeMap::new();
         for gap in gaps {
@@ -143,7 +143,6 @@ impl Group {
 /// Puts questions together that ask the same, those first that concern most customers. The same
 /// questions give the same groups, in whatever order they come.
 pub(super) fn grouped(gaps: &[Gap]) -> Vec<Group> {
-    let likeness = Likeness::new();
     let mut same: BTreeMap<(String, Option<&str>), Vec<&Gap>> = BTreeMap::new();
     for gap in gaps {
         let wording = (gist(&gap.text), believed(gap));
@@ -153,11 +152,11 @@ pub(super) fn grouped(gaps: &[Gap]) -> Vec<Group> {
     alike.sort_by(|(a, many), (b, few)| few.len().cmp(&many.len()).then_with(|| a.cmp(b)));
     let mut found = Clusters::default();
     for ((gist, intent), gaps) in alike {
-        found.put(&likeness.of(&gist), intent, gaps);
+        found.put(&vector(&gist), intent, gaps);
     }
     let members = found.members.iter();
     let mut groups: Vec<Group> = members
-        .filter_map(|gaps| Group::of(gaps, &likeness))
+        .filter_map(|gaps| Group::of(gaps))
         .collect();
     groups.sort_by(|a, b| {
         let weight = |group: &Group| (group.customers, group.count, group.last_at);
@@ -230,7 +229,7 @@ fn believed(gap: &Gap) -> Option<&str> {
 }
 
 /// Different wordings, those first that are most like all the others.
-fn examples(gaps: &[&Gap], likeness: &Likeness) -> Vec<String> {
+fn examples(gaps: &[&Gap]) -> Vec<String> {
     let mut wordings: BTreeMap<String, (&str, f32)> = BTreeMap::new();
     for gap in gaps {
         let known = wordings.entry(gist(&gap.text)).or_insert((&gap.text, 0.0));
@@ -239,7 +238,7 @@ fn examples(gaps: &[&Gap], likeness: &Likeness) -> Vec<String> {
     }
     let vectors: Vec<(Sparse, &str, f32)> = wordings
         .into_iter()
-        .map(|(gist, (text, count))| (likeness.of(&gist), text, count))
+        .map(|(gist, (text, count))| (vector(&gist), text, count))
         .collect();
     let mut sum: HashMap<u32, f32> = HashMap::new();
     for (bucket, value, count) in vectors
@@ -260,32 +259,19 @@ fn examples(gaps: &[&Gap], likeness: &Likeness) -> Vec<String> {
     texts.map(|(_, text)| text.to_owned()).collect()
 }
 
-/// How like two texts are: the cosine of their stems and pieces of words.
-pub(super) struct Likeness {
-    weighing: Weighing,
+/// A text as numbers that do not depend on other texts.
+fn vector(gist: &str) -> Sparse {
+    counts(gist).plain()
 }
 
-impl Likeness {
-    pub(super) fn new() -> Self {
-        // Learnt from nothing, every feature weighs the same: no text depends on the others.
-        Self {
-            weighing: Weighing::learn(std::iter::empty()),
-        }
-    }
-
-    fn of(&self, gist: &str) -> Sparse {
-        self.weighing.vector(&counts(gist))
-    }
-
-    /// From 0 to 1.
-    pub(super) fn between(&self, one: &str, other: &str) -> f32 {
-        let (one, other) = (self.of(&gist(one)), self.of(&gist(other)));
-        let found = |(bucket, value): &(u32, f32)| {
-            let at = other.binary_search_by_key(bucket, |(bucket, _)| *bucket);
-            at.map_or(0.0, |at| value * other[at].1)
-        };
-        one.iter().map(found).sum()
-    }
+/// How like two texts are, from 0 to 1: the cosine of their stems and pieces of words.
+pub(super) fn likeness(one: &str, other: &str) -> f32 {
+    let (one, other) = (vector(&gist(one)), vector(&gist(other)));
+    let found = |(bucket, value): &(u32, f32)| {
+        let at = other.binary_search_by_key(bucket, |(bucket, _)| *bucket);
+        at.map_or(0.0, |at| value * other[at].1)
+    };
+    one.iter().map(found).sum()
 }
 
 /// The words that say what a text is about; all of its words where none does.

@@ -3,6 +3,7 @@
 //! Trained at the start from `config/intents.yaml`; the firm's own names come from
 //! `config/business.toml`.
 
+mod calibration;
 mod entities;
 mod features;
 mod human;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 pub(crate) use entities::is_given_name;
 pub use entities::{Entity, Meaning, phone_number};
-pub(crate) use features::{Sparse, Weighing, counts};
+pub(crate) use features::{Sparse, counts};
 pub use intent::Intent;
 pub use meaning::{Guess, Part, Understanding};
 pub use model::{Classifier, Example, Scored};
@@ -80,8 +81,9 @@ impl Understander {
                 })
             })
             .collect();
+        let names: Vec<&str> = intents.iter().map(|intent| intent.id()).collect();
         Self {
-            classifier: Arc::new(Classifier::train(&labelled, intents.len())),
+            classifier: Arc::new(Classifier::train(&labelled, &names)),
             intents,
             firm: None,
             synonyms: Arc::default(),

@@ -1,23 +1,23 @@
 //! Multinomial logistic regression over the features, with a confidence that means what it says.
 //!
+//! The regression is kept as what each example pulls towards each label: a text is compared with
+//! every example anyway, to see whether it is like any of them.
+//!
 //! Confidence is not the probability of the regression, which is sure of nonsense too. It is a
 //! logistic curve over that probability, the likeness to the nearest example and the share of
 //! known words, fitted on examples the regression had not seen, some of them of intents it had
 //! not seen at all.
 
-use super::features::{BUCKETS, Counts, Sparse, Weighing, counts};
+use super::calibration::{Calibration, calibrate};
+use super::features::{Counts, Sparse, Weighing, counts};
 use crate::words::{Lexicon, folded, is_light, stem, tokens};
 
 /// Rounds over the examples.
-const ROUNDS: usize = 14;
+const ROUNDS: usize = 20;
 /// How fast the regression learns.
-const RATE: f32 = 0.7;
-/// How much it is pulled back to nothing.
-const DECAY: f32 = 2e-5;
-/// Parts the examples are cut into to see how it does on what it has not seen.
-const FOLDS: usize = 4;
-/// What an example of an unseen intent counts in the fit of the confidence.
-const UNSEEN: f32 = 0.06;
+const RATE: f32 = 2.0;
+/// How fast it learns how frequent each label is, beside what the features say.
+const PRIOR: f32 = 0.3;
 
 /// A text with the label it has.
 #[derive(Debug, Clone)]
@@ -45,17 +45,17 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Trains on examples of `labels` labels.
-    pub fn train(examples: &[Example], labels: usize) -> Self {
-        let counted: Vec<Counts> = examples
-            .iter()
-            .map(|example| counts(&example.text))
-            .collect();
-        let calibration = calibrate(examples, &counted, labels);
-        let all: Vec<usize> = (0..examples.len()).collect();
+    /// Trains on examples; `names` has the name of each label, whose words are an example too.
+    pub fn train(examples: &[Example], names: &[&str]) -> Self {
+        let of_names = names.iter().enumerate().map(|(label, name)| Example {
+            text: (*name).to_owned(),
+            label,
+        });
+        let lessons = Lessons::new(examples.iter().cloned().chain(of_names), names.len());
+        let all: Vec<usize> = (0..lessons.examples.len()).collect();
         Self {
-            raw: Raw::train(examples, &counted, &all, labels),
-            calibration,
+            calibration: calibrate(&lessons, examples.len()),
+            raw: Raw::train(&lessons, &all),
         }
     }
 
@@ -82,7 +82,7 @@ impl Classifier {
 }
 
 /// What the regression sees in a text.
-struct View {
+pub(super) struct View {
     probabilities: Vec<f32>,
     /// Likeness to the nearest example of each label.
     likeness: Vec<f32>,
@@ -93,10 +93,10 @@ struct View {
 }
 
 /// What the confidence is made of.
-type Evidence = [f32; 4];
+pub(super) type Evidence = [f32; 4];
 
 impl View {
-    fn evidence(&self, label: usize) -> Evidence {
+    pub(super) fn evidence(&self, label: usize) -> Evidence {
         let probability = self.probabilities[label].clamp(1e-4, 1.0 - 1e-4);
         [
             (probability / (1.0 - probability)).ln(),
@@ -106,147 +106,133 @@ impl View {
         ]
     }
 
-    fn best(&self) -> usize {
+    pub(super) fn best(&self) -> usize {
         let order =
             |a: &usize, b: &usize| self.probabilities[*a].total_cmp(&self.probabilities[*b]);
         (0..self.probabilities.len()).max_by(order).unwrap_or(0)
     }
 }
 
-/// The row of a bucket that no example has.
-const ABSENT: u32 = u32::MAX;
+/// Everything there is to learn from.
+pub(super) struct Lessons {
+    pub(super) examples: Vec<Example>,
+    pub(super) counts: Vec<Counts>,
+    labels: usize,
+}
+
+impl Lessons {
+    fn new(examples: impl Iterator<Item = Example>, labels: usize) -> Self {
+        let examples: Vec<Example> = examples.collect();
+        Self {
+            counts: examples
+                .iter()
+                .map(|example| counts(&example.text))
+                .collect(),
+            examples,
+            labels,
+        }
+    }
+}
 
 /// The regression itself.
 #[derive(Debug)]
-struct Raw {
-    labels: usize,
+pub(super) struct Raw {
     weighing: Weighing,
-    /// For each bucket its row below, or [`ABSENT`]: few of them are in any example.
-    rows: Vec<u32>,
-    /// One row for each label's weight of a bucket.
-    weights: Vec<f32>,
-    bias: Vec<f32>,
-    /// For each row, the examples that have its bucket and their values.
-    examples: Vec<Vec<(u32, f32)>>,
+    /// Where the examples of each row begin below; one more at the end.
+    starts: Vec<u32>,
+    /// The examples that have a row, with their values.
+    examples: Vec<(u32, f32)>,
     example_labels: Vec<usize>,
+    /// For each example, how much it pulls towards each label.
+    pulls: Vec<f32>,
+    /// What every text has of each label.
+    bias: Vec<f32>,
     lexicon: Lexicon,
 }
 
 impl Raw {
-    fn train(examples: &[Example], counted: &[Counts], chosen: &[usize], labels: usize) -> Self {
-        let weighing = Weighing::learn(chosen.iter().map(|at| &counted[*at]));
+    pub(super) fn train(lessons: &Lessons, chosen: &[usize]) -> Self {
+        let labelled = |at: &usize| (&lessons.counts[*at], lessons.examples[*at].label);
+        let weighing = Weighing::learn(chosen.iter().map(labelled), lessons.labels);
         let vectors: Vec<Sparse> = chosen
             .iter()
-            .map(|at| weighing.vector(&counted[*at]))
+            .map(|at| weighing.vector(&lessons.counts[*at]))
             .collect();
-        let mut raw = Self {
-            labels,
-            weighing,
-            rows: vec![ABSENT; BUCKETS],
-            weights: Vec::new(),
-            bias: vec![0.0; labels],
-            examples: Vec::new(),
-            example_labels: chosen.iter().map(|at| examples[*at].label).collect(),
-            lexicon: Lexicon::default(),
-        };
-        for (number, vector) in (0_u32..).zip(&vectors) {
-            for (bucket, value) in vector {
-                let row = &mut raw.rows[*bucket as usize];
-                if *row == ABSENT {
-                    *row = u32::try_from(raw.examples.len()).unwrap_or(ABSENT);
-                    raw.examples.push(Vec::new());
-                }
-                raw.examples[*row as usize].push((number, *value));
-            }
-        }
-        raw.weights = vec![0.0; raw.examples.len() * labels];
+        let mut lexicon = Lexicon::default();
         for at in chosen {
-            let folded = folded(&examples[*at].text);
-            for token in tokens(&folded) {
-                raw.lexicon.add(&stem(token));
+            for token in tokens(&folded(&lessons.examples[*at].text)) {
+                lexicon.add(&stem(token));
             }
         }
+        let (starts, examples) = by_row(&vectors, weighing.rows());
+        let mut raw = Self {
+            weighing,
+            starts,
+            examples,
+            example_labels: chosen
+                .iter()
+                .map(|at| lessons.examples[*at].label)
+                .collect(),
+            pulls: vec![0.0; chosen.len() * lessons.labels],
+            bias: vec![0.0; lessons.labels],
+            lexicon,
+        };
         raw.descend(&vectors);
         raw
     }
 
-    /// Stochastic gradient descent with a step of its own for each bucket (`AdaGrad`).
+    /// Stochastic gradient descent. What an example pulls is the sum of the steps it caused.
     fn descend(&mut self, vectors: &[Sparse]) {
-        let mut squares = vec![1e-6_f32; self.examples.len()];
+        let labels = self.bias.len();
+        let mut weights = vec![0.0_f32; self.weighing.rows() * labels];
         let mut order: Vec<usize> = (0..vectors.len()).collect();
         let mut dice = Dice(0x2545_f491_4f6c_dd1d);
-        for _ in 0..ROUNDS {
+        for round in 0_u16.. {
+            if usize::from(round) == ROUNDS {
+                break;
+            }
+            let rate = RATE / (1.0 + 0.1 * f32::from(round));
             dice.shuffle(&mut order);
             for at in &order {
-                let vector = &vectors[*at];
-                let mut errors = self.probabilities(vector);
-                errors[self.example_labels[*at]] -= 1.0;
-                let energy: f32 = errors.iter().map(|error| error * error).sum();
-                for (bucket, value) in vector {
-                    let row = self.rows[*bucket as usize] as usize;
-                    let square = &mut squares[row];
-                    *square += energy * value * value;
-                    let step = RATE / square.sqrt();
-                    let start = row * self.labels;
-                    for (weight, error) in self.weights[start..start + self.labels]
-                        .iter_mut()
-                        .zip(&errors)
-                    {
-                        *weight -= step * (error * value + DECAY * *weight);
-                    }
+                let mut steps = self.bias.clone();
+                for (row, value) in &vectors[*at] {
+                    add(&mut steps, span(&weights, *row as usize, labels), *value);
                 }
-                for (bias, error) in self.bias.iter_mut().zip(&errors) {
-                    *bias -= 0.01 * error;
+                softmax(&mut steps);
+                steps[self.example_labels[*at]] -= 1.0;
+                for step in &mut steps {
+                    *step *= -rate;
                 }
+                for (row, value) in &vectors[*at] {
+                    let start = *row as usize * labels;
+                    add(&mut weights[start..start + labels], &steps, *value);
+                }
+                add(&mut self.bias, &steps, PRIOR);
+                add(&mut self.pulls[at * labels..(at + 1) * labels], &steps, 1.0);
             }
         }
     }
 
-    /// The parts of a text that some example has, by row.
-    fn present(&self, vector: &Sparse) -> impl Iterator<Item = (usize, f32)> {
-        vector.iter().filter_map(|(bucket, value)| {
-            let row = self.rows[*bucket as usize];
-            (row != ABSENT).then_some((row as usize, *value))
-        })
-    }
-
-    fn probabilities(&self, vector: &Sparse) -> Vec<f32> {
-        let mut sums = self.bias.clone();
-        for (row, value) in self.present(vector) {
-            let start = row * self.labels;
-            for (sum, weight) in sums
-                .iter_mut()
-                .zip(&self.weights[start..start + self.labels])
-            {
-                *sum += weight * value;
+    pub(super) fn look(&self, text: &str, counts: &Counts) -> View {
+        let mut likes = vec![0.0_f32; self.example_labels.len()];
+        for (row, value) in self.weighing.vector(counts) {
+            let row = row as usize;
+            let (start, end) = (self.starts[row] as usize, self.starts[row + 1] as usize);
+            for (example, other) in &self.examples[start..end] {
+                likes[*example as usize] += value * other;
             }
         }
-        let most = sums.iter().copied().fold(f32::MIN, f32::max);
-        let mut total = 0.0;
-        for sum in &mut sums {
-            *sum = (*sum - most).exp();
-            total += *sum;
+        let labels = self.bias.len();
+        let mut likeness = vec![0.0_f32; labels];
+        let mut probabilities = self.bias.clone();
+        for (at, like) in likes.iter().enumerate() {
+            let own = &mut likeness[self.example_labels[at]];
+            *own = own.max(*like);
+            add(&mut probabilities, span(&self.pulls, at, labels), *like);
         }
-        for sum in &mut sums {
-            *sum /= total;
-        }
-        sums
-    }
-
-    fn look(&self, text: &str, counts: &Counts) -> View {
-        let vector = self.weighing.vector(counts);
-        let mut to_examples = vec![0.0_f32; self.example_labels.len()];
-        for (row, value) in self.present(&vector) {
-            for (example, other) in &self.examples[row] {
-                to_examples[*example as usize] += value * other;
-            }
-        }
-        let mut likeness = vec![0.0_f32; self.labels];
-        for (label, like) in self.example_labels.iter().zip(&to_examples) {
-            likeness[*label] = likeness[*label].max(*like);
-        }
+        softmax(&mut probabilities);
         View {
-            probabilities: self.probabilities(&vector),
+            probabilities,
             nearest: likeness.iter().copied().fold(0.0, f32::max),
             likeness,
             known: self.known(text),
@@ -277,85 +263,51 @@ impl Raw {
     }
 }
 
-/// A logistic curve over the evidence.
-#[derive(Debug, Clone, Copy, Default)]
-struct Calibration {
-    weights: Evidence,
-    bias: f32,
+/// The examples that have each row, one row after another, and where each row begins.
+fn by_row(vectors: &[Sparse], rows: usize) -> (Vec<u32>, Vec<(u32, f32)>) {
+    let mut starts = vec![0_u32; rows + 1];
+    for (row, _) in vectors.iter().flatten() {
+        starts[*row as usize + 1] += 1;
+    }
+    for row in 0..rows {
+        starts[row + 1] += starts[row];
+    }
+    let mut next = starts.clone();
+    let mut examples = vec![(0, 0.0); vectors.iter().map(Vec::len).sum()];
+    for (example, vector) in (0_u32..).zip(vectors) {
+        for (row, value) in vector {
+            let place = &mut next[*row as usize];
+            examples[*place as usize] = (example, *value);
+            *place += 1;
+        }
+    }
+    (starts, examples)
 }
 
-impl Calibration {
-    fn confidence(&self, evidence: &Evidence) -> f32 {
-        let sum: f32 = self
-            .weights
-            .iter()
-            .zip(evidence)
-            .map(|(weight, value)| weight * value)
-            .sum();
-        1.0 / (1.0 + (-(sum + self.bias)).exp())
-    }
+fn span(values: &[f32], at: usize, length: usize) -> &[f32] {
+    &values[at * length..(at + 1) * length]
+}
 
-    /// Fits the curve by gradient descent; more evidence never makes it less sure.
-    fn fit(seen: &[(Evidence, bool, f32)]) -> Self {
-        let mut curve = Self {
-            weights: [1.0, 0.5, 0.5, 0.5],
-            bias: 0.0,
-        };
-        let total: f32 = seen.iter().map(|(_, _, weight)| weight).sum();
-        for _ in 0..1500 {
-            let mut steps = [0.0_f32; 4];
-            let mut bias = 0.0;
-            for (evidence, right, weight) in seen {
-                let error = (curve.confidence(evidence) - f32::from(u8::from(*right))) * weight;
-                bias += error;
-                steps
-                    .iter_mut()
-                    .zip(evidence)
-                    .for_each(|(step, value)| *step += error * value);
-            }
-            for (weight, step) in curve.weights.iter_mut().zip(steps) {
-                *weight = (*weight - 0.5 * step / total).max(0.0);
-            }
-            curve.bias -= 0.5 * bias / total;
-        }
-        curve
+pub(super) fn add(to: &mut [f32], values: &[f32], times: f32) {
+    for (sum, value) in to.iter_mut().zip(values) {
+        *sum += value * times;
     }
 }
 
-/// Looks at each example with the others only, and without its whole intent for a part of them.
-fn calibrate(examples: &[Example], counted: &[Counts], labels: usize) -> Calibration {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let mut order: Vec<usize> = (0..examples.len()).collect();
-    dice.shuffle(&mut order);
-    let mut seen = Vec::with_capacity(examples.len());
-    for fold in 0..FOLDS {
-        let left_out = |label: usize| label % FOLDS == fold;
-        let (asked, rest): (Vec<_>, Vec<_>) = order
-            .iter()
-            .enumerate()
-            .partition(|(at, _)| at % FOLDS == fold);
-        let chosen: Vec<usize> = rest
-            .into_iter()
-            .map(|(_, at)| *at)
-            .filter(|at| !left_out(examples[*at].label))
-            .collect();
-        if chosen.is_empty() {
-            continue;
-        }
-        let raw = Raw::train(examples, counted, &chosen, labels);
-        for (_, at) in asked {
-            let view = raw.look(&examples[*at].text, &counted[*at]);
-            let best = view.best();
-            let label = examples[*at].label;
-            let weight = if left_out(label) { UNSEEN } else { 1.0 };
-            seen.push((view.evidence(best), best == label, weight));
-        }
+fn softmax(values: &mut [f32]) {
+    let most = values.iter().copied().fold(f32::MIN, f32::max);
+    let mut total = 0.0;
+    for value in values.iter_mut() {
+        *value = (*value - most).exp();
+        total += *value;
     }
-    Calibration::fit(&seen)
+    for value in values {
+        *value /= total;
+    }
 }
 
 /// Small, repeatable dice (xorshift).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn roll(&mut self) -> u64 {
@@ -365,7 +317,7 @@ impl Dice {
         self.0
     }
 
-    fn shuffle(&mut self, items: &mut [usize]) {
+    pub(super) fn shuffle(&mut self, items: &mut [usize]) {
         for at in (1..items.len()).rev() {
             let other = usize::try_from(self.roll() % (at as u64 + 1)).unwrap_or_default();
             items.swap(at, other);
@@ -408,7 +360,7 @@ mod tests {
             })
         };
         let examples: Vec<Example> = texts.iter().enumerate().flat_map(label).collect();
-        Classifier::train(&examples, 3)
+        Classifier::train(&examples, &["price", "address", "cancel"])
     }
 
     #[test]
