@@ -354,6 +354,12 @@ fn written(situation: &Situation<'_>, decision: &mut Decision) {
     if understood.asks_human {
         return decision.hand_over(Reason::Person, "asked_for_person");
     }
+    // A bare answer to what was asked ("the second one") is nothing but that.
+    if let Some(start) = visit::reply(situation).filter(|_| !understood.abusive) {
+        decision.visit = Some(start);
+        decision.rule = "visit";
+        return;
+    }
     if understood.believes(Intent::Refund) {
         return decision.hand_over(Reason::Refund, "refund");
     }

@@ -155,9 +155,7 @@ pub(super) fn grouped(gaps: &[Gap]) -> Vec<Group> {
         found.put(&vector(&gist), intent, gaps);
     }
     let members = found.members.iter();
-    let mut groups: Vec<Group> = members
-        .filter_map(|gaps| Group::of(gaps))
-        .collect();
+    let mut groups: Vec<Group> = members.filter_map(|gaps| Group::of(gaps)).collect();
     groups.sort_by(|a, b| {
         let weight = |group: &Group| (group.customers, group.count, group.last_at);
         weight(b)

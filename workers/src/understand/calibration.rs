@@ -3,7 +3,7 @@
 use super::model::{Dice, Evidence, Lessons, Raw, add};
 
 /// Parts the examples are cut into to see how it does on what it has not seen.
-const FOLDS: usize = 10;
+const FOLDS: usize = 5;
 /// Parts the labels are cut into to see how it does on what is of none of them.
 const GROUPS: usize = 3;
 /// What an example of an unseen label counts when the evidence is weighed.

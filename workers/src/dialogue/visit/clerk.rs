@@ -797,6 +797,11 @@ fn wished(visit: &Visit) -> Vec<Wished> {
     visit.items.iter().map(wished).collect()
 }
 
+/// Whether a message answers what the form asked.
+pub(super) fn is_answered(form: &Form, heard: &Heard) -> bool {
+    fill::answers(form, heard)
+}
+
 /// Whether a message belongs to an open form.
 pub(super) fn belongs(form: &Form, heard: &Heard) -> bool {
     fill::concerns(form, heard)

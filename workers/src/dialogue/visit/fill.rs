@@ -13,17 +13,23 @@ const NAME: usize = 60;
 /// With so many digits somebody meant to write a phone.
 const DIGITS: usize = 5;
 
-/// Whether a message says something that the open form waits for or can take.
-pub(super) fn concerns(form: &Form, heard: &Heard) -> bool {
-    let answers = match form.asked {
+/// Whether a message answers what the form asked.
+pub(super) fn answers(form: &Form, heard: &Heard) -> bool {
+    match form.asked {
         Some(Asked::Confirm | Asked::Consent | Asked::Booking) => heard.yes || heard.no,
         Some(Asked::Time | Asked::Doubt) => heard.ordinal.is_some() || heard.yes || heard.no,
-        Some(Asked::Service) => heard.ordinal.is_some() || !form.options.is_empty(),
+        Some(Asked::Service) => {
+            heard.ordinal.is_some() || !heard.services.is_empty() || !form.options.is_empty()
+        }
         Some(Asked::Name) => a_name(&heard.text).is_some(),
         Some(Asked::Phone) => digits(&heard.text) >= DIGITS || heard.no,
         None => false,
-    };
-    answers
+    }
+}
+
+/// Whether a message says something that the open form waits for or can take.
+pub(super) fn concerns(form: &Form, heard: &Heard) -> bool {
+    answers(form, heard)
         || heard.quits
         || heard.again
         || heard.anybody

@@ -126,6 +126,8 @@ impl Press {
 pub struct Heard {
     /// The words.
     pub text: String,
+    /// Whether they are no sentence with a question of its own.
+    pub short: bool,
     /// What was pressed.
     pub press: Option<Press>,
     /// The services that each place of the text could mean, surest first.
@@ -201,6 +203,7 @@ impl Heard {
             anybody: says(&ANYBODY),
             again: says(&AGAIN),
             more: has(MORE),
+            short,
             ordinal: short.then(|| ordinal(&words)).flatten(),
             when,
             text: said.text.clone(),

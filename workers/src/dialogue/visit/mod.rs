@@ -145,6 +145,13 @@ pub(super) fn start(situation: &Situation<'_>) -> Option<Start> {
     (!begins_anew && clerk::belongs(form, heard)).then_some(Start::Continue)
 }
 
+/// A message that is nothing but the answer to what the open form asked.
+pub(super) fn reply(situation: &Situation<'_>) -> Option<Start> {
+    let (heard, form) = (situation.visit?, open(situation)?);
+    let bare = heard.short && !is_question(&situation.said.text);
+    (bare && clerk::is_answered(form, heard)).then_some(Start::Continue)
+}
+
 /// The form that is being filled in.
 pub(super) fn open<'s>(situation: &Situation<'s>) -> Option<&'s Form> {
     let form = situation.state.form.as_ref()?;
