@@ -85,7 +85,7 @@ async fn a_visit_on_every_messenger(on: On) {
     assert!(offer.contains("свободное время"), "{offer}");
     firm.sandbox.telegram_writes(anna, "первое").unwrap();
     assert!(firm.telegram_answer(anna, 1).await.contains("Вы согласны"));
-    firm.sandbox.telegram_presses(anna, "Согласен").unwrap();
+    firm.sandbox.telegram_presses(anna, "Согласен(на)").unwrap();
     assert!(
         firm.telegram_answer(anna, 2)
             .await

@@ -15,7 +15,7 @@ const words = {
     general: "Общая", live: "события в прямом эфире", off: "нет связи с журналом, пробуем снова",
     noEvents: "Здесь появится каждый шаг: что спросили, как понято, что отвечено.", phone: "номер телефона",
     file: "вложение", failed: "не доставлено", me: "Анна",
-    chips: ["Сколько стоит стрижка?", "Как вас найти?", "Позовите человека"],
+    chips: ["Сколько стоит стрижка?", "Хочу записаться", "Как вас найти?", "Позовите человека"],
   },
   en: {
     pitch: "One assistant answers a salon's customers in every messenger and hands the hard ones to people.",
@@ -30,7 +30,7 @@ const words = {
     general: "General", live: "live events", off: "no connection to the journal, trying again",
     noEvents: "Every step appears here: what was asked, understood and answered.", phone: "phone number",
     file: "attachment", failed: "not delivered", me: "Anna",
-    chips: ["How much is a haircut?", "Where are you?", "I want to talk to a person"],
+    chips: ["How much is a haircut?", "I want to book", "Where are you?", "I want to talk to a person"],
   },
 };
 const tints = { 7322096: "#6fb9f0", 16766590: "#ffd67e", 13338331: "#cb86db", 9367192: "#8eee98", 16749490: "#ff93b2", 16478047: "#fb6f5f" };
@@ -194,8 +194,13 @@ function showStaff(message) {
   }
   const text = message.text ?? message.caption ?? attachment(message);
   if (service || !text) return;
+  const rows = message.reply_markup?.inline_keyboard ?? [];
+  const buttons = rows.flat().map((button) => ({
+    title: button.text,
+    press: () => ask("/sandbox/telegram", { do: "presses", chat: staffChat.id, message_id: message.message_id, button: button.callback_data }),
+  }));
   bubble("staff", {
-    id: message.message_id, own: !message.from.is_bot || message.sender_chat, at: message.date,
+    id: message.message_id, buttons, own: !message.from.is_bot || message.sender_chat, at: message.date,
     from: message.from.is_bot ? "bot" : "staff", name: message.from.is_bot ? "zapis" : message.from.first_name,
     body: formatted(text, message.entities ?? []),
   });
