@@ -1,0 +1,484 @@
+//! One due reminder: to whom it goes next, or how it ended.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use zapis_core::intake::outbound_message;
+use zapis_core::message::{
+    Content, ConversationId, DeliveryStatus, Fence, Outbound, ProviderError, StaffCard, Urgency,
+};
+use zapis_core::session::Session;
+use zapis_core::store::{
+    Booking, ClaimRequest, Claimed, Known, LedgerEntry, Reminder, ReminderState, ReminderTry,
+    SendOutcome, StoreError, Whose,
+};
+use zapis_core::trace::{TraceParent, step};
+use zapis_core::{crash, ids};
+
+use super::plan::{Quiet, Terms};
+use super::words::Speaker;
+use super::{Reason, Remind, RoundError, count, told};
+use crate::business::Step;
+use crate::content::Content as Firm;
+use crate::dialogue::DialogueState;
+use crate::words::Language;
+
+/// A claimed reminder comes to somebody else after so long.
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// How often it is looked how a message fares that is with a messenger.
+const LOOK: TimeDelta = TimeDelta::seconds(10);
+/// A visitor of the web chat who wrote so lately still has the page open.
+const AT_THE_PAGE: TimeDelta = TimeDelta::minutes(15);
+
+/// How a try fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fare {
+    /// It is not known to be in the queue.
+    Unpublished,
+    /// It is in the queue, and no messenger has been asked yet.
+    Queued,
+    /// A messenger has it, or may have it, and has not said that it arrived.
+    Out,
+    /// It arrived.
+    Arrived,
+    /// It will not arrive.
+    Failed,
+    /// It was held back: it spoke of an earlier version.
+    Fenced,
+}
+
+fn fare(one: &ReminderTry, entry: Option<&LedgerEntry>) -> Fare {
+    let Some(entry) = entry else {
+        return if one.published {
+            Fare::Queued
+        } else {
+            Fare::Unpublished
+        };
+    };
+    let proves = matches!(one.conversation.channel(), "telegram" | "webchat");
+    match (entry.state.as_str(), entry.delivery) {
+        ("failed", _) | (_, Some(DeliveryStatus::Failed)) => Fare::Failed,
+        (_, Some(DeliveryStatus::Delivered | DeliveryStatus::Read)) => Fare::Arrived,
+        ("sent", _) if proves => Fare::Arrived,
+        ("free", _) => Fare::Queued,
+        ("fenced" | "answered", _) => Fare::Fenced,
+        _ => Fare::Out,
+    }
+}
+
+/// What is to be done with a due reminder.
+enum Next {
+    /// Look again then.
+    Wait(DateTime<Utc>),
+    /// It is over.
+    End(ReminderState, Option<Reason>),
+    /// Hand it over, to this conversation.
+    Send(ConversationId),
+    /// Publish the last try again.
+    Publish,
+}
+
+impl Remind {
+    /// Takes a claimed reminder one step further.
+    pub(super) async fn advance(&self, claimed: Reminder) -> Result<(), RoundError> {
+        let Some(booking) = self.store.booking(claimed.booking).await? else {
+            return Ok(self.end_erased(&claimed).await?);
+        };
+        let mut reminder = claimed.clone();
+        match self.next(&mut reminder, &booking).await? {
+            Next::Wait(due) => {
+                reminder.due = Some(due);
+                self.store.settle_reminder(&claimed, &reminder, &[]).await?;
+            }
+            Next::End(state, reason) => {
+                reminder.state = state;
+                reminder.due = None;
+                reminder.reason = reason.map(|reason| reason.name().to_owned());
+                self.end(&claimed, &reminder, &booking).await?;
+            }
+            Next::Send(conversation) => {
+                let outbound = outbound_id(&reminder, &conversation);
+                reminder.state = ReminderState::Sending;
+                reminder.tries.push(ReminderTry {
+                    conversation,
+                    outbound,
+                    at: self.clock.now(),
+                    published: false,
+                });
+                self.publish(&claimed, reminder, &booking).await?;
+            }
+            Next::Publish => self.publish(&claimed, reminder, &booking).await?,
+        }
+        Ok(())
+    }
+
+    async fn next(&self, reminder: &mut Reminder, booking: &Booking) -> Result<Next, RoundError> {
+        let now = self.clock.now();
+        let soon = Next::Wait(now + LOOK);
+        if booking.version != reminder.version {
+            // Whoever follows the book closes it, and knows what goes on.
+            return Ok(soon);
+        }
+        let content = self.content.now();
+        let wait = TimeDelta::minutes(content.business.reminders.wait_minutes.into());
+        if let Some(next) = self.fares(reminder, wait).await? {
+            return Ok(next);
+        }
+        let Some(step) = Step::named(&reminder.step) else {
+            return Ok(Next::End(ReminderState::Skipped, Some(Reason::SwitchedOff)));
+        };
+        if let Some(next) = self.hindered(reminder, step, booking, &content).await? {
+            return Ok(next);
+        }
+        for conversation in self.ways(booking).await? {
+            if reminder.tries.iter().all(|one| one.conversation != conversation) {
+                if advertises(step) {
+                    let known = self.store.known(&conversation).await?;
+                    if refuses(step, &known) {
+                        continue;
+                    }
+                }
+                return Ok(Next::Send(conversation));
+            }
+        }
+        self.unreachable(step, reminder, booking, &content).await
+    }
+
+    /// How the tries fare; nothing when it is the next one's turn.
+    async fn fares(
+        &self,
+        reminder: &mut Reminder,
+        wait: TimeDelta,
+    ) -> Result<Option<Next>, RoundError> {
+        let now = self.clock.now();
+        let mut fares = Vec::new();
+        for one in std::mem::take(&mut reminder.tries) {
+            let entry = self.store.ledger(one.outbound).await?;
+            let fare = fare(&one, entry.as_ref());
+            // This version may be sent, so that the one that was held back was an earlier one.
+            if fare != Fare::Fenced {
+                fares.push(fare);
+                reminder.tries.push(one);
+            }
+        }
+        if fares.contains(&Fare::Arrived) {
+            return Ok(Some(Next::End(ReminderState::Sent, None)));
+        }
+        let (Some(last), Some(fare)) = (reminder.tries.last(), fares.last()) else {
+            return Ok(None);
+        };
+        let patient = now < last.at + wait && now < reminder.until;
+        let look = Some(Next::Wait(now + LOOK));
+        Ok(match fare {
+            Fare::Unpublished if patient => Some(Next::Publish),
+            Fare::Queued if patient => look,
+            Fare::Unpublished | Fare::Queued => {
+                // Nobody must send it any more once the next one has its turn.
+                if self.take_back(reminder, last).await? {
+                    None
+                } else {
+                    look
+                }
+            }
+            Fare::Out if patient => look,
+            Fare::Out if now >= reminder.until => Some(Next::End(ReminderState::Sent, None)),
+            Fare::Out | Fare::Failed | Fare::Fenced | Fare::Arrived => None,
+        })
+    }
+
+    /// Claims a message that waits in the queue and gives it up; whether it was still there.
+    async fn take_back(&self, reminder: &Reminder, one: &ReminderTry) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let request = ClaimRequest {
+            id: one.outbound,
+            conversation: one.conversation.clone(),
+            turn: None,
+            answers: Vec::new(),
+            fence: fence(reminder),
+            trace: TraceParent::start(),
+        };
+        let claimed = self.store.claim(&[request], now).await?;
+        if claimed.first() != Some(&Claimed::Go) {
+            return Ok(false);
+        }
+        let given_up = SendOutcome::Failed(ProviderError {
+            code: "not_in_time".into(),
+            text: "не ушло вовремя".into(),
+        });
+        self.store.record(&[(one.outbound, given_up)], &[], now).await?;
+        Ok(true)
+    }
+
+    /// Why nothing is to be sent now.
+    async fn hindered(
+        &self,
+        reminder: &Reminder,
+        step: Step,
+        booking: &Booking,
+        content: &Firm,
+    ) -> Result<Option<Next>, StoreError> {
+        let now = self.clock.now();
+        let end = |reason| Some(Next::End(ReminderState::Skipped, Some(reason)));
+        let terms = Terms::of(&content.business, &booking.visit);
+        if !terms.plan.steps.contains_key(&step) {
+            return Ok(end(Reason::SwitchedOff));
+        }
+        if now >= reminder.until {
+            return Ok(end(if reminder.tries.is_empty() {
+                Reason::Late
+            } else {
+                Reason::Unreachable
+            }));
+        }
+        if let Some(quiet) = Quiet::of(&content.business).filter(|quiet| quiet.holds(now)) {
+            let later = quiet.later(now).filter(|later| *later < reminder.until);
+            return Ok(later.map(Next::Wait).or_else(|| end(Reason::Quiet)));
+        }
+        if matches!(step, Step::Missed | Step::Return) && self.comes_again(booking).await? {
+            return Ok(end(Reason::BookedAgain));
+        }
+        Ok(None)
+    }
+
+    async fn comes_again(&self, booking: &Booking) -> Result<bool, StoreError> {
+        let after = booking.visit.ends_at();
+        let mut others = Vec::new();
+        if let Some(conversation) = &booking.conversation {
+            let whose = Whose::Conversation(conversation);
+            others.extend(self.store.bookings_of(whose, after).await?);
+        }
+        if let Some(phone) = &booking.phone {
+            others.extend(self.store.bookings_of(Whose::Phone(phone), after).await?);
+        }
+        Ok(others.iter().any(|other| other.id != booking.id && other.status.is_active()))
+    }
+
+    /// Where the customer can be written to: the conversation of the booking, then others with the same
+    /// phone.
+    async fn ways(&self, booking: &Booking) -> Result<Vec<ConversationId>, StoreError> {
+        let mut phones: Vec<String> = booking.phone.iter().cloned().collect();
+        let mut ways: Vec<ConversationId> = booking.conversation.iter().cloned().collect();
+        for way in &ways {
+            phones.extend(self.store.known(way).await?.phone);
+        }
+        for phone in phones {
+            for other in self.store.conversations_with_phone(&phone).await? {
+                if !ways.contains(&other) {
+                    ways.push(other);
+                }
+            }
+        }
+        let mut open = Vec::new();
+        for way in ways {
+            let known = self.store.known(&way).await?;
+            if self.can_write(&way, &known) {
+                open.push(way);
+            }
+        }
+        Ok(open)
+    }
+
+    fn can_write(&self, way: &ConversationId, known: &Known) -> bool {
+        let account = format!("{}:{}", way.channel(), way.account());
+        let lately = || {
+            let wrote = known.wrote_at.is_some_and(|at| at + AT_THE_PAGE > self.clock.now());
+            way.channel() != "webchat" || wrote
+        };
+        self.accounts.contains(&account) && !self.desks.holds(way) && !known.blocked && lately()
+    }
+
+    /// Nothing is left to try: before the visit somebody calls.
+    async fn unreachable(
+        &self,
+        step: Step,
+        reminder: &Reminder,
+        booking: &Booking,
+        content: &Firm,
+    ) -> Result<Next, RoundError> {
+        let end = |reason| Next::End(ReminderState::Skipped, Some(reason));
+        if !step.is_before() {
+            let ads = advertises(step) && reminder.tries.is_empty();
+            return Ok(end(if ads {
+                Reason::NoConsent
+            } else {
+                Reason::Unreachable
+            }));
+        }
+        let Some(card) = self.call(reminder, booking, content) else {
+            return Ok(end(Reason::Unreachable));
+        };
+        self.broker.publish(vec![outbound_message(&[card])]).await?;
+        crash::point("remind.called");
+        Ok(end(Reason::StaffCalled))
+    }
+
+    /// The task for the staff, once for each time of the visit.
+    fn call(&self, reminder: &Reminder, booking: &Booking, content: &Firm) -> Option<Outbound> {
+        let now = self.clock.now();
+        let speaker = Speaker {
+            business: &content.business,
+            texts: &content.texts,
+            language: Language::Ru,
+            booking,
+            now,
+        };
+        let reason = speaker.call();
+        let at = reminder.visit_at.timestamp().to_string();
+        let id = ids::derive(&["call about visit", &booking.id.to_string(), &at]);
+        let trace = TraceParent::start().begun_by(&step("remind", "producer", None));
+        let Some(about) = &booking.conversation else {
+            let content = Content::Message {
+                text: reason,
+                buttons: Vec::new(),
+                staff: None,
+            };
+            return self.desks.any_message(id, content, now, trace);
+        };
+        let card = StaffCard {
+            about: about.clone(),
+            name: booking.name.clone(),
+            phone: booking.phone.clone(),
+            reason,
+            transcript: Vec::new(),
+            hints: Vec::new(),
+            urgency: Urgency::First,
+        };
+        self.desks.message(about, id, Content::Card(Box::new(card)), now, trace)
+    }
+
+    /// Notes to whom it goes, then hands it over, then notes that it is in the queue. A crash in
+    /// between hands the same message over again, which is sent once.
+    async fn publish(
+        &self,
+        claimed: &Reminder,
+        mut reminder: Reminder,
+        booking: &Booking,
+    ) -> Result<(), RoundError> {
+        let now = self.clock.now();
+        let (Some(step), Some(last)) = (Step::named(&reminder.step), reminder.tries.last()) else {
+            return Ok(());
+        };
+        let outbound = self.outbound(step, last, &reminder, booking).await?;
+        // Whoever finds it unpublished later publishes it again.
+        reminder.due = Some(now + LEASE);
+        if !self.store.settle_reminder(claimed, &reminder, &[]).await? {
+            return Ok(());
+        }
+        crash::point("remind.noted");
+        self.broker.publish(vec![outbound_message(&[outbound])]).await?;
+        crash::point("remind.handed_over");
+        let claimed = reminder.clone();
+        reminder.due = Some(now + LOOK);
+        let mut event = told(&reminder, booking, "sent", now);
+        if let Some(last) = reminder.tries.last_mut() {
+            last.published = true;
+            event = event.about(&last.conversation);
+            event.event_id = ids::of(last.outbound, "reminder sent", 0);
+            event.outbound_id = Some(last.outbound);
+        }
+        if self.store.settle_reminder(&claimed, &reminder, std::slice::from_ref(&event)).await? {
+            count(&event);
+        }
+        Ok(())
+    }
+
+    async fn outbound(
+        &self,
+        step: Step,
+        to: &ReminderTry,
+        reminder: &Reminder,
+        booking: &Booking,
+    ) -> Result<Outbound, RoundError> {
+        let content = self.content.now();
+        let now = self.clock.now();
+        let language = self.language(&to.conversation).await;
+        let language = language.unwrap_or(content.business.language);
+        let speaker = Speaker {
+            business: &content.business,
+            texts: &content.texts,
+            language,
+            booking,
+            now,
+        };
+        let said = speaker.say(step);
+        Ok(Outbound {
+            id: to.outbound,
+            conversation: to.conversation.clone(),
+            turn: None,
+            answers: Vec::new(),
+            fence: fence(reminder),
+            content: Content::Message {
+                text: said.text,
+                buttons: said.buttons,
+                staff: None,
+            },
+            language: language.code().to_owned(),
+            purpose: Some(said.purpose),
+            customer_wrote_at: self.store.known(&to.conversation).await?.wrote_at,
+            at: now,
+            trace: TraceParent::start().begun_by(&zapis_core::trace::step("remind", "producer", None)),
+        })
+    }
+
+    /// The language of the last conversation, while it is remembered.
+    async fn language(&self, conversation: &ConversationId) -> Option<Language> {
+        let saved = self.sessions.load(conversation).await.ok().flatten()?;
+        let session: Session = serde_json::from_slice(&saved.body).ok()?;
+        let state: DialogueState = serde_json::from_value(session.dialogue).ok()?;
+        state.language
+    }
+
+    async fn end(
+        &self,
+        claimed: &Reminder,
+        ended: &Reminder,
+        booking: &Booking,
+    ) -> Result<(), StoreError> {
+        let outcome = match ended.state {
+            ReminderState::Sent => "delivered",
+            _ => "skipped",
+        };
+        let mut event = told(ended, booking, outcome, self.clock.now());
+        if let Some(last) = ended.tries.last() {
+            event = event.about(&last.conversation);
+            event.outbound_id = Some(last.outbound);
+        }
+        let events = std::slice::from_ref(&event);
+        if self.store.settle_reminder(claimed, ended, events).await? {
+            count(&event);
+        }
+        Ok(())
+    }
+
+    async fn end_erased(&self, claimed: &Reminder) -> Result<(), StoreError> {
+        let ended = Reminder {
+            state: ReminderState::Skipped,
+            due: None,
+            reason: Some(Reason::Erased.name().to_owned()),
+            ..claimed.clone()
+        };
+        self.store.settle_reminder(claimed, &ended, &[]).await?;
+        Ok(())
+    }
+}
+
+fn outbound_id(reminder: &Reminder, conversation: &ConversationId) -> uuid::Uuid {
+    let (booking, version) = (reminder.booking.to_string(), reminder.version.to_string());
+    let parts = ["reminder", &booking, &version, &reminder.step];
+    ids::derive(&[parts.as_slice(), &[conversation.as_str()]].concat())
+}
+
+fn fence(reminder: &Reminder) -> Fence {
+    Fence::Reminder {
+        booking: reminder.booking.to_string(),
+        version: reminder.version,
+    }
+}
+
+/// Whether it is advertising in the eyes of the law.
+fn advertises(step: Step) -> bool {
+    matches!(step, Step::Missed | Step::Return)
+}
+
+/// Whether a customer does not get such a message. An invitation needs her consent.
+fn refuses(step: Step, known: &Known) -> bool {
+    known.no_advertising || (step == Step::Return && !known.wants_advertising)
+}
