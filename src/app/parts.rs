@@ -18,7 +18,7 @@ use zapis_core::config::Findings;
 use zapis_core::ids;
 use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
-use zapis_core::message::{Content, Outbound};
+use zapis_core::message::{Content, Fence, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
 use zapis_workers::content::Watch;
 use zapis_workers::desk::Desks;
@@ -26,6 +26,7 @@ use zapis_workers::dialogue::{Generator, Interpreter, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
 use zapis_workers::knowledge::Vectors;
 use zapis_workers::llm::{Llm, LlmConfig, Prompts};
+use zapis_workers::remind::Remind;
 use zapis_workers::remind_staff::RemindStaff;
 
 use super::{Engines, Roles};
@@ -81,17 +82,21 @@ pub async fn start_workers(
 ) -> anyhow::Result<()> {
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
-    if has(WorkerName::Answer) {
+    let speaks = has(WorkerName::Answer) || has(WorkerName::Remind);
+    let mut watch = match speaks {
+        true => Some(Watch::start(content_dir, &engines.store).await?),
+        false => None,
+    };
+    let live = watch.as_ref().map(Watch::live);
+    if let (true, Some(content)) = (has(WorkerName::Answer), live.clone()) {
         let vectors = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir);
         let vectors = vectors.context("setting the vectors up ([knowledge.vectors])")?;
-        let watch = Watch::start(content_dir, &engines.store).await?;
         let prompts = config.llm.prompts().into_iter().map(|(_, name)| name);
-        let watch = watch
-            .with_vectors(vectors.clone())
-            .with_prompts(prompts.collect());
-        let llm = models(config, &watch.live().now().prompts, engines)?;
+        let prompts: Vec<String> = prompts.collect();
+        watch = watch.map(|watch| watch.with_vectors(vectors.clone()).with_prompts(prompts));
+        let llm = models(config, &content.now().prompts, engines)?;
         let mind = Receptionist {
-            content: watch.live(),
+            content,
             generator: llm.clone().map(|llm| Generator {
                 llm,
                 prompts: config.llm.answer_prompts.clone(),
@@ -106,17 +111,19 @@ pub async fn start_workers(
             autonomy: config.autonomy.clone(),
         };
         let answer = answer(config, mind, &desks, engines);
-        let stopped = stop.clone();
-        tasks.spawn(async move {
-            watch.run(stopped).await;
-            Ok(())
-        });
         tasks.spawn(consume(
             Arc::new(answer),
             Topic::inbound(),
             engines.clone(),
             stop.clone(),
         ));
+    }
+    if let Some(watch) = watch {
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            watch.run(stop).await;
+            Ok(())
+        });
     }
     if has(WorkerName::Send) {
         let alarm: Arc<dyn Alarm> = Arc::new(StaffAlarm(desks.clone()));
@@ -138,7 +145,21 @@ pub async fn start_workers(
             ));
         }
     }
-    if has(WorkerName::Remind) {
+    if let (true, Some(content)) = (has(WorkerName::Remind), live) {
+        let visits = Remind {
+            store: engines.store.clone(),
+            sessions: Arc::clone(&engines.sessions),
+            broker: Arc::clone(&engines.broker),
+            content,
+            desks: desks.clone(),
+            accounts: accounts(config),
+            clock: engines.clock.clone(),
+        };
+        let stopped = stop.clone();
+        tasks.spawn(async move {
+            visits.run(stopped).await;
+            Ok(())
+        });
         let remind = RemindStaff {
             store: engines.store.clone(),
             broker: Arc::clone(&engines.broker),
@@ -242,6 +263,19 @@ fn desks(config: &Config) -> Desks {
     Desks::new(bots.filter_map(TelegramConfig::desk))
 }
 
+/// The accounts that can write to customers, as `channel:account`.
+fn accounts(config: &Config) -> Vec<String> {
+    let doors = &config.channels;
+    let named = |channel: &str, account: &str| format!("{channel}:{account}");
+    let telegram = doors.telegram.iter().filter(|one| one.enabled);
+    let whatsapp = doors.whatsapp.iter().filter(|one| one.enabled);
+    let webchat = doors.webchat.iter().filter(|one| one.enabled);
+    let telegram = telegram.map(|one| named("telegram", &one.account));
+    let whatsapp = whatsapp.map(|one| named("whatsapp", &one.account));
+    let webchat = webchat.map(|one| named("webchat", &one.account));
+    telegram.chain(whatsapp).chain(webchat).collect()
+}
+
 fn minutes(count: u32) -> TimeDelta {
     TimeDelta::minutes(count.into())
 }
@@ -259,6 +293,10 @@ impl Alarm for StaffAlarm {
     ) -> Option<Outbound> {
         // Trouble with the desk itself is not told to the desk.
         if !matches!(outbound.content, Content::Message { .. }) {
+            return None;
+        }
+        // A reminder goes another way then, and to the desk when there is none.
+        if matches!(outbound.fence, Fence::Reminder { .. }) {
             return None;
         }
         let card = undelivered_card(&outbound.conversation, "", reason);

@@ -208,13 +208,11 @@ impl Store {
         Ok(true)
     }
 
-    /// How many reminders wait, and how many of them have been due since before a moment.
-    pub async fn reminders_waiting(&self, before: DateTime<Utc>) -> Result<(u64, u64), StoreError> {
-        let statement = sql("SELECT count(*), coalesce(sum(CASE WHEN due < $1 THEN 1 ELSE 0 END), 0) \
-             FROM reminders WHERE due IS NOT NULL");
-        let row = self.db.fetch_one(statement.bind(before)).await?;
-        let counts = row.map(|row| Ok::<_, sqlx::Error>((row.count(0)?, row.count(1)?)));
-        Ok(counts.transpose()?.unwrap_or_default())
+    /// How many reminders have been due since before a moment and are not over.
+    pub async fn reminders_overdue(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let statement = sql("SELECT count(*) FROM reminders WHERE due < $1").bind(before);
+        let row = self.db.fetch_one(statement).await?;
+        Ok(row.map_or(Ok(0), |row| row.count(0))?)
     }
 
     /// The conversations whose channel vouches for a phone (E.164), who wrote last first.
@@ -225,7 +223,10 @@ impl Store {
         let statement = sql("SELECT conversation FROM people WHERE phone = $1 \
              ORDER BY coalesce(wrote_at, 0) DESC, conversation");
         let rows = self.db.fetch(statement.bind(phone)).await?;
-        Ok(rows.iter().map(|row| row.parsed(0)).collect::<Result<_, _>>()?)
+        Ok(rows
+            .iter()
+            .map(|row| row.parsed(0))
+            .collect::<Result<_, _>>()?)
     }
 }
 

@@ -112,7 +112,8 @@ impl<'t, 'r> Section<'t, 'r> {
 
     /// Whether the key is there and holds a text.
     pub(super) fn is_text(&self, key: &str) -> bool {
-        self.value(key).is_some_and(|value| value.get_ref().is_str())
+        self.value(key)
+            .is_some_and(|value| value.get_ref().is_str())
     }
 
     /// A text, if it is there.

@@ -80,9 +80,8 @@ impl Step {
     /// Whether it can be sent then.
     pub(super) fn allows(self, when: When) -> bool {
         match (self, when) {
-            (Self::Booked, _) => false,
+            (Self::Booked, _) | (Self::Return, When::Shift(_)) => false,
             (Self::Return, When::Clock(days, _)) => days == 0,
-            (Self::Return, When::Shift(_)) => false,
             (Self::Thanks | Self::Missed, When::Shift(minutes)) => minutes >= 0,
             (Self::Thanks | Self::Missed, When::Clock(days, _)) => days > 0,
             (_, When::Shift(minutes)) => minutes < 0,
@@ -94,9 +93,15 @@ impl Step {
     pub(super) const fn examples(self) -> &'static str {
         match self {
             Self::Booked => "it is sent at once: write only true or false",
-            Self::Return => "a time of the day on which the service's return_days are over: \"11:00\"",
-            Self::Thanks | Self::Missed => "\"+2h\" after the visit, or \"+1d 11:00\" on the next day",
-            _ => "\"-24h\" or \"-90m\" before the visit, \"09:30\" on the day, or \"-1d 18:00\" on the day before",
+            Self::Return => {
+                "a time of the day on which the service's return_days are over: \"11:00\""
+            }
+            Self::Thanks | Self::Missed => {
+                "\"+2h\" after the visit, or \"+1d 11:00\" on the next day"
+            }
+            _ => {
+                "\"-24h\" or \"-90m\" before the visit, \"09:30\" on the day, or \"-1d 18:00\" on the day before"
+            }
         }
     }
 }
@@ -148,7 +153,11 @@ impl fmt::Display for When {
 
 fn clock(text: &str) -> Option<u32> {
     let (hour, minute) = text.split_once(':')?;
-    let two = |text: &str| (text.len() == 2).then(|| text.parse::<u32>().ok()).flatten();
+    let two = |text: &str| {
+        (text.len() == 2)
+            .then(|| text.parse::<u32>().ok())
+            .flatten()
+    };
     let (hour, minute) = (two(hour)?, two(minute)?);
     (hour < 24 && minute < 60).then_some(hour * 60 + minute)
 }

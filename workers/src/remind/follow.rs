@@ -17,9 +17,9 @@ const IMPORT: &str = "import";
 
 /// A reminder of an earlier version.
 #[derive(Debug, Clone)]
-pub struct Earlier {
+pub(super) struct Earlier {
     /// As it is in the store; of its tries only those that are not provably held back.
-    pub reminder: Reminder,
+    pub(super) reminder: Reminder,
 }
 
 impl Earlier {
@@ -39,13 +39,25 @@ impl Earlier {
 }
 
 /// The reminders that are new or over with this change.
-pub fn replan(business: &Business, change: &BookingEvent, earlier: &[Earlier]) -> Vec<Reminder> {
+pub(super) fn replan(
+    business: &Business,
+    change: &BookingEvent,
+    earlier: &[Earlier],
+) -> Vec<Reminder> {
     let booking = &change.after;
     let start = booking.visit.starts_at();
     let near = TimeDelta::minutes(business.reminders.small_move_minutes.into());
     let same = |one: &Reminder| (one.visit_at - start).abs() <= near;
-    let of = |step: Step| earlier.iter().filter(move |one| one.reminder.step == step.name());
-    let open = |step| of(step).filter(|one| one.is_open()).max_by_key(|one| one.reminder.version);
+    let of = |step: Step| {
+        earlier
+            .iter()
+            .filter(move |one| one.reminder.step == step.name())
+    };
+    let open = |step| {
+        of(step)
+            .filter(|one| one.is_open())
+            .max_by_key(|one| one.reminder.version)
+    };
     let settled = |step| {
         let settled = of(step).filter(|one| one.is_settled());
         let last = settled.max_by_key(|one| one.reminder.version);
@@ -156,9 +168,12 @@ fn planned(
 }
 
 /// What the journal gets of a change and of the reminders that follow from it.
-pub fn lines(change: &BookingEvent, rows: &[Reminder]) -> Vec<Event> {
+pub(super) fn lines(change: &BookingEvent, rows: &[Reminder]) -> Vec<Event> {
     let mut lines = vec![changed(change)];
-    lines.extend(rows.iter().map(|row| told(row, &change.after, row.state.name(), change.at)));
+    lines.extend(
+        rows.iter()
+            .map(|row| told(row, &change.after, row.state.name(), change.at)),
+    );
     lines
 }
 

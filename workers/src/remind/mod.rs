@@ -12,6 +12,7 @@ mod send;
 mod words;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,19 +137,24 @@ impl Remind {
     /// Follows the book to its end, then sends everything that is due.
     pub async fn round(&self) -> Result<(), RoundError> {
         while self.follow().await? {}
+        let mut trouble = Ok(());
         loop {
             let now = self.clock.now();
             let claimed = self.store.claim_reminders(now, now + send::LEASE, AT_ONCE);
             let claimed = claimed.await?;
             let more = claimed.len() == AT_ONCE as usize;
             for reminder in claimed {
-                self.advance(reminder).await?;
+                // One that cannot be sent holds up no other.
+                if let Err(error) = self.advance(reminder).await {
+                    trouble = Err(error);
+                }
             }
             if !more {
                 break;
             }
         }
-        self.measure().await
+        self.measure().await?;
+        trouble
     }
 
     /// Follows some changes; whether there may be more.
@@ -167,10 +173,10 @@ impl Remind {
         };
         for change in &changes {
             let booking = change.after.id;
-            if !known.contains_key(&booking) {
-                known.insert(booking, self.earlier(booking).await?);
-            }
-            let earlier = known.entry(booking).or_default();
+            let earlier = match known.entry(booking) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.earlier(booking).await?),
+            };
             let rows = follow::replan(&content.business, change, earlier);
             followed.events.extend(follow::lines(change, &rows));
             for row in &rows {
@@ -183,7 +189,11 @@ impl Remind {
         }
         crash::point("remind.planned");
         if self.store.follow(&followed).await? {
-            for event in followed.events.iter().filter(|one| one.kind == Kind::Reminder) {
+            for event in followed
+                .events
+                .iter()
+                .filter(|one| one.kind == Kind::Reminder)
+            {
                 count(event);
             }
             crash::point("remind.followed");
@@ -210,21 +220,15 @@ impl Remind {
 
     async fn measure(&self) -> Result<(), RoundError> {
         let late = self.clock.now() - send::LEASE * 2;
-        let (waiting, overdue) = self.store.reminders_waiting(late).await?;
-        let shown = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-        metrics::gauge!("zapis_reminders_waiting").set(shown(waiting));
-        metrics::gauge!("zapis_reminders_overdue").set(shown(overdue));
+        let overdue = self.store.reminders_overdue(late).await?;
+        let overdue = u32::try_from(overdue).unwrap_or(u32::MAX);
+        metrics::gauge!("zapis_reminders_overdue").set(f64::from(overdue));
         Ok(())
     }
 }
 
 /// A line of the journal about a reminder; of one outcome there is one.
-fn told(
-    reminder: &Reminder,
-    booking: &Booking,
-    outcome: &'static str,
-    at: DateTime<Utc>,
-) -> Event {
+fn told(reminder: &Reminder, booking: &Booking, outcome: &'static str, at: DateTime<Utc>) -> Event {
     let version = reminder.version.to_string();
     let name = reminder.booking.to_string();
     let id = ids::derive(&["reminder event", &name, &version, &reminder.step, outcome]);
@@ -246,7 +250,10 @@ fn told(
 }
 
 fn count(event: &Event) {
-    let step = event.sources.as_ref().and_then(|sources| sources["step"].as_str());
+    let step = event
+        .sources
+        .as_ref()
+        .and_then(|sources| sources["step"].as_str());
     let step = step.and_then(crate::business::Step::named);
     let step = step.map_or("unknown", crate::business::Step::name);
     let outcome = event.outcome.clone().unwrap_or_default();

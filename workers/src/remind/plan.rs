@@ -57,8 +57,15 @@ pub enum Fate {
 impl Terms {
     /// What the firm says about a visit: what its first service says, or what holds for all.
     pub fn of(business: &Business, visit: &Visit) -> Self {
-        let services = || visit.items.iter().filter_map(|item| business.service(&item.service));
-        let own = services().next().and_then(|service| service.reminders.as_ref());
+        let services = || {
+            visit
+                .items
+                .iter()
+                .filter_map(|item| business.service(&item.service))
+        };
+        let own = services()
+            .next()
+            .and_then(|service| service.reminders.as_ref());
         Self {
             plan: own.unwrap_or(&business.reminders.plan).clone(),
             return_days: services().find_map(|service| service.return_days),
@@ -111,11 +118,14 @@ impl Terms {
             steps.push((Step::Booked, now));
         }
         steps.sort_by_key(|(step, nominal)| (*nominal, *step));
-        let nexts: Vec<_> = steps.iter().skip(1).map(|(_, at)| *at).collect();
+        // A step that is put off gives way to one that can be sent at its own time.
+        let loud = |at: &DateTime<Utc>| !self.quiet.is_some_and(|quiet| quiet.holds(*at));
+        let nominals: Vec<_> = steps.iter().map(|(_, at)| *at).collect();
         let mut floor = now;
         let mut fates: Vec<(Step, Fate)> = Vec::new();
         for (n, (step, nominal)) in steps.into_iter().enumerate() {
-            let ceiling = nexts.get(n).map_or(start, |next| (*next).min(start));
+            let next = nominals[n + 1..].iter().find(|at| loud(at));
+            let ceiling = next.map_or(start, |next| (*next).min(start));
             let fate = if nominal < now {
                 Fate::Skip(Reason::Past)
             } else if nominal >= start {
@@ -140,13 +150,7 @@ impl Terms {
         fates
     }
 
-    fn after(
-        &self,
-        step: Step,
-        nominal: DateTime<Utc>,
-        visit: &Visit,
-        now: DateTime<Utc>,
-    ) -> Fate {
+    fn after(&self, step: Step, nominal: DateTime<Utc>, visit: &Visit, now: DateTime<Utc>) -> Fate {
         let until = nominal
             + match step {
                 Step::Return => RETURN,
@@ -202,7 +206,11 @@ impl Terms {
             return fits.then_some(at);
         };
         let earlier = quiet.earlier(at).filter(|earlier| *earlier >= floor);
-        let later = || quiet.later(at).filter(|later| (floor..ceiling).contains(later));
+        let later = || {
+            quiet
+                .later(at)
+                .filter(|later| (floor..ceiling).contains(later))
+        };
         earlier.or_else(later)
     }
 }
@@ -236,6 +244,16 @@ impl Quiet {
         let forth = (self.span.until + DAY - self.minute(at)) % DAY;
         let near = at + TimeDelta::minutes(forth.into());
         self.loud(near, 1)
+    }
+
+    /// When they begin next, for a moment that is not in them; within a day.
+    pub(super) fn next(self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let forth = (self.span.from + DAY - self.minute(at)) % DAY;
+        let near = at - TimeDelta::seconds(at.timestamp() % 60) + TimeDelta::minutes(forth.into());
+        // Where a clock change moved them, the first minute that is quiet.
+        let around = (-i64::from(CHANGE)..i64::from(CHANGE)).map(|n| near + TimeDelta::minutes(n));
+        let mut around = around.filter(|minute| *minute > at && self.holds(*minute));
+        around.next()
     }
 
     /// The nearest minute in a direction that is not quiet: a clock change may have moved them.

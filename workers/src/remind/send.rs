@@ -83,7 +83,7 @@ impl Remind {
             return Ok(self.end_erased(&claimed).await?);
         };
         let mut reminder = claimed.clone();
-        match self.next(&mut reminder, &booking).await? {
+        match self.next(&reminder, &booking).await? {
             Next::Wait(due) => {
                 reminder.due = Some(due);
                 self.store.settle_reminder(&claimed, &reminder, &[]).await?;
@@ -110,7 +110,7 @@ impl Remind {
         Ok(())
     }
 
-    async fn next(&self, reminder: &mut Reminder, booking: &Booking) -> Result<Next, RoundError> {
+    async fn next(&self, reminder: &Reminder, booking: &Booking) -> Result<Next, RoundError> {
         let now = self.clock.now();
         let soon = Next::Wait(now + LOOK);
         if booking.version != reminder.version {
@@ -119,7 +119,8 @@ impl Remind {
         }
         let content = self.content.now();
         let wait = TimeDelta::minutes(content.business.reminders.wait_minutes.into());
-        if let Some(next) = self.fares(reminder, wait).await? {
+        let (next, tried) = self.fares(reminder, wait).await?;
+        if let Some(next) = next {
             return Ok(next);
         }
         let Some(step) = Step::named(&reminder.step) else {
@@ -129,7 +130,7 @@ impl Remind {
             return Ok(next);
         }
         for conversation in self.ways(booking).await? {
-            if reminder.tries.iter().all(|one| one.conversation != conversation) {
+            if !tried.contains(&conversation) {
                 if advertises(step) {
                     let known = self.store.known(&conversation).await?;
                     if refuses(step, &known) {
@@ -142,57 +143,55 @@ impl Remind {
         self.unreachable(step, reminder, booking, &content).await
     }
 
-    /// How the tries fare; nothing when it is the next one's turn.
+    /// What follows from how the tries fare, or nothing when it is the next one's turn; and where it was
+    /// tried. What was held back was no try: it spoke of an earlier version, or it was too late for it.
     async fn fares(
         &self,
-        reminder: &mut Reminder,
+        reminder: &Reminder,
         wait: TimeDelta,
-    ) -> Result<Option<Next>, RoundError> {
+    ) -> Result<(Option<Next>, Vec<ConversationId>), RoundError> {
         let now = self.clock.now();
-        let mut fares = Vec::new();
-        for one in std::mem::take(&mut reminder.tries) {
+        let mut tried = Vec::new();
+        let mut last = None;
+        for one in &reminder.tries {
             let entry = self.store.ledger(one.outbound).await?;
-            let fare = fare(&one, entry.as_ref());
-            // This version may be sent, so that the one that was held back was an earlier one.
-            if fare != Fare::Fenced {
-                fares.push(fare);
-                reminder.tries.push(one);
+            match fare(one, entry.as_ref()) {
+                Fare::Fenced => continue,
+                Fare::Arrived => return Ok((Some(Next::End(ReminderState::Sent, None)), tried)),
+                fare => last = Some((one, fare)),
             }
+            tried.push(one.conversation.clone());
         }
-        if fares.contains(&Fare::Arrived) {
-            return Ok(Some(Next::End(ReminderState::Sent, None)));
-        }
-        let (Some(last), Some(fare)) = (reminder.tries.last(), fares.last()) else {
-            return Ok(None);
+        let Some((last, fare)) = last else {
+            return Ok((None, tried));
         };
         let patient = now < last.at + wait && now < reminder.until;
         let look = Some(Next::Wait(now + LOOK));
-        Ok(match fare {
-            Fare::Unpublished if patient => Some(Next::Publish),
-            Fare::Queued if patient => look,
-            Fare::Unpublished | Fare::Queued => {
-                // Nobody must send it any more once the next one has its turn.
-                if self.take_back(reminder, last).await? {
-                    None
-                } else {
-                    look
-                }
-            }
-            Fare::Out if patient => look,
+        let next = match fare {
+            Fare::Queued | Fare::Out if patient => look,
+            Fare::Unpublished if patient && !self.is_quiet(now) => Some(Next::Publish),
+            // Nobody must send it any more once the next one has its turn.
+            Fare::Unpublished | Fare::Queued if self.take_back(last).await? => None,
+            Fare::Unpublished | Fare::Queued => look,
             Fare::Out if now >= reminder.until => Some(Next::End(ReminderState::Sent, None)),
             Fare::Out | Fare::Failed | Fare::Fenced | Fare::Arrived => None,
-        })
+        };
+        Ok((next, tried))
+    }
+
+    fn is_quiet(&self, at: DateTime<Utc>) -> bool {
+        Quiet::of(&self.content.now().business).is_some_and(|quiet| quiet.holds(at))
     }
 
     /// Claims a message that waits in the queue and gives it up; whether it was still there.
-    async fn take_back(&self, reminder: &Reminder, one: &ReminderTry) -> Result<bool, StoreError> {
+    async fn take_back(&self, one: &ReminderTry) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let request = ClaimRequest {
             id: one.outbound,
             conversation: one.conversation.clone(),
             turn: None,
             answers: Vec::new(),
-            fence: fence(reminder),
+            fence: Fence::Staff,
             trace: TraceParent::start(),
         };
         let claimed = self.store.claim(&[request], now).await?;
@@ -203,7 +202,9 @@ impl Remind {
             code: "not_in_time".into(),
             text: "не ушло вовремя".into(),
         });
-        self.store.record(&[(one.outbound, given_up)], &[], now).await?;
+        self.store
+            .record(&[(one.outbound, given_up)], &[], now)
+            .await?;
         Ok(true)
     }
 
@@ -248,7 +249,9 @@ impl Remind {
         if let Some(phone) = &booking.phone {
             others.extend(self.store.bookings_of(Whose::Phone(phone), after).await?);
         }
-        Ok(others.iter().any(|other| other.id != booking.id && other.status.is_active()))
+        Ok(others
+            .iter()
+            .any(|other| other.id != booking.id && other.status.is_active()))
     }
 
     /// Where the customer can be written to: the conversation of the booking, then others with the same
@@ -279,7 +282,9 @@ impl Remind {
     fn can_write(&self, way: &ConversationId, known: &Known) -> bool {
         let account = format!("{}:{}", way.channel(), way.account());
         let lately = || {
-            let wrote = known.wrote_at.is_some_and(|at| at + AT_THE_PAGE > self.clock.now());
+            let wrote = known
+                .wrote_at
+                .is_some_and(|at| at + AT_THE_PAGE > self.clock.now());
             way.channel() != "webchat" || wrote
         };
         self.accounts.contains(&account) && !self.desks.holds(way) && !known.blocked && lately()
@@ -341,7 +346,8 @@ impl Remind {
             hints: Vec::new(),
             urgency: Urgency::First,
         };
-        self.desks.message(about, id, Content::Card(Box::new(card)), now, trace)
+        self.desks
+            .message(about, id, Content::Card(Box::new(card)), now, trace)
     }
 
     /// Notes to whom it goes, then hands it over, then notes that it is in the queue. A crash in
@@ -363,7 +369,9 @@ impl Remind {
             return Ok(());
         }
         crash::point("remind.noted");
-        self.broker.publish(vec![outbound_message(&[outbound])]).await?;
+        self.broker
+            .publish(vec![outbound_message(&[outbound])])
+            .await?;
         crash::point("remind.handed_over");
         let claimed = reminder.clone();
         reminder.due = Some(now + LOOK);
@@ -374,7 +382,11 @@ impl Remind {
             event.event_id = ids::of(last.outbound, "reminder sent", 0);
             event.outbound_id = Some(last.outbound);
         }
-        if self.store.settle_reminder(&claimed, &reminder, std::slice::from_ref(&event)).await? {
+        if self
+            .store
+            .settle_reminder(&claimed, &reminder, std::slice::from_ref(&event))
+            .await?
+        {
             count(&event);
         }
         Ok(())
@@ -399,12 +411,18 @@ impl Remind {
             now,
         };
         let said = speaker.say(step);
+        let quiet = Quiet::of(&content.business).and_then(|quiet| quiet.next(now));
+        let until = quiet.map_or(reminder.until, |quiet| quiet.min(reminder.until));
         Ok(Outbound {
             id: to.outbound,
             conversation: to.conversation.clone(),
             turn: None,
             answers: Vec::new(),
-            fence: fence(reminder),
+            fence: Fence::Reminder {
+                booking: reminder.booking.to_string(),
+                version: reminder.version,
+                until: Some(until),
+            },
             content: Content::Message {
                 text: said.text,
                 buttons: said.buttons,
@@ -414,7 +432,8 @@ impl Remind {
             purpose: Some(said.purpose),
             customer_wrote_at: self.store.known(&to.conversation).await?.wrote_at,
             at: now,
-            trace: TraceParent::start().begun_by(&zapis_core::trace::step("remind", "producer", None)),
+            trace: TraceParent::start()
+                .begun_by(&zapis_core::trace::step("remind", "producer", None)),
         })
     }
 
@@ -460,17 +479,23 @@ impl Remind {
     }
 }
 
+/// The same each time that a try is handed over; another one for a next try of the same conversation.
 fn outbound_id(reminder: &Reminder, conversation: &ConversationId) -> uuid::Uuid {
+    let again = reminder
+        .tries
+        .iter()
+        .filter(|one| one.conversation == *conversation);
     let (booking, version) = (reminder.booking.to_string(), reminder.version.to_string());
-    let parts = ["reminder", &booking, &version, &reminder.step];
-    ids::derive(&[parts.as_slice(), &[conversation.as_str()]].concat())
-}
-
-fn fence(reminder: &Reminder) -> Fence {
-    Fence::Reminder {
-        booking: reminder.booking.to_string(),
-        version: reminder.version,
-    }
+    let again = again.count().to_string();
+    let step = &reminder.step;
+    ids::derive(&[
+        "reminder",
+        &booking,
+        &version,
+        step,
+        conversation.as_str(),
+        &again,
+    ])
 }
 
 /// Whether it is advertising in the eyes of the law.

@@ -147,9 +147,13 @@ impl Speaker<'_> {
     /// Services and who does them, as far as the firm still knows them.
     fn what(&self) -> Option<String> {
         let items = &self.booking.visit.items;
-        let services = items.iter().filter_map(|item| self.business.service(&item.service));
+        let services = items
+            .iter()
+            .filter_map(|item| self.business.service(&item.service));
         let services = distinct(services.map(|one| one.name.in_language(self.language)));
-        let people = items.iter().filter_map(|item| self.business.employee(&item.resource));
+        let people = items
+            .iter()
+            .filter_map(|item| self.business.employee(&item.resource));
         let people = distinct(people.map(|one| one.name.in_language(self.language)));
         let services = services.iter().map(|name| in_a_sentence(name));
         let services = services.collect::<Vec<_>>().join(", ");
@@ -159,7 +163,10 @@ impl Speaker<'_> {
         if people.is_empty() {
             return Some(services);
         }
-        let given = [("services", services.as_str()), ("people", &people.join(", "))];
+        let given = [
+            ("services", services.as_str()),
+            ("people", &people.join(", ")),
+        ];
         Some(self.phrase(Phrase::VisitWhat, &given))
     }
 
@@ -181,15 +188,24 @@ impl Speaker<'_> {
     }
 
     fn confirm(&self) -> Button {
-        self.button(Phrase::ButtonConfirm, format!("visit:confirm:{}", self.booking.id))
+        self.button(
+            Phrase::ButtonConfirm,
+            format!("visit:confirm:{}", self.booking.id),
+        )
     }
 
     fn move_it(&self) -> Button {
-        self.button(Phrase::ButtonMove, format!("visit:move:{}", self.booking.id))
+        self.button(
+            Phrase::ButtonMove,
+            format!("visit:move:{}", self.booking.id),
+        )
     }
 
     fn cancel(&self) -> Button {
-        self.button(Phrase::ButtonCancel, format!("visit:cancel:{}", self.booking.id))
+        self.button(
+            Phrase::ButtonCancel,
+            format!("visit:cancel:{}", self.booking.id),
+        )
     }
 
     fn book(&self) -> Button {

@@ -160,7 +160,14 @@ impl Known {
                 *seen == epoch && !staff
             }
             Fence::Notice { epoch: made } => *made == epoch,
-            Fence::Reminder { booking, version } => self.bookings.get(booking) == Some(version),
+            Fence::Reminder {
+                booking,
+                version,
+                until,
+            } => {
+                let in_time = until.is_none_or(|until| ask.now < until);
+                in_time && self.bookings.get(booking) == Some(version)
+            }
             Fence::Staff => true,
         }
     }
