@@ -20,7 +20,7 @@ use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, Fence, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
-use zapis_workers::content::Watch;
+use zapis_workers::content::{Live, Watch};
 use zapis_workers::desk::Desks;
 use zapis_workers::dialogue::{Generator, Interpreter, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
@@ -82,43 +82,18 @@ pub async fn start_workers(
 ) -> anyhow::Result<()> {
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
-    let speaks = has(WorkerName::Answer) || has(WorkerName::Remind);
-    let mut watch = match speaks {
-        true => Some(Watch::start(content_dir, &engines.store).await?),
-        false => None,
-    };
-    let live = watch.as_ref().map(Watch::live);
-    if let (true, Some(content)) = (has(WorkerName::Answer), live.clone()) {
-        let vectors = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir);
-        let vectors = vectors.context("setting the vectors up ([knowledge.vectors])")?;
-        let prompts = config.llm.prompts().into_iter().map(|(_, name)| name);
-        let prompts: Vec<String> = prompts.collect();
-        watch = watch.map(|watch| watch.with_vectors(vectors.clone()).with_prompts(prompts));
-        let llm = models(config, &content.now().prompts, engines)?;
-        let mind = Receptionist {
-            content,
-            generator: llm.clone().map(|llm| Generator {
-                llm,
-                prompts: config.llm.answer_prompts.clone(),
-            }),
-            interpreter: llm
-                .filter(|_| config.llm.understand)
-                .map(|llm| Interpreter {
-                    llm,
-                    prompt: config.llm.understand_prompt.clone(),
-                }),
-            vectors,
-            autonomy: config.autonomy.clone(),
-        };
-        let answer = answer(config, mind, &desks, engines);
-        tasks.spawn(consume(
-            Arc::new(answer),
-            Topic::inbound(),
-            engines.clone(),
-            stop.clone(),
-        ));
-    }
-    if let Some(watch) = watch {
+    if has(WorkerName::Answer) || has(WorkerName::Remind) {
+        let mut watch = Watch::start(content_dir, &engines.store).await?;
+        if has(WorkerName::Answer) {
+            let (answer, equipped) = answering(config, watch, &desks, engines)?;
+            watch = equipped;
+            let topic = Topic::inbound();
+            let stop = stop.clone();
+            tasks.spawn(consume(Arc::new(answer), topic, engines.clone(), stop));
+        }
+        if has(WorkerName::Remind) {
+            start_reminders(tasks, config, watch.live(), &desks, engines, stop);
+        }
         let stop = stop.clone();
         tasks.spawn(async move {
             watch.run(stop).await;
@@ -145,39 +120,6 @@ pub async fn start_workers(
             ));
         }
     }
-    if let (true, Some(content)) = (has(WorkerName::Remind), live) {
-        let visits = Remind {
-            store: engines.store.clone(),
-            sessions: Arc::clone(&engines.sessions),
-            broker: Arc::clone(&engines.broker),
-            content,
-            desks: desks.clone(),
-            accounts: accounts(config),
-            clock: engines.clock.clone(),
-        };
-        let stopped = stop.clone();
-        tasks.spawn(async move {
-            visits.run(stopped).await;
-            Ok(())
-        });
-        let remind = RemindStaff {
-            store: engines.store.clone(),
-            broker: Arc::clone(&engines.broker),
-            desks: desks.clone(),
-            owner_after: minutes(
-                config
-                    .staff
-                    .owner_after_minutes
-                    .saturating_sub(config.staff.remind_after_minutes),
-            ),
-            clock: engines.clock.clone(),
-        };
-        let stop = stop.clone();
-        tasks.spawn(async move {
-            remind.run(stop).await;
-            Ok(())
-        });
-    }
     if has(WorkerName::Journal) {
         let journal = JournalWorker {
             store: engines.store.clone(),
@@ -189,6 +131,80 @@ pub async fn start_workers(
         tasks.spawn(async move { journal.run(stop).await.context("writing the journal") });
     }
     Ok(())
+}
+
+/// Who answers, and the watch over the content with what that needs.
+fn answering(
+    config: &Config,
+    watch: Watch,
+    desks: &Desks,
+    engines: &Engines,
+) -> anyhow::Result<(Answer, Watch)> {
+    let vectors = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir);
+    let vectors = vectors.context("setting the vectors up ([knowledge.vectors])")?;
+    let prompts = config.llm.prompts().into_iter().map(|(_, name)| name);
+    let watch = watch
+        .with_vectors(vectors.clone())
+        .with_prompts(prompts.collect());
+    let llm = models(config, &watch.live().now().prompts, engines)?;
+    let mind = Receptionist {
+        content: watch.live(),
+        generator: llm.clone().map(|llm| Generator {
+            llm,
+            prompts: config.llm.answer_prompts.clone(),
+        }),
+        interpreter: llm
+            .filter(|_| config.llm.understand)
+            .map(|llm| Interpreter {
+                llm,
+                prompt: config.llm.understand_prompt.clone(),
+            }),
+        vectors,
+        autonomy: config.autonomy.clone(),
+    };
+    Ok((answer(config, mind, desks, engines), watch))
+}
+
+/// Those who write to customers about visits, and to the staff about who waits.
+fn start_reminders(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    config: &Config,
+    content: Live,
+    desks: &Desks,
+    engines: &Engines,
+    stop: &CancellationToken,
+) {
+    let visits = Remind {
+        store: engines.store.clone(),
+        sessions: Arc::clone(&engines.sessions),
+        broker: Arc::clone(&engines.broker),
+        content,
+        desks: desks.clone(),
+        accounts: accounts(config),
+        clock: engines.clock.clone(),
+    };
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        visits.run(stopped).await;
+        Ok(())
+    });
+    let staff = &config.staff;
+    let calls = RemindStaff {
+        store: engines.store.clone(),
+        broker: Arc::clone(&engines.broker),
+        desks: desks.clone(),
+        owner_after: minutes(
+            staff
+                .owner_after_minutes
+                .saturating_sub(staff.remind_after_minutes),
+        ),
+        clock: engines.clock.clone(),
+    };
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        calls.run(stopped).await;
+        Ok(())
+    });
 }
 
 async fn consume<W: lanes::Worker>(

@@ -251,7 +251,7 @@ async fn reminders(store: &Store, days: u16, json: bool) -> Result<(), Failure> 
     let mut reminders = Reminders::default();
     let span = past(days);
     report::read(store, &Reminders::KINDS, &span, |event| {
-        reminders.take(event)
+        reminders.take(event);
     })
     .await
     .context("reading the journal")?;

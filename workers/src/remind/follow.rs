@@ -169,11 +169,18 @@ fn planned(
 
 /// What the journal gets of a change and of the reminders that follow from it.
 pub(super) fn lines(change: &BookingEvent, rows: &[Reminder]) -> Vec<Event> {
+    let line = |row: &Reminder| {
+        let outcome = match row.state {
+            ReminderState::Planned => "planned",
+            ReminderState::Skipped => "skipped",
+            ReminderState::Sent if row.reason.is_some() => "delivered",
+            // It is under way, or was, and the journal has that.
+            ReminderState::Sending | ReminderState::Sent => return None,
+        };
+        Some(told(row, &change.after, outcome, change.at))
+    };
     let mut lines = vec![changed(change)];
-    lines.extend(
-        rows.iter()
-            .map(|row| told(row, &change.after, row.state.name(), change.at)),
-    );
+    lines.extend(rows.iter().filter_map(line));
     lines
 }
 

@@ -126,7 +126,9 @@ impl Remind {
         let Some(step) = Step::named(&reminder.step) else {
             return Ok(Next::End(ReminderState::Skipped, Some(Reason::SwitchedOff)));
         };
-        if let Some(next) = self.hindered(reminder, step, booking, &content).await? {
+        let untried = tried.is_empty();
+        let hindered = self.hindered(reminder, step, booking, &content, untried);
+        if let Some(next) = hindered.await? {
             return Ok(next);
         }
         for conversation in self.ways(booking).await? {
@@ -140,7 +142,8 @@ impl Remind {
                 return Ok(Next::Send(conversation));
             }
         }
-        self.unreachable(step, reminder, booking, &content).await
+        self.unreachable(step, reminder, booking, &content, untried)
+            .await
     }
 
     /// What follows from how the tries fare, or nothing when it is the next one's turn; and where it was
@@ -215,6 +218,7 @@ impl Remind {
         step: Step,
         booking: &Booking,
         content: &Firm,
+        untried: bool,
     ) -> Result<Option<Next>, StoreError> {
         let now = self.clock.now();
         let end = |reason| Some(Next::End(ReminderState::Skipped, Some(reason)));
@@ -223,7 +227,7 @@ impl Remind {
             return Ok(end(Reason::SwitchedOff));
         }
         if now >= reminder.until {
-            return Ok(end(if reminder.tries.is_empty() {
+            return Ok(end(if untried {
                 Reason::Late
             } else {
                 Reason::Unreachable
@@ -297,11 +301,11 @@ impl Remind {
         reminder: &Reminder,
         booking: &Booking,
         content: &Firm,
+        untried: bool,
     ) -> Result<Next, RoundError> {
         let end = |reason| Next::End(ReminderState::Skipped, Some(reason));
         if !step.is_before() {
-            let ads = advertises(step) && reminder.tries.is_empty();
-            return Ok(end(if ads {
+            return Ok(end(if advertises(step) && untried {
                 Reason::NoConsent
             } else {
                 Reason::Unreachable

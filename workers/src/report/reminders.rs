@@ -155,7 +155,7 @@ mod tests {
 
     fn booking(booking: &str, action: &str) -> Event {
         event(Kind::Booking, booking, |event| {
-            event.action = Some(action.to_owned())
+            event.action = Some(action.to_owned());
         })
     }
 

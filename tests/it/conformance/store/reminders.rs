@@ -235,7 +235,7 @@ async fn only_who_has_a_claim_settles_it(ground: Ground) {
     );
     assert_eq!(
         store.reminders_of(quick.booking).await.unwrap(),
-        [going.clone()]
+        std::slice::from_ref(&going)
     );
     let events = store.events_after(0, 10).await.unwrap();
     let ids: Vec<_> = events
