@@ -9,6 +9,7 @@
 mod follow;
 mod plan;
 mod send;
+mod ways;
 mod words;
 
 use std::collections::HashMap;
