@@ -163,11 +163,14 @@ impl Store {
                 let key: [Value; 3] = [one.booking.into(), one.version.into(), (&one.step).into()];
                 key
             });
-            let statement = sql("UPDATE reminders SET due = $1 \
-                 WHERE (booking, version, step) IN (VALUES ")
-            .bind(until)
-            .rows(keys)
-            .then(")");
+            // Row by row along the key: `IN` would read the whole table on SQLite.
+            let statement = sql("UPDATE reminders SET due = $1 FROM (VALUES ")
+                .bind(until)
+                .rows(keys)
+                .then(
+                    ") AS new WHERE booking = new.column1 AND version = new.column2 \
+                     AND step = new.column3",
+                );
             tx.execute(statement).await?;
         }
         tx.commit().await?;
