@@ -229,6 +229,19 @@ Phones, e-mails and names of customers are hidden. In one week the same conversa
         #[arg(long)]
         json: bool,
     },
+    /// What became of the messages about visits: planned, sent, delivered, skipped and why; how many
+    /// customers confirmed and how many did not come.
+    #[command(after_help = "Examples:
+  zapis report reminders
+  zapis report reminders --days 90 --json")]
+    Reminders {
+        /// How many days back.
+        #[arg(long, default_value_t = 30, value_parser = days())]
+        days: u16,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn days() -> clap::builder::RangedI64ValueParser<u16> {

@@ -126,3 +126,21 @@ button-keep = Keep it
 button-move = Move it
 button-cancel = Cancel it
 button-book-again = Book again
+# Reminders of visits. $visit: "tomorrow, Friday, 27 November, at 15:00: women's haircut with Anna".
+remind-booked = You are booked for { $visit }. See you then!
+remind-moved = The time of your visit has changed. We now expect you { $visit }.
+remind-day-before = A reminder of your visit { $visit }. Will you come?
+remind-confirmed = A reminder: we expect you { $visit }.
+remind-morning = Good morning! We expect you { $visit }. Our address: { $address }.
+remind-soon = See you soon: { $visit }.
+remind-thanks = Thank you for choosing { $salon }! How was your visit, from 1 to 5?
+remind-missed = We are sorry that you could not come. Shall we find another time?
+remind-return = It has been a while! Time again for: { $what }. Shall we find a time?
+visit-today = today, { $weekday }, { $date }, at { $time }
+visit-tomorrow = tomorrow, { $weekday }, { $date }, at { $time }
+visit-day = { $weekday }, { $date }, at { $time }
+visit-what = { $services }, with { $people }
+button-confirm = Confirm
+
+# To the staff: no message about a visit reached the customer.
+call-customer = please call the customer, no message about the visit has arrived. { $name }, phone { $phone }, visit { $visit }

@@ -171,3 +171,28 @@ button-keep = Оставить
 button-move = Перенести
 button-cancel = Отменить
 button-book-again = Записаться снова
+# Напоминания о визитах. $visit: «завтра, в пятницу, 27 ноября, в 15:00: женская стрижка, мастер Анна».
+remind-booked = Вы записаны { $visit }. Ждём вас!
+    .informal = Ты записана { $visit }. Ждём тебя!
+remind-moved = Время вашего визита изменилось. Теперь ждём вас { $visit }.
+    .informal = Время твоего визита изменилось. Теперь ждём тебя { $visit }.
+remind-day-before = Напоминаем, что ждём вас { $visit }. Вы придёте?
+    .informal = Напоминаем, что ждём тебя { $visit }. Ты придёшь?
+remind-confirmed = Напоминаем: ждём вас { $visit }.
+    .informal = Напоминаем: ждём тебя { $visit }.
+remind-morning = Доброе утро! Ждём вас { $visit }. Наш адрес: { $address }.
+    .informal = Доброе утро! Ждём тебя { $visit }. Наш адрес: { $address }.
+remind-soon = Скоро увидимся: { $visit }.
+remind-thanks = Спасибо, что выбираете «{ $salon }»! Оцените, пожалуйста, визит от 1 до 5.
+    .informal = Спасибо, что выбираешь «{ $salon }»! Как прошёл визит, от 1 до 5?
+remind-missed = Жаль, что у вас не получилось прийти. Подобрать другое время?
+    .informal = Жаль, что у тебя не получилось прийти. Подобрать другое время?
+remind-return = Давно не виделись! Пора повторить: { $what }. Подобрать удобное время?
+visit-today = сегодня, { $weekday }, { $date }, в { $time }
+visit-tomorrow = завтра, { $weekday }, { $date }, в { $time }
+visit-day = { $weekday }, { $date }, в { $time }
+visit-what = { $services }, мастер { $people }
+button-confirm = Подтверждаю
+
+# Администратору: ни одно сообщение о визите не дошло до клиента.
+call-customer = позвоните клиенту, сообщение о визите не дошло. { $name }, телефон { $phone }, визит { $visit }

@@ -491,12 +491,15 @@ pub enum Fence {
         /// The epoch that the change made.
         epoch: i64,
     },
-    /// The booking still has this version.
+    /// The booking still has this version, and it is not too late.
     Reminder {
         /// Which booking.
         booking: String,
         /// The version that it reminds of.
         version: i64,
+        /// From then on it does not leave: the visit has begun, or quiet hours have.
+        #[serde(default)]
+        until: Option<DateTime<Utc>>,
     },
     /// Written by a person, or to the staff: nothing stops it.
     Staff,

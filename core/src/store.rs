@@ -17,6 +17,7 @@ mod open;
 mod ownership;
 mod people;
 mod queue_troubles;
+mod reminders;
 mod small;
 mod spend;
 mod sqlite;
@@ -37,6 +38,7 @@ pub use book::{
     Block, Booked, Booking, BookingChange, BookingEvent, Busy, BusyKind, Change, Changed, DayHours,
     Held, Holding, Item, NewBooking, Status, Visit, Wanted, Whose,
 };
+pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
 
 /// Why the store did not do it.
@@ -292,6 +294,8 @@ pub struct Known {
     pub blocked: bool,
     /// Whether the customer refused advertising.
     pub no_advertising: bool,
+    /// Whether the customer agreed to it: who never said so gets none that needs consent.
+    pub wants_advertising: bool,
 }
 
 /// A reply that waits for a person.

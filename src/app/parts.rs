@@ -18,17 +18,18 @@ use zapis_core::config::Findings;
 use zapis_core::ids;
 use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
-use zapis_core::message::{Content, Outbound};
+use zapis_core::message::{Content, Fence, Outbound};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
 use zapis_workers::autonomy::{Adjusted, Adjuster, Autonomy};
 use zapis_workers::book::Book;
-use zapis_workers::content::Watch;
+use zapis_workers::content::{Live, Watch};
 use zapis_workers::desk::Desks;
 use zapis_workers::dialogue::visit::Desk;
 use zapis_workers::dialogue::{Generator, Interpreter, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
 use zapis_workers::knowledge::Vectors;
 use zapis_workers::llm::{Llm, LlmConfig, Prompts};
+use zapis_workers::remind::Remind;
 use zapis_workers::remind_staff::RemindStaff;
 
 use super::{Engines, Roles};
@@ -85,21 +86,23 @@ pub async fn start_workers(
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
     let adjusted = adjust(tasks, config, engines, has(WorkerName::Remind), stop);
-    if has(WorkerName::Answer) {
-        let (watch, mut mind) = mind(config, content_dir, engines).await?;
-        mind.autonomy.adjusted = adjusted;
-        let answer = answer(config, mind, &desks, engines);
-        let stopped = stop.clone();
+    if has(WorkerName::Answer) || has(WorkerName::Remind) {
+        let mut watch = Watch::start(content_dir, &engines.store).await?;
+        if has(WorkerName::Answer) {
+            let (answer, equipped) = answering(config, watch, adjusted, &desks, engines)?;
+            watch = equipped;
+            let topic = Topic::inbound();
+            let stop = stop.clone();
+            tasks.spawn(consume(Arc::new(answer), topic, engines.clone(), stop));
+        }
+        if has(WorkerName::Remind) {
+            start_reminders(tasks, config, watch.live(), &desks, engines, stop);
+        }
+        let stop = stop.clone();
         tasks.spawn(async move {
-            watch.run(stopped).await;
+            watch.run(stop).await;
             Ok(())
         });
-        tasks.spawn(consume(
-            Arc::new(answer),
-            Topic::inbound(),
-            engines.clone(),
-            stop.clone(),
-        ));
     }
     if has(WorkerName::Send) {
         let alarm: Arc<dyn Alarm> = Arc::new(StaffAlarm(desks.clone()));
@@ -120,25 +123,6 @@ pub async fn start_workers(
                 stop.clone(),
             ));
         }
-    }
-    if has(WorkerName::Remind) {
-        let remind = RemindStaff {
-            store: engines.store.clone(),
-            broker: Arc::clone(&engines.broker),
-            desks: desks.clone(),
-            owner_after: minutes(
-                config
-                    .staff
-                    .owner_after_minutes
-                    .saturating_sub(config.staff.remind_after_minutes),
-            ),
-            clock: engines.clock.clone(),
-        };
-        let stop = stop.clone();
-        tasks.spawn(async move {
-            remind.run(stop).await;
-            Ok(())
-        });
     }
     if has(WorkerName::Journal) {
         let journal = JournalWorker {
@@ -178,33 +162,16 @@ fn adjust(
     adjusted
 }
 
-async fn consume<W: lanes::Worker>(
-    worker: Arc<W>,
-    topic: Topic,
-    engines: Engines,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let name = topic.as_str().to_owned();
-    let Engines {
-        broker,
-        store,
-        clock,
-        ..
-    } = engines;
-    lanes::run(worker, topic, broker, store, clock, Limits::default(), stop)
-        .await
-        .with_context(|| format!("consuming {name}"))
-}
-
-/// What answers, and what keeps its content up to date.
-async fn mind(
+/// Who answers, and the watch over the content with what that needs.
+fn answering(
     config: &Config,
-    content_dir: &Path,
+    watch: Watch,
+    adjusted: Adjusted,
+    desks: &Desks,
     engines: &Engines,
-) -> anyhow::Result<(Watch, Receptionist)> {
+) -> anyhow::Result<(Answer, Watch)> {
     let vectors = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir);
     let vectors = vectors.context("setting the vectors up ([knowledge.vectors])")?;
-    let watch = Watch::start(content_dir, &engines.store).await?;
     let prompts = config.llm.prompts().into_iter().map(|(_, name)| name);
     let watch = watch
         .with_vectors(vectors.clone())
@@ -225,14 +192,74 @@ async fn mind(
         vectors,
         autonomy: Autonomy {
             config: config.autonomy.clone(),
-            ..Autonomy::default()
+            adjusted,
         },
         desk: Some(Desk {
             calendar: Arc::new(Book::new(engines.store.clone(), engines.clock.clone())),
             store: engines.store.clone(),
         }),
     };
-    Ok((watch, mind))
+    Ok((answer(config, mind, desks, engines), watch))
+}
+
+/// Those who write to customers about visits, and to the staff about who waits.
+fn start_reminders(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    config: &Config,
+    content: Live,
+    desks: &Desks,
+    engines: &Engines,
+    stop: &CancellationToken,
+) {
+    let visits = Remind {
+        store: engines.store.clone(),
+        sessions: Arc::clone(&engines.sessions),
+        broker: Arc::clone(&engines.broker),
+        content,
+        desks: desks.clone(),
+        accounts: accounts(config),
+        clock: engines.clock.clone(),
+    };
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        visits.run(stopped).await;
+        Ok(())
+    });
+    let staff = &config.staff;
+    let calls = RemindStaff {
+        store: engines.store.clone(),
+        broker: Arc::clone(&engines.broker),
+        desks: desks.clone(),
+        owner_after: minutes(
+            staff
+                .owner_after_minutes
+                .saturating_sub(staff.remind_after_minutes),
+        ),
+        clock: engines.clock.clone(),
+    };
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        calls.run(stopped).await;
+        Ok(())
+    });
+}
+
+async fn consume<W: lanes::Worker>(
+    worker: Arc<W>,
+    topic: Topic,
+    engines: Engines,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let name = topic.as_str().to_owned();
+    let Engines {
+        broker,
+        store,
+        clock,
+        ..
+    } = engines;
+    lanes::run(worker, topic, broker, store, clock, Limits::default(), stop)
+        .await
+        .with_context(|| format!("consuming {name}"))
 }
 
 fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines) -> Answer {
@@ -289,6 +316,19 @@ fn desks(config: &Config) -> Desks {
     Desks::new(bots.filter_map(TelegramConfig::desk))
 }
 
+/// The accounts that can write to customers, as `channel:account`.
+fn accounts(config: &Config) -> Vec<String> {
+    let doors = &config.channels;
+    let named = |channel: &str, account: &str| format!("{channel}:{account}");
+    let telegram = doors.telegram.iter().filter(|one| one.enabled);
+    let whatsapp = doors.whatsapp.iter().filter(|one| one.enabled);
+    let webchat = doors.webchat.iter().filter(|one| one.enabled);
+    let telegram = telegram.map(|one| named("telegram", &one.account));
+    let whatsapp = whatsapp.map(|one| named("whatsapp", &one.account));
+    let webchat = webchat.map(|one| named("webchat", &one.account));
+    telegram.chain(whatsapp).chain(webchat).collect()
+}
+
 fn minutes(count: u32) -> TimeDelta {
     TimeDelta::minutes(count.into())
 }
@@ -306,6 +346,10 @@ impl Alarm for StaffAlarm {
     ) -> Option<Outbound> {
         // Trouble with the desk itself is not told to the desk.
         if !matches!(outbound.content, Content::Message { .. }) {
+            return None;
+        }
+        // A reminder goes another way then, and to the desk when there is none.
+        if matches!(outbound.fence, Fence::Reminder { .. }) {
             return None;
         }
         let card = undelivered_card(&outbound.conversation, "", reason);

@@ -10,7 +10,9 @@ use zapis_workers::autonomy::{Adjusted, AutonomyConfig};
 use zapis_workers::business::Business;
 use zapis_workers::content::Content;
 use zapis_workers::report::autonomy::{Autonomy, Mode, Recommendation, Row};
-use zapis_workers::report::{self, Privacy, Reviewed, Said, Sampled, WEAK, Weak};
+use zapis_workers::report::{
+    self, Privacy, Reminded, Reminders, Reviewed, Said, Sampled, WEAK, Weak,
+};
 
 use super::{Failure, past, store};
 use crate::cli::ReportCommand;
@@ -29,10 +31,14 @@ struct Listed {
     what: &'static str,
 }
 
-const REPORTS: [Listed; 2] = [
+const REPORTS: [Listed; 3] = [
     Listed {
         name: "autonomy",
         what: "which intents the bot may answer alone",
+    },
+    Listed {
+        name: "reminders",
+        what: "what became of the messages about visits, and who did not come",
     },
     Listed {
         name: "review",
@@ -71,6 +77,7 @@ pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(),
             review(loaded, &store, days, seed, json).await
         }
         ReportCommand::Autonomy { days, json } => autonomy(loaded, &store, days, json).await,
+        ReportCommand::Reminders { days, json } => reminders(&store, days, json).await,
     };
     store.close().await;
     done
@@ -251,4 +258,56 @@ fn tell_rows(rows: &[Row]) {
         ]);
     }
     table.print();
+}
+
+async fn reminders(store: &Store, days: u16, json: bool) -> Result<(), Failure> {
+    let mut reminders = Reminders::default();
+    let span = past(days);
+    report::read(store, &Reminders::KINDS, &span, |event| {
+        reminders.take(event);
+    })
+    .await
+    .context("reading the journal")?;
+    let reminded = reminders.done();
+    if json {
+        return Ok(output::json(&reminded)?);
+    }
+    tell_reminders(&reminded);
+    Ok(())
+}
+
+fn tell_reminders(reminded: &Reminded) {
+    if reminded.steps.is_empty() {
+        output::line("Nothing was planned.");
+    } else {
+        let mut table = Table::new(&["step", "planned", "sent", "delivered", "skipped"]);
+        for tally in &reminded.steps {
+            let skipped = tally.skipped.iter();
+            let skipped: Vec<_> = skipped
+                .map(|(why, count)| format!("{why} {count}"))
+                .collect();
+            table.row([
+                tally.step.to_owned(),
+                tally.planned.to_string(),
+                tally.sent.to_string(),
+                tally.delivered.to_string(),
+                skipped.join(", "),
+            ]);
+        }
+        table.print();
+    }
+    let percent =
+        |rate: Option<f64>| rate.map_or("–".into(), |rate| format!("{:.0} %", rate * 100.0));
+    output::line(format!(
+        "Confirmed: {} of {} who were asked the day before ({}).",
+        reminded.confirmed,
+        reminded.asked,
+        percent(reminded.confirmation_rate)
+    ));
+    output::line(format!(
+        "Did not come: {} of {} that are marked ({}).",
+        reminded.missed,
+        reminded.came + reminded.missed,
+        percent(reminded.no_show_rate)
+    ));
 }

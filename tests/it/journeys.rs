@@ -8,6 +8,7 @@ mod knowledge;
 mod models;
 mod operator;
 mod privacy;
+mod reminders;
 mod tracing;
 mod understanding;
 mod vectors;

@@ -50,19 +50,20 @@ impl Desks {
         at: DateTime<Utc>,
         trace: TraceParent,
     ) -> Option<Outbound> {
-        Some(Outbound {
-            id,
-            conversation: self.of(about)?.clone(),
-            turn: None,
-            answers: Vec::new(),
-            fence: Fence::Staff,
-            content,
-            language: "ru".into(),
-            purpose: None,
-            customer_wrote_at: None,
-            at,
-            trace,
-        })
+        let desk = self.of(about)?;
+        Some(to_staff(desk, id, content, at, trace))
+    }
+
+    /// A message to the first desk, about nobody's conversation.
+    pub fn any_message(
+        &self,
+        id: uuid::Uuid,
+        content: Content,
+        at: DateTime<Utc>,
+        trace: TraceParent,
+    ) -> Option<Outbound> {
+        let desk = self.first.as_ref()?;
+        Some(to_staff(desk, id, content, at, trace))
     }
 
     /// The card of a stage of an escalation.
@@ -83,6 +84,28 @@ impl Desks {
             now,
             TraceParent::start(),
         )
+    }
+}
+
+fn to_staff(
+    desk: &ConversationId,
+    id: uuid::Uuid,
+    content: Content,
+    at: DateTime<Utc>,
+    trace: TraceParent,
+) -> Outbound {
+    Outbound {
+        id,
+        conversation: desk.clone(),
+        turn: None,
+        answers: Vec::new(),
+        fence: Fence::Staff,
+        content,
+        language: "ru".into(),
+        purpose: None,
+        customer_wrote_at: None,
+        at,
+        trace,
     }
 }
 

@@ -257,6 +257,36 @@ phrases! {
     ButtonAddress = "button-address" [];
     /// Button: book.
     ButtonBooking = "button-booking" [];
+    /// A visit is booked.
+    RemindBooked = "remind-booked" ["visit"];
+    /// A visit was moved by the firm.
+    RemindMoved = "remind-moved" ["visit"];
+    /// A visit comes near: will the customer come?
+    RemindDayBefore = "remind-day-before" ["visit"];
+    /// A visit comes near, and the customer has confirmed it.
+    RemindConfirmed = "remind-confirmed" ["visit"];
+    /// In the morning of a visit.
+    RemindMorning = "remind-morning" ["visit", "address"];
+    /// Shortly before a visit.
+    RemindSoon = "remind-soon" ["visit"];
+    /// After a visit, with marks to choose from.
+    RemindThanks = "remind-thanks" ["salon"];
+    /// After a visit that the customer missed.
+    RemindMissed = "remind-missed" [];
+    /// When it is time to come again.
+    RemindReturn = "remind-return" ["what"];
+    /// When a visit is: today.
+    VisitToday = "visit-today" ["weekday", "date", "time"];
+    /// When a visit is: tomorrow.
+    VisitTomorrow = "visit-tomorrow" ["weekday", "date", "time"];
+    /// When a visit is: another day.
+    VisitDay = "visit-day" ["weekday", "date", "time"];
+    /// What is done at a visit, and by whom.
+    VisitWhat = "visit-what" ["services", "people"];
+    /// To the staff: no message about a visit reached the customer.
+    CallCustomer = "call-customer" ["name", "phone", "visit"];
+    /// Button: I shall come.
+    ButtonConfirm = "button-confirm" [];
 }
 
 /// How a phrase sounds to whom one says «ты».

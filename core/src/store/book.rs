@@ -190,6 +190,11 @@ impl Status {
         }
     }
 
+    /// Whether nobody is expected any more.
+    pub const fn is_cancelled(self) -> bool {
+        matches!(self, Self::CancelledByCustomer | Self::CancelledBySalon)
+    }
+
     /// Whether the time is the customer's: neither cancelled nor missed.
     pub const fn is_active(self) -> bool {
         !matches!(

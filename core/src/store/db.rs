@@ -113,7 +113,17 @@ impl From<Option<&str>> for Value {
 pub(super) struct Sql {
     text: Cow<'static, str>,
     values: Vec<Value>,
-    locking: bool,
+    locking: Locking,
+}
+
+/// What becomes of the rows that a statement reads.
+#[derive(Clone, Copy)]
+enum Locking {
+    None,
+    /// They are locked, once nobody else has them.
+    Wait,
+    /// They are locked, without those that somebody else has.
+    Skip,
 }
 
 /// Begins a statement.
@@ -121,7 +131,7 @@ pub(super) fn sql(text: &'static str) -> Sql {
     Sql {
         text: text.into(),
         values: Vec::new(),
-        locking: false,
+        locking: Locking::None,
     }
 }
 
@@ -168,15 +178,22 @@ impl Sql {
     /// Locks the rows that it reads until the transaction ends. On SQLite the transaction itself
     /// keeps all others from writing.
     pub(super) fn for_update(mut self) -> Self {
-        self.locking = true;
+        self.locking = Locking::Wait;
+        self
+    }
+
+    /// Likewise, and passes over rows that another transaction has locked.
+    pub(super) fn for_update_of_free(mut self) -> Self {
+        self.locking = Locking::Skip;
         self
     }
 
     fn on_postgres(self) -> Self {
-        if self.locking {
-            return self.then(" FOR UPDATE");
+        match self.locking {
+            Locking::None => self,
+            Locking::Wait => self.then(" FOR UPDATE"),
+            Locking::Skip => self.then(" FOR UPDATE SKIP LOCKED"),
         }
-        self
     }
 
     /// Text and values.

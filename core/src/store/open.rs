@@ -22,6 +22,7 @@ macro_rules! migrations {
             migrations!($folder, 4, "spend"),
             migrations!($folder, 5, "book"),
             migrations!($folder, 6, "drafts"),
+            migrations!($folder, 7, "reminders"),
             migrations!($folder, 8, "consents"),
         ]
     };

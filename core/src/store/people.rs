@@ -99,18 +99,20 @@ impl Store {
     pub async fn known(&self, conversation: &ConversationId) -> Result<Known, StoreError> {
         let statement = sql(
             "SELECT wrote_at, name, username, phone, coalesce(blocked, 0), \
-             coalesce(no_advertising, 0) FROM people WHERE conversation = $1",
+             no_advertising FROM people WHERE conversation = $1",
         );
         let Some(row) = self.db.fetch_one(statement.bind(conversation)).await? else {
             return Ok(Known::default());
         };
+        let refuses: Option<i64> = row.get(5)?;
         Ok(Known {
             wrote_at: row.opt_time(0)?,
             name: row.get(1)?,
             username: row.get(2)?,
             phone: row.get(3)?,
             blocked: row.flag(4)?,
-            no_advertising: row.flag(5)?,
+            no_advertising: refuses == Some(1),
+            wants_advertising: refuses == Some(0),
         })
     }
 }

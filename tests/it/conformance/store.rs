@@ -7,6 +7,7 @@ mod ledger;
 mod migrations;
 mod model;
 mod ownership;
+mod reminders;
 mod rest;
 mod story;
 mod trouble;

@@ -1,6 +1,7 @@
 //! From `business.toml` to the firm, with every problem noted.
 
 mod booking;
+mod reminders;
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,9 @@ use toml::de::DeTable;
 
 use super::hours::{self, DAYS, Span, SpecialDays, Week};
 use super::reader::{Reader, Section};
-use super::{Address, Business, Employee, Escalation, Location, Price, Service, Tone};
+use super::{
+    Address, Business, Employee, Escalation, Location, Price, ReminderPlan, Service, Tone,
+};
 use crate::source_text::SourceText;
 use crate::words::Language;
 use zapis_core::config::Problem;
@@ -52,10 +55,11 @@ fn read(top: &Section<'_, '_>, source: &SourceText) -> Business {
         .iter()
         .map(|s| booking::resource(s, &locations))
         .collect();
+    let reminders = reminders::reminders(top);
     let told = top.tables("services").into_iter();
     let told: Vec<(Section<'_, '_>, Service)> = told
         .map(|section| {
-            let service = service(&section, source);
+            let service = service(&section, source, &reminders.plan);
             (section, service)
         })
         .collect();
@@ -112,6 +116,7 @@ fn read(top: &Section<'_, '_>, source: &SourceText) -> Business {
         booking: booking::rules(top),
         escalation: escalation(top),
         quiet_hours: quiet_hours(top),
+        reminders,
     }
 }
 
@@ -301,7 +306,7 @@ fn special_days(section: &Section<'_, '_>) -> Option<SpecialDays> {
     })
 }
 
-fn service(section: &Section<'_, '_>, source: &SourceText) -> Service {
+fn service(section: &Section<'_, '_>, source: &SourceText, firm: &ReminderPlan) -> Service {
     section.need("minutes");
     let minutes = section.range("minutes").unwrap_or((1, 1));
     let service = Service {
@@ -317,6 +322,7 @@ fn service(section: &Section<'_, '_>, source: &SourceText) -> Service {
         online: section.flag("online").unwrap_or(true),
         needs: section.texts("needs"),
         return_days: section.number("return_days"),
+        reminders: reminders::of_service(section, firm),
         line: line(section, source),
     };
     section.close();

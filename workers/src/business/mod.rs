@@ -4,6 +4,7 @@ mod booking;
 mod hours;
 mod load;
 mod reader;
+mod reminders;
 mod tone;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use chrono_tz::Tz;
 pub use booking::{BookingRules, CalendarKind, Resource};
 pub use hours::{Span, SpecialDays, Week};
 pub(crate) use hours::{clock, day_text, weekday_short, weekday_text};
+pub use reminders::{ReminderPlan, Reminders, Step, When};
 pub use tone::{Address, Tone};
 
 use crate::source_text::SourceText;
@@ -71,6 +73,8 @@ pub struct Business {
     pub escalation: Escalation,
     /// When nobody is written to unasked.
     pub quiet_hours: Option<Span>,
+    /// What is written about visits.
+    pub reminders: Reminders,
 }
 
 /// A place where customers come.
@@ -138,6 +142,8 @@ pub struct Service {
     pub needs: Vec<String>,
     /// After how many days customers come again for it.
     pub return_days: Option<u32>,
+    /// What is written about its visits, where that is not what the firm writes.
+    pub reminders: Option<ReminderPlan>,
     /// The line of its table in the file.
     pub line: usize,
 }

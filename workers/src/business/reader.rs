@@ -110,6 +110,12 @@ impl<'t, 'r> Section<'t, 'r> {
         self.value(key).is_some()
     }
 
+    /// Whether the key is there and holds a text.
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        self.value(key)
+            .is_some_and(|value| value.get_ref().is_str())
+    }
+
     /// A text, if it is there.
     pub(super) fn text(&self, key: &str) -> Option<String> {
         let value = self.value(key)?;

@@ -7,6 +7,7 @@ pub mod autonomy;
 mod gaps;
 mod groups;
 mod privacy;
+mod reminders;
 mod review;
 
 use std::collections::{HashMap, VecDeque};
@@ -21,6 +22,7 @@ use zapis_core::store::{Store, StoreError};
 pub use gaps::Gaps;
 pub use groups::{Answer, Group, Nearest};
 pub use privacy::Privacy;
+pub use reminders::{Reminded, Reminders, StepTally};
 pub use review::{Reviewed, Said, Sampled, WEAK, Weak};
 
 use crate::words::{folded, is_light, tokens};

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::super::db::{CHUNK, Row, Tx, Value, sql};
-use super::super::{ClaimRequest, Claimed, LedgerEntry, Ownership, ownership};
+use super::super::db::{CHUNK, Tx, Value, sql};
+use super::super::{Booking, ClaimRequest, Claimed, LedgerEntry, Ownership, ownership};
 use super::{load, save};
 use crate::message::{ConversationId, Fence};
 use crate::trace::TraceParent;
@@ -160,7 +160,14 @@ impl Known {
                 *seen == epoch && !staff
             }
             Fence::Notice { epoch: made } => *made == epoch,
-            Fence::Reminder { booking, version } => self.bookings.get(booking) == Some(version),
+            Fence::Reminder {
+                booking,
+                version,
+                until,
+            } => {
+                let in_time = until.is_none_or(|until| ask.now < until);
+                in_time && self.bookings.get(booking) == Some(version)
+            }
             Fence::Staff => true,
         }
     }
@@ -203,7 +210,7 @@ async fn know(tx: &mut Tx, asks: &[&Ask]) -> Result<Known, sqlx::Error> {
         ownership,
         entries,
         answered: answered(tx, answers).await?,
-        bookings: active_bookings(tx, bookings).await?,
+        bookings: booking_versions(tx, bookings).await?,
     })
 }
 
@@ -235,21 +242,23 @@ async fn answered(
     Ok(found)
 }
 
-async fn active_bookings(
+/// Who missed a visit is written to as well; of what is cancelled nobody is reminded.
+async fn booking_versions(
     tx: &mut Tx,
     ids: BTreeSet<&str>,
 ) -> Result<HashMap<String, i64>, sqlx::Error> {
     let ids: Vec<_> = ids.into_iter().collect();
     let mut found = HashMap::new();
     for chunk in ids.chunks(CHUNK) {
-        let statement = sql("SELECT id, version FROM bookings WHERE active = 1 AND id IN ")
+        let statement = sql("SELECT id, booking FROM bookings WHERE id IN ")
             .list(chunk.iter().map(|&id| Value::from(id)))
             .then(" ORDER BY id")
             .for_update();
-        let rows = tx.fetch(statement).await?;
-        let booking = |row: &Row| Ok::<_, sqlx::Error>((row.get(0)?, row.get(1)?));
-        for row in &rows {
-            found.extend([booking(row)?]);
+        for row in tx.fetch(statement).await? {
+            let booking: Booking = row.json(1)?;
+            if !booking.status.is_cancelled() {
+                found.insert(row.get(0)?, booking.version);
+            }
         }
     }
     Ok(found)

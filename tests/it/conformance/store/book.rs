@@ -315,8 +315,16 @@ async fn a_reminder_passes_while_its_booking_has_that_version(ground: Ground) {
         },
     ]
     .map(|booking| (booking.id.to_string(), booking.version));
-    let reminders =
-        versions.map(|(booking, version)| message("1", Fence::Reminder { booking, version }));
+    let reminders = versions.map(|(booking, version)| {
+        message(
+            "1",
+            Fence::Reminder {
+                booking,
+                version,
+                until: None,
+            },
+        )
+    });
 
     let answers = store.claim(&reminders, at(0)).await.unwrap();
 

@@ -145,6 +145,7 @@ async fn older_news_never_replace_newer(ground: Ground) {
         phone: Some("+79001234567".into()),
         blocked: true,
         no_advertising: true,
+        wants_advertising: false,
     };
     assert_eq!(known, expected);
 }

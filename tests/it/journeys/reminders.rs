@@ -1,0 +1,82 @@
+//! What the staff books is told to the customer, and who cannot be reached is called.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+use zapis_core::Clock;
+use zapis_core::message::ConversationId;
+use zapis_core::store::{Booked, Booking, Item, NewBooking, Store, Visit, Wanted};
+
+use crate::support::firm::{Firm, On};
+
+/// The staff books by phone, three days ahead.
+async fn book(
+    store: &Store,
+    n: u128,
+    conversation: Option<ConversationId>,
+    phone: Option<&str>,
+    now: DateTime<Utc>,
+) -> Booking {
+    let starts_at = now + TimeDelta::days(3);
+    let request = NewBooking {
+        wanted: Wanted::Visit(Visit {
+            location: "kolokolnaya".into(),
+            items: vec![Item {
+                service: "women-cut".into(),
+                resource: format!("person-{n}"),
+                needs: Vec::new(),
+                starts_at,
+                ends_at: starts_at + TimeDelta::hours(1),
+                buffer: (0, 0),
+                price: String::new(),
+            }],
+        }),
+        cause: Uuid::from_u128(n),
+        who: "Марина".into(),
+        conversation,
+        name: "Ольга".into(),
+        phone: phone.map(str::to_owned),
+        source: "phone".into(),
+        for_whom: None,
+        notes: None,
+    };
+    match store.book(&request, now).await.unwrap() {
+        Booked::Booked(booking) => booking,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn who_is_booked_by_phone_hears_of_it_and_who_cannot_be_reached_is_called() {
+    let mut firm = Firm::closed(On::Embedded, "", vec![vec!["run"]]).await;
+    // The test runs at any hour.
+    let file = firm.config_dir().join("business.toml");
+    let business = std::fs::read_to_string(&file).unwrap();
+    let lines = business
+        .lines()
+        .filter(|line| !line.starts_with("quiet_hours"));
+    std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    firm.start().await;
+    let (olga, now) = (7_021, Clock::system().now());
+    firm.sandbox.telegram_writes(olga, "Добрый день!").unwrap();
+    firm.telegram_answer(olga, 0).await;
+    let store = firm.store().await;
+
+    let chat = ConversationId::new("telegram", "main", &olga.to_string()).unwrap();
+    book(&store, 1, Some(chat), None, now).await;
+    let told = firm.telegram_answer(olga, 1).await;
+    assert!(told.starts_with("Вы записаны"), "{told}");
+    assert!(told.contains("женская стрижка"), "{told}");
+
+    book(&store, 2, None, Some("+79001112233"), now).await;
+    firm.staff_sees("позвоните клиенту").await;
+    store.close().await;
+
+    let report = firm.command(&["report", "reminders", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&report.stdout).unwrap();
+    let booked = &report["steps"][0];
+    assert_eq!(booked["step"], "booked");
+    assert_eq!(booked["planned"], 2);
+    assert_eq!(booked["sent"], 1);
+    assert_eq!(booked["skipped"]["staff_called"], 1);
+    firm.stop().await;
+}
