@@ -197,29 +197,27 @@ impl Scene {
                 return Err(format!("{rest:?} is said"));
             }
             "<" | "<!" => {}
-            "button" => {
-                if !self.customers[self.at]
-                    .buttons
-                    .iter()
-                    .any(|one| one.title.contains(rest))
-                {
-                    return Err(format!("there is no button {rest:?}"));
-                }
-            }
-            "staff" => {
-                if self.customers[self.at].last.handover.is_none() {
-                    return Err("nobody is called".to_owned());
-                }
-            }
-            "alone" => {
-                if let Some(call) = &self.customers[self.at].last.handover {
-                    return Err(format!("the staff is called: {}", call.reason));
-                }
-            }
+            "button" | "staff" | "alone" => return self.seen(word, rest),
             "visits" => return self.visits(rest).await,
             _ => return Err("is no line of a scenario".to_owned()),
         }
         Ok(())
+    }
+
+    /// What the answer has besides its words.
+    fn seen(&self, word: &str, title: &str) -> Result<(), String> {
+        let customer = &self.customers[self.at];
+        let call = customer.last.handover.as_ref();
+        match word {
+            "staff" if call.is_none() => Err("nobody is called".to_owned()),
+            "alone" => call.map_or(Ok(()), |call| {
+                Err(format!("the staff is called: {}", call.reason))
+            }),
+            "button" if !customer.buttons.iter().any(|one| one.title.contains(title)) => {
+                Err(format!("there is no button {title:?}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The id of the booking that was made last, by anybody.
