@@ -71,7 +71,10 @@ fn the_day_before_names_day_service_and_person_and_asks() {
         "завтра, в пятницу, 27 ноября, в 15:00: женская стрижка, мастер {}",
         master.ru
     );
-    assert_eq!(text, format!("Напоминаем, что ждём вас {visit}. Вы придёте?"));
+    assert_eq!(
+        text,
+        format!("Напоминаем, что ждём вас {visit}. Вы придёте?")
+    );
     let id = booking.id;
     assert_eq!(
         payloads,
