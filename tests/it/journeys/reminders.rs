@@ -68,7 +68,7 @@ async fn who_is_booked_by_phone_hears_of_it_and_who_cannot_be_reached_is_called(
     assert!(told.contains("женская стрижка"), "{told}");
 
     book(&store, 2, None, Some("+79001112233"), now).await;
-    firm.staff_sees("позвоните клиенту").await;
+    firm.staff_sees("нужно позвонить клиенту").await;
     store.close().await;
 
     let report = firm.command(&["report", "reminders", "--json"]);

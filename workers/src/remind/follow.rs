@@ -70,7 +70,7 @@ pub(super) fn replan(
         .map(|one| closed(one, change, same(&one.reminder)))
         .collect();
     let waits = |step| open(step).is_some_and(|one| same(&one.reminder));
-    let announce = is_news(change) || waits(Step::Booked);
+    let announce = is_news(change, near) || waits(Step::Booked);
     let fates = Terms::of(business, &booking.visit).fates(
         &booking.visit,
         booking.status,
@@ -88,12 +88,16 @@ pub(super) fn replan(
     rows
 }
 
-/// Whether the customer does not know it: she made the change herself, in her chat, when she does.
-fn is_news(change: &BookingEvent) -> bool {
+/// Whether the customer is to be told: she knows what she did herself, in her chat, and a small move is
+/// not worth a message.
+fn is_news(change: &BookingEvent, near: TimeDelta) -> bool {
     let by_firm = change.who != CUSTOMER;
+    let start = change.after.visit.starts_at();
+    let before = change.before.as_ref();
+    let far = before.is_none_or(|before| (before.visit.starts_at() - start).abs() > near);
     match change.kind.as_str() {
         "booked" => by_firm && change.after.source != IMPORT,
-        "moved" => by_firm,
+        "moved" => by_firm && far,
         _ => false,
     }
 }
