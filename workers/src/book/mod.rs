@@ -5,10 +5,13 @@
 
 pub mod import;
 mod nearest;
+mod place;
 mod plan;
+mod quest;
 mod search;
 #[cfg(test)]
 mod tests;
+mod times;
 mod wall;
 
 use async_trait::async_trait;

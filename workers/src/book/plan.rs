@@ -6,7 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use zapis_core::store::{Busy, DayHours};
 
 use super::search::Terms;
-use super::wall::{close_of, open_of};
+use super::times::Times;
+use super::wall::Wall;
 use crate::business::{Business, Employee, Span};
 
 /// A piece of time, in milliseconds since 1970: `from` belongs to it, `until` does not.
@@ -23,14 +24,6 @@ impl Piece {
             until: until.timestamp_millis(),
         }
     }
-
-    pub(super) fn meets(self, other: Self) -> bool {
-        self.from < other.until && other.from < self.until
-    }
-
-    pub(super) fn holds(self, other: Self) -> bool {
-        self.from <= other.from && other.until <= self.until
-    }
 }
 
 /// Everybody's time.
@@ -38,7 +31,7 @@ impl Piece {
 pub struct Plan<'b> {
     pub(super) business: &'b Business,
     pub(super) terms: Terms,
-    hours: HashMap<(String, NaiveDate), Vec<Span>>,
+    hours: HashMap<NaiveDate, HashMap<String, Vec<Span>>>,
     /// In order and without overlaps.
     taken: HashMap<String, Vec<Piece>>,
 }
@@ -46,9 +39,11 @@ pub struct Plan<'b> {
 impl<'b> Plan<'b> {
     /// What the file says, what was set in its place, what is taken, and what holds for who asks.
     pub fn new(business: &'b Business, hours: &[DayHours], busy: &[Busy], terms: Terms) -> Self {
-        let hours = hours
-            .iter()
-            .map(|one| ((one.resource.clone(), one.date), spans(one)));
+        let mut set: HashMap<_, HashMap<_, _>> = HashMap::new();
+        for one in hours {
+            let of_date = set.entry(one.date).or_default();
+            of_date.insert(one.resource.clone(), spans(one));
+        }
         let mut taken: HashMap<String, Vec<Piece>> = HashMap::new();
         for one in busy {
             let piece = Piece::of(one.from, one.until);
@@ -60,14 +55,15 @@ impl<'b> Plan<'b> {
         Self {
             business,
             terms,
-            hours: hours.collect(),
+            hours: set,
             taken,
         }
     }
 
     /// When a person works on a date.
-    pub(super) fn works(&self, employee: &Employee, date: NaiveDate) -> Vec<Piece> {
-        let set = |id: &str| self.hours.get(&(id.to_owned(), date)).map(Vec::as_slice);
+    pub(super) fn works(&self, employee: &Employee, date: NaiveDate, wall: &Wall) -> Vec<Piece> {
+        let of_date = self.hours.get(&date);
+        let set = |id: &str| of_date.and_then(|hours| hours.get(id)).map(Vec::as_slice);
         let spans = working(
             self.business,
             employee,
@@ -75,23 +71,16 @@ impl<'b> Plan<'b> {
             set(&employee.id),
             set(&employee.location),
         );
-        let zone = self.business.time_zone;
-        let piece = |span: &Span| {
-            Piece::of(
-                open_of(zone, date, span.from),
-                close_of(zone, date, span.until),
-            )
-        };
+        let piece = |span: &Span| Piece::of(wall.open(span.from), wall.close(span.until));
         spans.iter().map(piece).collect()
     }
 
-    /// Whether nothing takes any of a resource's time.
-    pub(super) fn is_free(&self, resource: &str, piece: Piece) -> bool {
-        let Some(taken) = self.taken.get(resource) else {
-            return true;
-        };
-        let next = taken.partition_point(|one| one.until <= piece.from);
-        taken.get(next).is_none_or(|one| !one.meets(piece))
+    /// When a resource may begin what takes it from so long before to so long after the begin.
+    pub(super) fn leaves(&self, resource: &str, times: Times, before: i64, after: i64) -> Times {
+        match self.taken.get(resource) {
+            Some(taken) => times.beside(taken, before, after),
+            None => times,
+        }
     }
 
     /// How much of a piece of time is taken, in milliseconds.

@@ -1,12 +1,12 @@
 //! Free visits for a wish. Pure: the same plan and wish always give the same visits.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, Utc};
 use uuid::Uuid;
-use zapis_core::store::{Item, Visit};
+use zapis_core::store::Visit;
 
 use super::nearest::nearest;
-use super::plan::{Piece, Plan};
-use super::wall::{close_of, open_of, start_of};
+use super::plan::Plan;
+use super::quest::Quest;
 use crate::business::{Business, Employee, Service};
 use crate::when;
 
@@ -135,13 +135,6 @@ pub struct Found {
     pub exact: bool,
 }
 
-/// Orders of more services than this are not tried.
-const MOST_ORDERED: usize = 4;
-
-/// Between two services a customer waits 0, 5, … 30 minutes.
-const WAIT_STEP: u32 = 5;
-const WAITS: u32 = 7;
-
 /// Free visits for a wish, or the nearest to it.
 pub fn search(plan: &Plan<'_>, wish: &Wish, limit: usize) -> Found {
     let visits = slots(plan, wish, limit);
@@ -173,11 +166,11 @@ pub(super) fn between(
     last: NaiveDate,
     limit: usize,
 ) -> Vec<Visit> {
-    let orders = orders(wish);
+    let quest = Quest::new(plan, wish);
     let mut found = Vec::new();
     let mut date = first;
     while date <= last && found.len() < limit {
-        Day::of(plan, wish, date).visits(&orders, limit, &mut found);
+        quest.on(date, limit, &mut found);
         let Some(next) = date.checked_add_days(Days::new(1)) else {
             break;
         };
@@ -190,233 +183,4 @@ pub(super) fn between(
 pub fn spread(visits: &[Visit], count: usize) -> Vec<Visit> {
     let step = visits.len().div_ceil(count.max(1)).max(1);
     visits.iter().step_by(step).take(count).cloned().collect()
-}
-
-/// The orders in which services are tried: as wished first.
-fn orders(wish: &Wish) -> Vec<Vec<usize>> {
-    let count = wish.items.len();
-    if wish.together || count > MOST_ORDERED {
-        return vec![(0..count).collect()];
-    }
-    let mut orders = vec![Vec::new()];
-    for _ in 0..count {
-        let longer = |order: &Vec<usize>| {
-            let rest = (0..count).filter(|item| !order.contains(item));
-            let order = order.clone();
-            rest.map(move |item| [order.as_slice(), &[item]].concat())
-                .collect::<Vec<_>>()
-        };
-        orders = orders.iter().flat_map(longer).collect();
-    }
-    orders
-}
-
-/// Somebody who can do a service on a day, and when he works.
-struct Hand<'b> {
-    employee: &'b Employee,
-    works: Vec<Piece>,
-}
-
-/// One date, seen from a wish.
-struct Day<'p, 'b> {
-    plan: &'p Plan<'b>,
-    wish: &'p Wish,
-    /// When a visit may begin: what the clock shows is admitted and not too early.
-    starts: Vec<i64>,
-    services: Vec<&'b Service>,
-    /// Who can do each service, the least busy first.
-    hands: Vec<Vec<Hand<'b>>>,
-}
-
-/// A service that has got its place.
-struct Placed<'b> {
-    item: usize,
-    employee: &'b Employee,
-    visit: Piece,
-    taken: Piece,
-}
-
-impl<'p, 'b> Day<'p, 'b> {
-    fn of(plan: &'p Plan<'b>, wish: &'p Wish, date: NaiveDate) -> Self {
-        let business = plan.business;
-        let starts = starts(plan, wish, date);
-        let mut day = Self {
-            plan,
-            wish,
-            services: Vec::new(),
-            hands: Vec::new(),
-            starts,
-        };
-        if day.starts.is_empty() {
-            return day;
-        }
-        let zone = business.time_zone;
-        let whole = Piece::of(open_of(zone, date, 0), close_of(zone, date, 24 * 60));
-        for item in &wish.items {
-            let able = |employee: &&Employee| {
-                employee.services.contains(&item.service)
-                    && item.person.as_ref().is_none_or(|id| *id == employee.id)
-            };
-            let hand = |employee| Hand {
-                employee,
-                works: plan.works(employee, date),
-            };
-            let mut hands: Vec<_> = business.staff.iter().filter(able).map(hand).collect();
-            hands.retain(|hand| !hand.works.is_empty());
-            hands.sort_by_cached_key(|hand| plan.load(&hand.employee.id, whole));
-            day.hands.push(hands);
-            day.services.extend(business.service(&item.service));
-        }
-        day
-    }
-
-    fn visits(&self, orders: &[Vec<usize>], limit: usize, found: &mut Vec<Visit>) {
-        if self.hands.iter().any(Vec::is_empty) {
-            return;
-        }
-        let locations = self.plan.business.locations.iter();
-        let locations: Vec<&str> = locations
-            .map(|location| location.id.as_str())
-            .filter(|id| self.wish.location.as_deref().is_none_or(|only| only == *id))
-            .collect();
-        for &start in &self.starts {
-            if found.len() >= limit {
-                return;
-            }
-            let visit = locations.iter().find_map(|location| {
-                orders
-                    .iter()
-                    .find_map(|order| self.visit(location, order, start))
-            });
-            found.extend(visit);
-        }
-    }
-
-    fn visit(&self, location: &str, order: &[usize], start: i64) -> Option<Visit> {
-        let mut placed = Vec::with_capacity(order.len());
-        if !self.place(location, order, start, &mut placed) {
-            return None;
-        }
-        let items = placed.iter().map(|placed| self.item(placed));
-        Some(Visit {
-            location: location.to_owned(),
-            items: items.collect::<Option<_>>()?,
-        })
-    }
-
-    /// Gives the next service its place, and all that follow; takes it back where they find none.
-    fn place(
-        &self,
-        location: &str,
-        order: &[usize],
-        start: i64,
-        placed: &mut Vec<Placed<'b>>,
-    ) -> bool {
-        let Some(&item) = order.get(placed.len()) else {
-            return true;
-        };
-        // A customer waits a little between two services, but not before the first.
-        let waits = if placed.is_empty() || self.wish.together {
-            1
-        } else {
-            WAITS
-        };
-        for wait in (0..waits).map(|wait| minutes(wait * WAIT_STEP)) {
-            for hand in &self.hands[item] {
-                if hand.employee.location != location {
-                    continue;
-                }
-                let Some(next) = self.fit(hand, item, start, wait, placed) else {
-                    continue;
-                };
-                placed.push(next);
-                if self.place(location, order, start, placed) {
-                    return true;
-                }
-                placed.pop();
-            }
-        }
-        false
-    }
-
-    fn fit(
-        &self,
-        hand: &Hand<'b>,
-        item: usize,
-        start: i64,
-        wait: i64,
-        placed: &[Placed<'b>],
-    ) -> Option<Placed<'b>> {
-        let service = self.services.get(item)?;
-        let before = minutes(service.buffer.0);
-        let shared = |other: &&Placed<'b>| self.share(other, hand.employee, service);
-        let mut from = start;
-        if !self.wish.together {
-            from = placed.last().map_or(start, |last| last.visit.until + wait);
-            // Whoever is needed again is free again after the buffer.
-            let free = placed
-                .iter()
-                .filter(shared)
-                .map(|one| one.taken.until + before);
-            from = free.fold(from, i64::max);
-        }
-        let until = from + minutes(service.book_minutes);
-        let visit = Piece { from, until };
-        let taken = Piece {
-            from: from - before,
-            until: until + minutes(service.buffer.1),
-        };
-        let works = hand.works.iter().any(|piece| piece.holds(visit));
-        let free = |id: &String| self.plan.is_free(id, taken);
-        let alone = placed
-            .iter()
-            .filter(shared)
-            .all(|one| !one.taken.meets(taken));
-        let fits = works && alone && free(&hand.employee.id) && service.needs.iter().all(free);
-        fits.then_some(Placed {
-            item,
-            employee: hand.employee,
-            visit,
-            taken,
-        })
-    }
-
-    /// Whether a service that has its place needs the same person or room.
-    fn share(&self, placed: &Placed<'_>, employee: &Employee, service: &Service) -> bool {
-        let needs = self.services.get(placed.item).map(|other| &other.needs);
-        let same_room = |room| needs.is_some_and(|needs| needs.contains(room));
-        placed.employee.id == employee.id || service.needs.iter().any(same_room)
-    }
-
-    fn item(&self, placed: &Placed<'_>) -> Option<Item> {
-        let service = self.services.get(placed.item)?;
-        let at = DateTime::from_timestamp_millis;
-        Some(Item {
-            service: service.id.clone(),
-            resource: placed.employee.id.clone(),
-            needs: service.needs.clone(),
-            starts_at: at(placed.visit.from)?,
-            ends_at: at(placed.visit.until)?,
-            buffer: service.buffer,
-            price: service.price.text(self.plan.business.language),
-        })
-    }
-}
-
-fn minutes(count: u32) -> i64 {
-    i64::from(count) * 60_000
-}
-
-/// When a visit may begin on a date.
-fn starts(plan: &Plan<'_>, wish: &Wish, date: NaiveDate) -> Vec<i64> {
-    let step = plan.terms.step.max(1);
-    let minutes = (0..24 * 60).step_by(step as usize);
-    let starts = minutes.filter_map(|minute| {
-        let time = NaiveTime::from_hms_opt(minute / 60, minute % 60, 0)?;
-        if !wish.when.admits(date.and_time(time)) {
-            return None;
-        }
-        start_of(plan.business.time_zone, date, minute).filter(|at| *at >= plan.terms.from)
-    });
-    starts.map(|at| at.timestamp_millis()).collect()
 }

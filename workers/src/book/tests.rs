@@ -1,5 +1,6 @@
 //! Free times: never outside working hours, never over one another, right on days with a clock change.
 
+mod brute;
 mod import;
 mod search;
 mod shape;

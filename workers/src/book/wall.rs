@@ -52,3 +52,46 @@ fn edge(
     }
     at.and_utc()
 }
+
+/// The clock on the wall on one date.
+pub(super) struct Wall {
+    zone: Tz,
+    date: NaiveDate,
+    /// When the date begins, where the clock is not changed on it: then all else follows.
+    even: Option<DateTime<Utc>>,
+}
+
+impl Wall {
+    pub(super) fn of(zone: Tz, date: NaiveDate) -> Self {
+        let midnight = open_of(zone, date, 0);
+        let whole = close_of(zone, date, DAY) - midnight == TimeDelta::minutes(DAY.into());
+        let shown = start_of(zone, date, 0) == Some(midnight);
+        Self {
+            zone,
+            date,
+            even: (whole && shown).then_some(midnight),
+        }
+    }
+
+    fn minute(&self, minute: u32) -> Option<DateTime<Utc>> {
+        Some(self.even? + TimeDelta::minutes(minute.into()))
+    }
+
+    /// As [`start_of`].
+    pub(super) fn start(&self, minute: u32) -> Option<DateTime<Utc>> {
+        self.minute(minute)
+            .or_else(|| start_of(self.zone, self.date, minute))
+    }
+
+    /// As [`open_of`].
+    pub(super) fn open(&self, minute: u32) -> DateTime<Utc> {
+        self.minute(minute)
+            .unwrap_or_else(|| open_of(self.zone, self.date, minute))
+    }
+
+    /// As [`close_of`].
+    pub(super) fn close(&self, minute: u32) -> DateTime<Utc> {
+        self.minute(minute)
+            .unwrap_or_else(|| close_of(self.zone, self.date, minute))
+    }
+}

@@ -153,11 +153,16 @@ pub struct When {
 }
 
 impl When {
-    /// Whether a visit may begin at a moment.
-    pub fn admits(&self, at: NaiveDateTime) -> bool {
-        let (day, time) = (at.date(), at.time());
+    /// Whether a visit may begin on a day, at some time.
+    pub fn admits_day(&self, day: NaiveDate) -> bool {
         self.days.is_none_or(|days| days_hold(days, day))
             && (self.weekdays.is_empty() || self.weekdays.contains(&day.weekday()))
+    }
+
+    /// Whether a visit may begin at a moment.
+    pub fn admits(&self, at: NaiveDateTime) -> bool {
+        let time = at.time();
+        self.admits_day(at.date())
             && self.time.is_none_or(|reach| self.time_holds(reach, time))
             && self.part.is_none_or(|part| part_holds(part, time))
     }
@@ -304,6 +309,11 @@ impl Wish {
     /// Whether nothing was said about time.
     pub fn is_empty(&self) -> bool {
         self.any_of.is_empty() && self.except.is_empty() && self.length.is_none()
+    }
+
+    /// Whether any of the alternatives is on a day; a part of the day may be ruled out.
+    pub fn admits_day(&self, day: NaiveDate) -> bool {
+        self.any_of.is_empty() || self.any_of.iter().any(|when| when.admits_day(day))
     }
 
     /// Whether a visit may begin at a moment.
