@@ -73,3 +73,8 @@ CREATE TABLE book_hours (
     PRIMARY KEY (resource, date)
 );
 CREATE INDEX book_hours_by_date ON book_hours (date);
+
+
+-- What is put away from time to time: holds that expired long ago, and locks of days that are over.
+CREATE INDEX book_spans_by_expiry ON book_spans (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX book_days_by_day ON book_days (day);

@@ -23,6 +23,7 @@ mod days;
 mod hold;
 mod hours;
 mod read;
+mod tidy;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};

@@ -14,15 +14,19 @@ mod tests;
 mod times;
 mod wall;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Days, TimeDelta, Utc};
+use tracing::warn;
 use uuid::Uuid;
-use zapis_core::Clock;
 use zapis_core::message::ConversationId;
 use zapis_core::store::{
     Booked, Booking, BookingChange, BusyKind, Changed, Held, Holding, NewBooking, Store,
     StoreError, Visit, Whose,
 };
+use zapis_core::{Clock, causes};
 
 use crate::business::{BookingRules, Business};
 
@@ -77,17 +81,38 @@ pub trait Calendar: Send + Sync {
     async fn upcoming(&self, whose: Whose<'_>) -> Result<Vec<Booking>, StoreError>;
 }
 
+/// How often the book is put in order, while visits are held, in milliseconds.
+const TIDY_EVERY: i64 = 60 * 60 * 1_000;
+
 /// The book of this program, in the store.
 #[derive(Debug, Clone)]
 pub struct Book {
     store: Store,
     clock: Clock,
+    /// When it was put in order by this process, in milliseconds since 1970.
+    tidied_at: Arc<AtomicI64>,
 }
 
 impl Book {
     /// A book in a store.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+        Self {
+            store,
+            clock,
+            tidied_at: Arc::default(),
+        }
+    }
+
+    /// Puts away old holds and days, once in a while; the book is right without it, too.
+    async fn tidy(&self, now: DateTime<Utc>) {
+        let at = now.timestamp_millis();
+        let due = |last: i64| (at - last >= TIDY_EVERY).then_some(at);
+        let order = Ordering::Relaxed;
+        if self.tidied_at.fetch_update(order, order, due).is_ok()
+            && let Err(error) = self.store.tidy_book(now).await
+        {
+            warn!(error = %causes(&error), "Cannot put away old holds");
+        }
     }
 
     /// Everything that a search for a wish needs to know; the time of a booking that is to be moved
@@ -170,7 +195,9 @@ impl Calendar for Book {
             moving,
             until,
         };
-        self.store.hold(conversation, &holding, now).await
+        let held = self.store.hold(conversation, &holding, now).await?;
+        self.tidy(now).await;
+        Ok(held)
     }
 
     async fn book(&self, request: &NewBooking) -> Result<Booked, StoreError> {

@@ -9,7 +9,7 @@ use super::{Busy, BusyKind, Span};
 use crate::message::ConversationId;
 use crate::store::db::{CHUNK, Row, Sql, Tx, Value, damaged, sql};
 
-const DAY: i64 = 24 * 60 * 60 * 1_000;
+pub(super) const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// What takes the time of resources, at least one, between two moments; [`busy`] reads it.
 pub(super) fn taken(

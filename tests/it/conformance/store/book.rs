@@ -29,6 +29,7 @@ on_both!(
     changes_are_told_in_order_with_what_was_before,
     bookings_are_found_by_customer_and_by_time,
     what_is_no_visit_is_refused,
+    holds_of_who_never_came_back_and_days_that_are_over_are_put_away,
 );
 
 const NOBODY: BusyKind = BusyKind::Block;
@@ -501,4 +502,31 @@ async fn what_is_no_visit_is_refused(ground: Ground) {
         let answer = store.book(&by_staff(1, bad), at(0)).await;
         assert!(matches!(answer, Err(StoreError::Refused(_))), "{answer:?}");
     }
+}
+
+async fn holds_of_who_never_came_back_and_days_that_are_over_are_put_away(ground: Ground) {
+    const DAY: i64 = 86_400;
+    let store = ground.open().await;
+    let (first, second) = (visit("anna", 60, 60), visit("vera", 60, 60));
+    let gone = held(&store, "1", 1, std::slice::from_ref(&first), 0).await;
+    let fresh = held(&store, "2", 2, std::slice::from_ref(&second), DAY).await;
+    let [Held::Held(gone), Held::Held(fresh)] = [gone[0], fresh[0]] else {
+        panic!("both are free");
+    };
+
+    assert_eq!(store.tidy_book(at(DAY)).await.unwrap(), 0);
+    assert_eq!(store.tidy_book(at(DAY + 301)).await.unwrap(), 1);
+
+    let answer = store.book(&hold("1", 3, gone), at(DAY + 302)).await;
+    assert_eq!(answer.unwrap(), Booked::NoHold);
+    let booking = store.book(&hold("2", 4, fresh), at(DAY + 303)).await;
+    assert_eq!(booked(booking.unwrap()).visit, second);
+    let later = at(10 * DAY);
+    assert!(
+        store.tidy_book(later).await.unwrap() >= 2,
+        "one day of each"
+    );
+    assert_eq!(store.tidy_book(later).await.unwrap(), 0);
+    let again = store.book(&by_staff(5, second), later).await;
+    assert_eq!(again.unwrap(), Booked::Taken, "the visit itself stays");
 }
