@@ -150,6 +150,8 @@ pub struct Heard {
     pub no: bool,
     /// Does not want it any more.
     pub quits: bool,
+    /// Says that something is wanted.
+    pub wants: bool,
     /// Anybody will do.
     pub anybody: bool,
     /// As the last time.
@@ -200,6 +202,7 @@ impl Heard {
                 || words.first() == Some(&"нет")
                 || words.first() == Some(&"no"),
             quits: says(&QUITS) || (short && has(QUITS_SHORT)),
+            wants: has(WANTS) && !has(KNOWS),
             anybody: says(&ANYBODY),
             again: says(&AGAIN),
             more: has(MORE),
@@ -212,6 +215,9 @@ impl Heard {
 }
 
 const YES: &str = "да ага угу ок окей хорошо верно правильно давайте подтверждаю согласна согласен записывайте запишите подходит годится конечно yes yep ok okay sure fine";
+/// What is wanted then is an answer.
+const KNOWS: &str = "узнать спросить уточнить понять знать посоветоваться know ask";
+const WANTS: &str = "хочу хотел хотела хотелось хотим запишите запиши записаться нужна нужен нужно надо бы want like need book";
 const QUITS: [&str; 10] = [
     "не надо записывать",
     "не нужно записывать",

@@ -158,10 +158,11 @@ pub(super) fn open<'s>(situation: &Situation<'s>) -> Option<&'s Form> {
     form.is_open(situation.now).then_some(form)
 }
 
-/// A service with a day, a time or a number of people, and nothing that speaks against it, is a wish to book.
+/// A service that is wanted, or named with a day, a time or a number of people, is a wish to book where nothing
+/// speaks against it.
 pub(super) fn is_wish(situation: &Situation<'_>) -> bool {
     situation.visit.is_some_and(|heard| {
-        let told = !heard.when.any_of.is_empty() || heard.heads.is_some();
+        let told = heard.wants || !heard.when.any_of.is_empty() || heard.heads.is_some();
         !heard.services.is_empty() && told
     })
 }
