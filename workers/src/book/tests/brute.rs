@@ -33,13 +33,16 @@ fn minutes(count: u32) -> TimeDelta {
     TimeDelta::minutes(count.into())
 }
 
+/// From when until when.
+type Piece = (DateTime<Utc>, DateTime<Utc>);
+
 /// Everything is tried: each begin, location, order, wait and person.
 struct Tries<'a> {
     firm: &'a Business,
     busy: &'a [Busy],
     wish: &'a Wish,
     /// The least busy first, and when they work.
-    people: Vec<(&'a Employee, Vec<(DateTime<Utc>, DateTime<Utc>)>)>,
+    people: Vec<(&'a Employee, Vec<Piece>)>,
 }
 
 fn free(busy: &[Busy], resource: &str, from: DateTime<Utc>, until: DateTime<Utc>) -> bool {
@@ -133,7 +136,7 @@ impl<'a> Tries<'a> {
     fn item(
         &self,
         employee: &Employee,
-        works: &[(DateTime<Utc>, DateTime<Utc>)],
+        works: &[Piece],
         service: &str,
         start: DateTime<Utc>,
         wait: u32,
