@@ -28,6 +28,7 @@ use zapis_workers::dialogue::{Generator, Interpreter, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
 use zapis_workers::knowledge::Vectors;
 use zapis_workers::llm::{Llm, LlmConfig, Prompts};
+use zapis_workers::notices::Notices;
 use zapis_workers::remind_staff::RemindStaff;
 
 use super::{Engines, Roles};
@@ -131,9 +132,22 @@ pub async fn start_workers(
             ),
             clock: engines.clock.clone(),
         };
+        let notices = Notices {
+            store: engines.store.clone(),
+            broker: Arc::clone(&engines.broker),
+            desks: desks.clone(),
+            config: content_dir.to_owned(),
+            clock: engines.clock.clone(),
+            // The only process need not wait for its own lease after a crash.
+            holder: if config.engines.embedded_broker() {
+                "the only process".to_owned()
+            } else {
+                uuid::Uuid::new_v4().to_string()
+            },
+        };
         let stop = stop.clone();
         tasks.spawn(async move {
-            remind.run(stop).await;
+            tokio::join!(remind.run(stop.clone()), notices.run(stop));
             Ok(())
         });
     }

@@ -12,6 +12,7 @@ pub mod guard;
 pub mod journal;
 pub mod knowledge;
 pub mod llm;
+pub mod notices;
 pub mod remind_staff;
 pub mod report;
 pub mod texts;

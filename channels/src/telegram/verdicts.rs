@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use uuid::Uuid;
+use zapis_core::board::Mark;
 use zapis_core::intake::Arrival;
 use zapis_core::message::{
     Button, Content, ConversationId, DraftCard, DraftDecided, Fence, LessonCard, Outbound, Verdict,
@@ -126,6 +127,9 @@ impl Account {
         post: Post,
         taken: &mut Taken,
     ) -> Result<(), StoreError> {
+        if let Some((mark, booking)) = Mark::read(payload) {
+            return self.mark(mark, booking, post, taken).await;
+        }
         let Some((choice, id)) = Choice::read(payload) else {
             return Ok(());
         };

@@ -23,6 +23,7 @@ macro_rules! migrations {
             migrations!($folder, 5, "book"),
             migrations!($folder, 6, "drafts"),
             migrations!($folder, 8, "consents"),
+            migrations!($folder, 9, "boards"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {

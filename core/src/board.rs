@@ -1,0 +1,106 @@
+//! What the staff chat shows of the appointment book, and the marks that people set there.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::message::Button;
+use crate::store::Status;
+
+/// Something of the appointment book as the staff sees it: one message that is rewritten, not repeated.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Board {
+    /// Which message of the chat: what has the same key takes its place.
+    pub key: String,
+    /// What it says; `**…**` makes words bold.
+    pub text: String,
+    /// What can be pressed under it.
+    #[serde(default)]
+    pub buttons: Vec<Button>,
+    /// Nothing is shown where the key was not shown before.
+    #[serde(default)]
+    pub only_rewrites: bool,
+}
+
+impl fmt::Debug for Board {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Board({})", self.key)
+    }
+}
+
+/// What somebody of the staff notes about a visit with one tap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// The customer is there.
+    Arrived,
+    /// The customer comes later.
+    Late,
+    /// The customer did not come.
+    NoShow,
+    /// The customer was called and comes.
+    Called,
+}
+
+impl Mark {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Arrived, Self::Late, Self::NoShow, Self::Called];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Arrived => "visit:arrived",
+            Self::Late => "visit:late",
+            Self::NoShow => "visit:no_show",
+            Self::Called => "visit:called",
+        }
+    }
+
+    /// What the visit becomes.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Arrived => Status::Arrived,
+            Self::Late => Status::Late,
+            Self::NoShow => Status::NoShow,
+            Self::Called => Status::Confirmed,
+        }
+    }
+
+    /// A button that sets it for a booking.
+    pub fn button(self, title: &str, booking: Uuid) -> Button {
+        Button {
+            title: title.to_owned(),
+            payload: format!("{}:{booking}", self.name()),
+        }
+    }
+
+    /// Reads a button back; nothing for a button of something else.
+    pub fn read(payload: &str) -> Option<(Self, Uuid)> {
+        let (name, booking) = payload.rsplit_once(':')?;
+        let mark = Self::ALL.into_iter().find(|mark| mark.name() == name)?;
+        Some((mark, booking.parse().ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_button_is_read_back_and_a_foreign_one_is_not() {
+        let booking = Uuid::from_u128(7);
+        for mark in Mark::ALL {
+            let button = mark.button("x", booking);
+            assert!(button.payload.len() <= 64, "{button:?}");
+            assert_eq!(Mark::read(&button.payload), Some((mark, booking)));
+        }
+        for foreign in [
+            "",
+            "visit:late",
+            "visit:late:7",
+            "visit:slot:7",
+            "draft:send:7",
+        ] {
+            assert_eq!(Mark::read(foreign), None, "{foreign}");
+        }
+    }
+}
