@@ -81,9 +81,67 @@ impl Mark {
     }
 }
 
+/// What an order to the book begins with.
+const ORDERS: [&str; 13] = [
+    "запиш",
+    "записат",
+    "забронир",
+    "перенес",
+    "передвин",
+    "сдвин",
+    "отмени",
+    "закро",
+    "заблокир",
+    "займи",
+    "расписани",
+    "покажи",
+    "записи",
+];
+/// What is said of somebody who will not be there, and what is asked of a day.
+const PHRASES: [&str; 10] = [
+    "заболел",
+    "болеет",
+    "приболел",
+    "не выйдет",
+    "не сможет выйти",
+    "на больничн",
+    "что сегодня",
+    "кто сегодня",
+    "что завтра",
+    "кто завтра",
+];
+
+/// Whether what somebody writes in the staff chat is for the book, by how it begins.
+pub fn is_order(text: &str) -> bool {
+    let text = text.to_lowercase().replace('ё', "е");
+    let first = text.trim_start_matches(|c: char| !c.is_alphabetic());
+    ORDERS.iter().any(|order| first.starts_with(order))
+        || PHRASES.iter().any(|phrase| text.contains(phrase))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn talk_among_the_staff_is_no_order() {
+        for order in [
+            "Запиши завтра в 15",
+            "— отмени Ольгу",
+            "Анна заболела",
+            "что сегодня?",
+        ] {
+            assert!(is_order(order), "{order}");
+        }
+        for talk in [
+            "",
+            "Кто заберёт посылку?",
+            "я записалась на курсы",
+            "не закрывай дверь",
+        ] {
+            assert!(!is_order(talk), "{talk}");
+        }
+    }
 
     #[test]
     fn a_button_is_read_back_and_a_foreign_one_is_not() {

@@ -132,19 +132,7 @@ pub async fn start_workers(
             ),
             clock: engines.clock.clone(),
         };
-        let notices = Notices {
-            store: engines.store.clone(),
-            broker: Arc::clone(&engines.broker),
-            desks: desks.clone(),
-            config: content_dir.to_owned(),
-            clock: engines.clock.clone(),
-            // The only process need not wait for its own lease after a crash.
-            holder: if config.engines.embedded_broker() {
-                "the only process".to_owned()
-            } else {
-                uuid::Uuid::new_v4().to_string()
-            },
-        };
+        let notices = notices(config, content_dir, &desks, engines);
         let stop = stop.clone();
         tasks.spawn(async move {
             tokio::join!(remind.run(stop.clone()), notices.run(stop));
@@ -235,6 +223,23 @@ fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines)
         },
         clock: engines.clock.clone(),
         published: PublishedTurns::default(),
+    }
+}
+
+/// What tells the staff of the book.
+fn notices(config: &Config, content_dir: &Path, desks: &Desks, engines: &Engines) -> Notices {
+    Notices {
+        store: engines.store.clone(),
+        broker: Arc::clone(&engines.broker),
+        desks: desks.clone(),
+        config: content_dir.to_owned(),
+        clock: engines.clock.clone(),
+        // The only process need not wait for its own lease after a crash.
+        holder: if config.engines.embedded_broker() {
+            "the only process".to_owned()
+        } else {
+            uuid::Uuid::new_v4().to_string()
+        },
     }
 }
 

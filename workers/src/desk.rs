@@ -46,6 +46,12 @@ impl Desks {
         self.by_account.values().any(|desk| desk == conversation)
     }
 
+    /// Whether this is a desk that people share. The private chat of an owner who has no staff chat is
+    /// served as a customer's.
+    pub fn is_group(&self, conversation: &ConversationId) -> bool {
+        conversation.peer().starts_with('-') && self.holds(conversation)
+    }
+
     /// A message to the desk of a conversation.
     pub fn message(
         &self,

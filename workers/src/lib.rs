@@ -15,6 +15,7 @@ pub mod llm;
 pub mod notices;
 pub mod remind_staff;
 pub mod report;
+pub mod secretary;
 pub mod texts;
 pub mod understand;
 pub mod when;

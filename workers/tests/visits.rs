@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -276,7 +277,7 @@ async fn conversations_about_visits_go_as_written() {
                 .map(str::trim)
                 .filter(|line| !line.is_empty() && !line.starts_with('#'))
             {
-                story.push_str(&format!("    {line}\n"));
+                writeln!(story, "    {line}").unwrap();
                 let played = scene.play(line).await;
                 if matches!(line.split(' ').next(), Some(">" | "[" | "press")) {
                     let customer = &scene.customers[scene.at];
@@ -285,10 +286,12 @@ async fn conversations_about_visits_go_as_written() {
                         .iter()
                         .map(|one| one.title.as_str())
                         .collect();
-                    story.push_str(&format!(
-                        "        « {} » {titles:?}\n",
+                    writeln!(
+                        story,
+                        "        « {} » {titles:?}",
                         customer.said.replace('\n', "\n          ")
-                    ));
+                    )
+                    .unwrap();
                 }
                 if let Err(why) = played {
                     failures.push(format!("{title}: {why}\n{story}"));

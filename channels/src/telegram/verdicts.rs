@@ -24,6 +24,9 @@ use crate::Sent;
 /// The most of a draft that a card shows.
 const SHOWN: usize = 3000;
 
+/// What buttons begin with that belong to an order of the staff.
+const ORDER: &str = "desk:";
+
 /// What a button of ours in the staff chat stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Choice {
@@ -129,6 +132,11 @@ impl Account {
     ) -> Result<(), StoreError> {
         if let Some((mark, booking)) = Mark::read(payload) {
             return self.mark(mark, booking, post, taken).await;
+        }
+        if let (true, Some(desk)) = (payload.starts_with(ORDER), self.config.desk()) {
+            let what = post.item.what.clone();
+            taken.arrivals.push(post.order(desk, what));
+            return Ok(());
         }
         let Some((choice, id)) = Choice::read(payload) else {
             return Ok(());

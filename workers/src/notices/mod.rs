@@ -30,9 +30,10 @@ use zapis_core::{Clock, causes, crash, ids};
 use crate::book::{close_of, open_of};
 use crate::business::{Business, CalendarKind, Location};
 use crate::desk::Desks;
+use crate::secretary;
 use boards::Boards;
 use place::{Duty, Place};
-use words::Words;
+pub(crate) use words::Words;
 
 /// How often the book is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -167,6 +168,11 @@ impl Notices {
             let Some(desk) = self.desks.of_booking(conversation) else {
                 continue;
             };
+            // What was ordered in the chat is told there, in the message of the order.
+            let order = secretary::key(one.cause);
+            if self.store.board(desk, &order).await?.is_some() {
+                continue;
+            }
             let Some(line) = words.news(one, now) else {
                 continue;
             };
@@ -187,7 +193,7 @@ impl Notices {
         for (desk, lines) in by_desk {
             let board = Board {
                 key: format!("news:{}", first.position),
-                text: words.together(&lines),
+                text: words::together(&lines),
                 buttons: Vec::new(),
                 only_rewrites: false,
             };

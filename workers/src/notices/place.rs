@@ -14,7 +14,7 @@ use crate::business::Business;
 /// Under which name it is kept.
 const NAME: &str = "notices";
 /// How long another process waits for one that died.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 const RENEWED: TimeDelta = TimeDelta::seconds(30);
 
 /// How far the book was told.

@@ -1,12 +1,13 @@
 //! How the book reads in the staff chat.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use zapis_core::store::{Booking, BookingEvent, Item, Status, Visit};
 
 use super::news::News;
 use crate::business::{Business, Location, day_text, weekday_short, weekday_text};
 use crate::words::Language;
-use chrono::Datelike;
 
 /// Buttons.
 pub(super) const CALLED: &str = "Позвонили";
@@ -20,7 +21,7 @@ const MOST: usize = 3_600;
 const RU: Language = Language::Ru;
 
 /// The words of a firm.
-pub(super) struct Words<'a>(pub(super) &'a Business);
+pub(crate) struct Words<'a>(pub(crate) &'a Business);
 
 impl Words<'_> {
     /// A piece of news in a line or two; nothing where the staff did it with a button of this chat.
@@ -32,7 +33,7 @@ impl Words<'_> {
             let mut line = format!("❌ **Отмена** · {by}\n{visit}\n👤 {customer}");
             if news.before.is_some() && news.after.visit.starts_at() > now {
                 let (time, people) = (self.span(&news.after.visit), self.people(&news.after.visit));
-                line.push_str(&format!("\n🕳 Освободилось: {time}, {people}"));
+                write!(line, "\n🕳 Освободилось: {time}, {people}").ok();
             }
             return Some(line);
         }
@@ -57,15 +58,8 @@ impl Words<'_> {
             .then(|| format!("⏰ **Опаздывает**\n{visit}\n👤 {customer}"))
     }
 
-    /// Several pieces of news in one message.
-    pub(super) fn together(&self, lines: &[String]) -> String {
-        let head = (lines.len() > 1).then(|| format!("**Изменения в записи: {}**", lines.len()));
-        let lines = head.as_ref().into_iter().chain(lines);
-        fitting(lines.cloned().collect(), "\n\n")
-    }
-
     /// The visits of a day; nothing for a day when nobody works and nobody comes.
-    pub(super) fn list(
+    pub(crate) fn list(
         &self,
         location: &Location,
         date: NaiveDate,
@@ -86,16 +80,16 @@ impl Words<'_> {
         let weekday = weekday_text(date.weekday(), RU);
         let mut head = format!("📋 **{day}{weekday}, {}**", day_text(date, RU));
         if self.0.locations.len() > 1 {
-            head.push_str(&format!(" · {}", location.name.in_language(RU)));
+            write!(head, " · {}", location.name.in_language(RU)).ok();
         }
         if bookings.is_empty() {
             return format!("{head}\nЗаписей пока нет.");
         }
         let open = bookings.iter().filter(|one| one.status == Status::Booked);
         let mut count = format!("Записей: {}", bookings.len());
-        match open.count() {
-            0 => {}
-            open => count.push_str(&format!(", не подтверждены: {open}")),
+        let open = open.count();
+        if open > 0 {
+            write!(count, ", не подтверждены: {open}").ok();
         }
         let mut lines = vec![head, count];
         let mut people: Vec<&str> = self.0.staff.iter().map(|one| one.id.as_str()).collect();
@@ -188,7 +182,7 @@ impl Words<'_> {
     }
 
     /// "пт 27 ноября, 15:00–16:30: Женская стрижка, Анна".
-    fn visit(&self, visit: &Visit) -> String {
+    pub(crate) fn visit(&self, visit: &Visit) -> String {
         let services: Vec<&str> = visit.items.iter().map(|item| self.service(item)).collect();
         let mut text = format!(
             "{}: {}, {}",
@@ -199,9 +193,59 @@ impl Words<'_> {
         if self.0.locations.len() > 1
             && let Some(location) = self.0.location(&visit.location)
         {
-            text.push_str(&format!(" · {}", location.name.in_language(RU)));
+            write!(text, " · {}", location.name.in_language(RU)).ok();
         }
         text
+    }
+
+    /// A visit with its customer.
+    pub(crate) fn named(&self, booking: &Booking) -> String {
+        format!("{} · {}", self.visit(&booking.visit), customer(booking))
+    }
+
+    /// As short as a button: "27.11 15:00 Ольга".
+    pub(crate) fn short(&self, booking: &Booking) -> String {
+        let starts = self.0.local(booking.visit.starts_at());
+        let name = match booking.name.trim() {
+            "" => booking.phone.as_deref().unwrap_or_default(),
+            name => name,
+        };
+        format!("{} {name}", starts.format("%d.%m %H:%M"))
+    }
+
+    /// A free time as a button: "пт 27 ноября, 15:00, Илья Сомов".
+    pub(crate) fn title(&self, visit: &Visit) -> String {
+        format!("{}, {}", self.when(visit.starts_at()), self.people(visit))
+    }
+
+    /// "пт 27 ноября, весь день", "пт 27 ноября, 13:00–15:00".
+    pub(crate) fn between(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> String {
+        let (from, until) = (self.0.local(from), self.0.local(until));
+        let day = |date: NaiveDate| {
+            let weekday = weekday_short(date.weekday(), RU);
+            format!("{weekday} {}", day_text(date, RU))
+        };
+        let first = from.date_naive();
+        // The last day ends at the midnight after it.
+        let last = (until - chrono::TimeDelta::seconds(1)).date_naive();
+        let midnight = |at: &DateTime<chrono_tz::Tz>| at.format("%H:%M").to_string() == "00:00";
+        match (first == last, midnight(&from) && midnight(&until)) {
+            (true, true) => format!("{}, весь день", day(first)),
+            (false, true) => format!("{} – {}", day(first), day(last)),
+            (true, false) => format!(
+                "{}, {}–{}",
+                day(first),
+                from.format("%H:%M"),
+                until.format("%H:%M")
+            ),
+            (false, false) => format!(
+                "{}, {} – {}, {}",
+                day(first),
+                from.format("%H:%M"),
+                day(last),
+                until.format("%H:%M")
+            ),
+        }
     }
 
     fn when(&self, at: DateTime<Utc>) -> String {
@@ -222,7 +266,8 @@ impl Words<'_> {
             .map_or(item.service.as_str(), |one| one.name.in_language(RU))
     }
 
-    fn person<'s>(&'s self, id: &'s str) -> &'s str {
+    /// What somebody of the firm is called.
+    pub(crate) fn person<'s>(&'s self, id: &'s str) -> &'s str {
         self.0
             .employee(id)
             .map_or(id, |one| one.name.in_language(RU))
@@ -238,6 +283,13 @@ impl Words<'_> {
         }
         names.join(", ")
     }
+}
+
+/// Several pieces of news in one message.
+pub(super) fn together(lines: &[String]) -> String {
+    let head = (lines.len() > 1).then(|| format!("**Изменения в записи: {}**", lines.len()));
+    let lines = head.as_ref().into_iter().chain(lines);
+    fitting(lines.cloned().collect(), "\n\n")
 }
 
 fn with_foot(text: String, foot: &str) -> String {
@@ -288,10 +340,8 @@ fn fitting(lines: Vec<String>, between: &str) -> String {
     let count = lines.len();
     for (n, line) in lines.into_iter().enumerate() {
         if text.chars().count() + line.chars().count() > MOST {
-            text.push_str(&format!(
-                "\n…и ещё строк: {}. Всё: zapis book today",
-                count - n
-            ));
+            let left = count - n;
+            write!(text, "\n…и ещё строк: {left}. Всё: zapis book today").ok();
             break;
         }
         if n > 0 {

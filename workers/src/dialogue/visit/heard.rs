@@ -285,7 +285,7 @@ fn for_whom(words: &[&str]) -> Option<&'static str> {
 
 fn ordinal(words: &[&str]) -> Option<usize> {
     let named = |list: &&str| list.split(' ').any(|word| words.contains(&word));
-    ORDINALS.iter().position(|list| named(list))
+    ORDINALS.iter().position(named)
 }
 
 fn services(understood: &Understanding) -> Vec<Vec<String>> {
