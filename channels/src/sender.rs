@@ -508,6 +508,7 @@ impl Sender {
             Content::Relay { .. }
             | Content::Draft(_)
             | Content::Lesson(_)
+            | Content::Board(_)
             | Content::Typing { .. } => {}
         }
         event
@@ -539,7 +540,7 @@ impl Sender {
 fn is_journalled(part: &Outbound) -> bool {
     !matches!(
         part.content,
-        Content::Relay { .. } | Content::Draft(_) | Content::Lesson(_)
+        Content::Relay { .. } | Content::Draft(_) | Content::Lesson(_) | Content::Board(_)
     )
 }
 

@@ -7,6 +7,7 @@ mod account;
 mod address;
 mod api;
 mod arrivals;
+mod board;
 mod config;
 mod content;
 mod desk;
@@ -201,7 +202,7 @@ impl Channel for Telegram {
                 let id = ids::of(outbound.id, "part", 1);
                 return vec![call, Outbound { id, ..outbound }];
             }
-            Content::Typing { .. } | Content::Draft(_) | Content::Lesson(_) => {
+            Content::Typing { .. } | Content::Draft(_) | Content::Lesson(_) | Content::Board(_) => {
                 return vec![outbound];
             }
         };

@@ -107,7 +107,11 @@ impl Channel for WebChat {
                 self.hub.hint(conversation, Hint::Typing("bot"));
                 return Ok(Sent { provider_id: None });
             }
-            Content::Card(_) | Content::Relay { .. } | Content::Draft(_) | Content::Lesson(_) => {
+            Content::Card(_)
+            | Content::Relay { .. }
+            | Content::Draft(_)
+            | Content::Lesson(_)
+            | Content::Board(_) => {
                 return Err(SendError::Refused(ProviderError {
                     code: "unsupported".into(),
                     text: "the staff has no desk in the web chat".into(),

@@ -322,11 +322,13 @@ impl Channel for WhatsApp {
                 self.send_message(account, outbound, message).await
             }
             Content::Typing { inbound } => Ok(self.send_typing(account, outbound, inbound).await),
-            Content::Card(_) | Content::Relay { .. } | Content::Draft(_) | Content::Lesson(_) => {
-                Err(refused(
-                    "WhatsApp has no staff chat: configure one in Telegram",
-                ))
-            }
+            Content::Card(_)
+            | Content::Relay { .. }
+            | Content::Draft(_)
+            | Content::Lesson(_)
+            | Content::Board(_) => Err(refused(
+                "WhatsApp has no staff chat: configure one in Telegram",
+            )),
         }
     }
 

@@ -114,6 +114,10 @@ visit-too-late = Your visit ({ $visit }) is in less than { $hours } h: so close 
 visit-changed = The visit has changed meanwhile, now it is: { $visit }. Write if it is to be moved or cancelled.
 visit-confirmed = Thank you, see you: { $visit }.
 visit-rated = Thank you for the rating!
+visit-apology = We are sorry, but we cannot keep your visit: { $visit }. Let us find another time.
+visit-apology-times = We are sorry, but we cannot keep your visit: { $visit }. The nearest free times:
+    { $times }
+    Press "Another time" or write when it suits you.
 visit-dropped = All right, nothing is booked. Write whenever you like.
 button-other-time = Another time
 button-agree = I agree

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod board;
 pub mod broker;
 pub mod causes;
 pub mod clock;

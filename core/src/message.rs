@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::board::Board;
 use crate::trace::TraceParent;
 
 /// `{channel}:{account}:{peer}`, the unit of order. `Debug` masks the peer.
@@ -551,6 +552,8 @@ pub enum Content {
     Draft(Box<DraftCard>),
     /// To the staff chat: may the bot remember this answer?
     Lesson(Box<LessonCard>),
+    /// To the staff chat: something of the appointment book.
+    Board(Box<Board>),
 }
 
 /// A quick reply.

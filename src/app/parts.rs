@@ -29,6 +29,7 @@ use zapis_workers::dialogue::{Generator, Interpreter, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
 use zapis_workers::knowledge::Vectors;
 use zapis_workers::llm::{Llm, LlmConfig, Prompts};
+use zapis_workers::notices::Notices;
 use zapis_workers::remind::Remind;
 use zapis_workers::remind_staff::RemindStaff;
 
@@ -97,6 +98,11 @@ pub async fn start_workers(
         }
         if has(WorkerName::Remind) {
             start_reminders(tasks, config, watch.live(), &desks, engines, stop);
+            let (notices, stop) = (notices(config, content_dir, &desks, engines), stop.clone());
+            tasks.spawn(async move {
+                notices.run(stop).await;
+                Ok(())
+            });
         }
         let stop = stop.clone();
         tasks.spawn(async move {
@@ -279,6 +285,23 @@ fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines)
         },
         clock: engines.clock.clone(),
         published: PublishedTurns::default(),
+    }
+}
+
+/// What tells the staff of the book.
+fn notices(config: &Config, content_dir: &Path, desks: &Desks, engines: &Engines) -> Notices {
+    Notices {
+        store: engines.store.clone(),
+        broker: Arc::clone(&engines.broker),
+        desks: desks.clone(),
+        config: content_dir.to_owned(),
+        clock: engines.clock.clone(),
+        // The only process need not wait for its own lease after a crash.
+        holder: if config.engines.embedded_broker() {
+            "the only process".to_owned()
+        } else {
+            uuid::Uuid::new_v4().to_string()
+        },
     }
 }
 

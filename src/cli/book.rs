@@ -13,11 +13,15 @@ pub enum BookCommand {
     /// The visits of today.
     #[command(after_help = "Examples:
   zapis book today
-  zapis book today --person anna --json")]
+  zapis book today --person anna --json
+  zapis book today --location kolokolnaya")]
     Today {
         /// Only those of this person.
         #[arg(long)]
         person: Option<String>,
+        /// Only those at this location.
+        #[arg(long)]
+        location: Option<String>,
         /// Also those that were cancelled or missed.
         #[arg(long)]
         all: bool,

@@ -45,12 +45,30 @@ struct Desk {
     clock: Clock,
 }
 
+/// Which visits are shown.
+struct Only<'a> {
+    person: Option<&'a str>,
+    location: Option<&'a str>,
+    /// Also those that were cancelled or missed.
+    all: bool,
+}
+
 impl Desk {
     async fn does(&self, command: BookCommand) -> Result<(), Failure> {
         match command {
-            BookCommand::Today { person, all, json } => {
+            BookCommand::Today {
+                person,
+                location,
+                all,
+                json,
+            } => {
                 let today = self.now().date();
-                self.list(today, 1, person.as_deref(), all, json).await
+                let only = Only {
+                    person: person.as_deref(),
+                    location: location.as_deref(),
+                    all,
+                };
+                self.list(today, 1, &only, json).await
             }
             BookCommand::List {
                 from,
@@ -60,7 +78,12 @@ impl Desk {
                 json,
             } => {
                 let from = from.unwrap_or_else(|| self.now().date());
-                self.list(from, days, person.as_deref(), all, json).await
+                let only = Only {
+                    person: person.as_deref(),
+                    location: None,
+                    all,
+                };
+                self.list(from, days, &only, json).await
             }
             BookCommand::Free {
                 wish,
@@ -87,12 +110,14 @@ impl Desk {
         &self,
         from: NaiveDate,
         days: u32,
-        person: Option<&str>,
-        all: bool,
+        only: &Only<'_>,
         json: bool,
     ) -> Result<(), Failure> {
-        if let Some(person) = person {
+        if let Some(person) = only.person {
             self.known(person, false)?;
+        }
+        if let Some(location) = only.location {
+            self.known(location, true)?;
         }
         let zone = self.business.time_zone;
         let last = from + chrono::Days::new(u64::from(days) - 1);
@@ -107,7 +132,9 @@ impl Desk {
             items.any(|item| item.resource == person)
         };
         bookings.retain(|booking| {
-            (all || booking.status.is_active()) && person.is_none_or(|person| does(booking, person))
+            (only.all || booking.status.is_active())
+                && only.person.is_none_or(|person| does(booking, person))
+                && only.location.is_none_or(|id| booking.visit.location == id)
         });
         self.show(&bookings, json)
     }

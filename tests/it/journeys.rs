@@ -1,6 +1,7 @@
 //! Conversations from end to end: the real binary, its providers emulated, on every set of engines.
 
 mod answers;
+mod book_desk;
 mod desk;
 mod drafts;
 mod figures;

@@ -8,6 +8,7 @@
 //! 3. All ids derive from the first inbound of the turn, so what is published twice is sent once.
 //! 4. An outbox that may not be in the queue is published again before anything new is decided.
 
+mod desk_turn;
 mod turn;
 
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ use zapis_core::{Clock, causes, crash, ids};
 use crate::desk::Desks;
 use crate::knowledge::import::learn;
 use crate::llm::Said;
+use crate::secretary::Asked;
 
 /// How often a turn starts over when others save the same session.
 const TRIES: usize = 5;
@@ -52,6 +54,16 @@ pub trait Mind: Send + Sync + fmt::Debug + 'static {
 
     /// What to say and do when no person let an answer through.
     fn refused(&self, decided: &DraftDecided, state: &Value, now: DateTime<Utc>) -> Thought;
+
+    /// Answers what the staff asks of the book in its chat; changes what is remembered of the chat.
+    /// A mind for customers only says nothing.
+    async fn at_desk(
+        &self,
+        _asked: &Asked<'_>,
+        _state: &mut Value,
+    ) -> Result<Vec<Outbound>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 /// What a turn has to think about.
@@ -559,7 +571,8 @@ impl Worker for Answer {
 
     fn noticed(self: &Arc<Self>, first: &Arc<Inbound>) {
         let fresh = self.clock.now() - first.at < TimeDelta::seconds(30);
-        if self.rules.typing && fresh && first.what.expects_answer() {
+        let customer = !self.desks.is_group(&first.conversation);
+        if customer && self.rules.typing && fresh && first.what.expects_answer() {
             let (worker, first) = (Arc::clone(self), Arc::clone(first));
             tokio::spawn(async move { worker.show_typing(&first).await });
         }
@@ -569,8 +582,14 @@ impl Worker for Answer {
         let Some(conversation) = tasks.first().map(|inbound| inbound.conversation.clone()) else {
             return Ok(());
         };
+        let staff = self.desks.is_group(&conversation);
         for _ in 0..TRIES {
-            if self.take_turn(&conversation, tasks).await? {
+            let taken = if staff {
+                self.take_desk_turn(&conversation, tasks).await?
+            } else {
+                self.take_turn(&conversation, tasks).await?
+            };
+            if taken {
                 return Ok(());
             }
         }

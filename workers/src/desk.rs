@@ -36,9 +36,20 @@ impl Desks {
         self.by_account.get(&account).or(self.first.as_ref())
     }
 
+    /// The desk that sees a booking: that of its conversation, or else the first.
+    pub fn of_booking(&self, conversation: Option<&ConversationId>) -> Option<&ConversationId> {
+        conversation.map_or(self.first.as_ref(), |conversation| self.of(conversation))
+    }
+
     /// Whether this is a desk and not a customer.
     pub fn holds(&self, conversation: &ConversationId) -> bool {
         self.by_account.values().any(|desk| desk == conversation)
+    }
+
+    /// Whether this is a desk that people share. The private chat of an owner who has no staff chat is
+    /// served as a customer's.
+    pub fn is_group(&self, conversation: &ConversationId) -> bool {
+        conversation.peer().starts_with('-') && self.holds(conversation)
     }
 
     /// A message to the desk of a conversation.

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zapis_core::message::{DraftDecided, Verdict};
+use zapis_core::message::{DraftDecided, Outbound, Verdict};
 use zapis_core::store::StoreError;
 
 pub use decide::{Decision, Reason, Situation, Step, decide};
@@ -31,6 +31,7 @@ use crate::business::CalendarKind;
 use crate::content::{Content, Live};
 use crate::knowledge::Vectors;
 use crate::llm::Mask;
+use crate::secretary::{Asked, Secretary};
 use crate::understand::{Intent, Meaning, Understanding};
 use crate::words::Language;
 use decide::{draft, finish};
@@ -146,9 +147,39 @@ impl Mind for Receptionist {
         let state = DialogueState::deserialize(state).unwrap_or_default();
         phrase::refused(reason, &state, &self.content.now(), now)
     }
+
+    async fn at_desk(
+        &self,
+        asked: &Asked<'_>,
+        state: &mut Value,
+    ) -> Result<Vec<Outbound>, StoreError> {
+        self.serve_staff(asked, state).await
+    }
 }
 
 impl Receptionist {
+    /// Serves the staff in its chat, where the book is kept here.
+    async fn serve_staff(
+        &self,
+        asked: &Asked<'_>,
+        state: &mut Value,
+    ) -> Result<Vec<Outbound>, StoreError> {
+        let firm = &*self.content.now();
+        let Some(desk) = &self.desk else {
+            return Ok(Vec::new());
+        };
+        if firm.business.booking.calendar != CalendarKind::Own {
+            return Ok(Vec::new());
+        }
+        let secretary = Secretary {
+            firm,
+            calendar: &*desk.calendar,
+            store: &desk.store,
+            asked,
+        };
+        secretary.serve(state).await
+    }
+
     /// Whether visits are the bot's to book: the firm keeps its book here and wants it so.
     fn books(&self, content: &Content) -> bool {
         let own = content.business.booking.calendar == CalendarKind::Own;

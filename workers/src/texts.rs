@@ -199,6 +199,10 @@ phrases! {
     VisitDropped = "visit-dropped" [];
     /// Another time.
     ButtonOtherTime = "button-other-time" [];
+    /// The firm cannot keep a visit.
+    VisitApology = "visit-apology" ["visit"];
+    /// The firm cannot keep a visit, and knows other times.
+    VisitApologyTimes = "visit-apology-times" ["visit", "times"];
     /// Agrees.
     ButtonAgree = "button-agree" [];
     /// Does not agree.

@@ -8,6 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tracing::{debug, error, warn};
 use uuid::Uuid;
+use zapis_core::board::is_order;
 use zapis_core::intake::{Arrival, IntakeError};
 use zapis_core::message::{
     Button, Content, ConversationId, Fence, Inbound, Outbound, Verdict, What,
@@ -88,6 +89,12 @@ impl Post {
         }
     }
 
+    /// It as something that a person of the firm asks of the bot in the staff chat.
+    pub(super) fn order(mut self, desk: ConversationId, what: What) -> Arrival {
+        self.item.profile.name = Some(self.who.clone());
+        self.inbound(desk, what)
+    }
+
     /// It as something that happened in a conversation.
     pub(super) fn inbound(self, about: ConversationId, what: What) -> Arrival {
         Account::inbound(about, &self.item, what, None, self.raw)
@@ -159,7 +166,7 @@ impl Account {
                             {
                                 taken.arrivals.extend(self.nobodys(&item));
                             }
-                            None => {}
+                            None => taken.arrivals.extend(self.order(*item, raw).await?),
                         }
                     }
                 }
@@ -271,6 +278,41 @@ impl Account {
             Some(about) => Ok(Some(about)),
             None => store.conversation_of_thread(&desk, reply_to).await,
         }
+    }
+
+    /// What somebody of the staff wants of the book, with the bot meant by a mention, by a reply to what
+    /// it shows of the book, by a command or by the first word. Anything else is talk among the staff.
+    async fn order(&self, item: Item, raw: Box<RawValue>) -> Result<Option<Arrival>, StoreError> {
+        let here = Address::chat(item.address.chat).conversation(&self.config.account);
+        let (Some(desk), Some(here)) = (self.config.desk(), here) else {
+            return Ok(None);
+        };
+        let what = match &item.what {
+            What::Command { name, .. } if matches!(name.as_str(), "today" | "book" | "help") => {
+                item.what.clone()
+            }
+            What::Text { text } => {
+                let is_bot =
+                    |word: &&str| word.starts_with('@') && word.to_lowercase().ends_with("bot");
+                let mentioned = text.split_whitespace().any(|word| is_bot(&word));
+                let words = text.split_whitespace().filter(|word| !is_bot(word));
+                let words = words.collect::<Vec<_>>().join(" ");
+                let replies = match item.reply_to {
+                    Some(message) => self.intake.store().is_board(&here, message).await?,
+                    None => false,
+                };
+                if mentioned || replies {
+                    let (name, args) = ("book".to_owned(), words);
+                    What::Command { name, args }
+                } else if is_order(text) {
+                    item.what.clone()
+                } else {
+                    return Ok(None);
+                }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Post::new(item, raw).order(desk, what)))
     }
 
     /// The draft that a message of the staff is another wording of.

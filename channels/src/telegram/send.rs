@@ -152,6 +152,7 @@ impl Account {
             Content::Card(card) => self.card(address.chat, card).await,
             Content::Draft(card) => self.draft(address.chat, card).await,
             Content::Lesson(card) => self.lesson(address.chat, card).await,
+            Content::Board(board) => self.board(address.chat, board).await,
             Content::Relay {
                 about,
                 name,

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use uuid::Uuid;
+use zapis_core::board::Mark;
 use zapis_core::intake::Arrival;
 use zapis_core::message::{
     Button, Content, ConversationId, DraftCard, DraftDecided, Fence, LessonCard, Outbound, Verdict,
@@ -22,6 +23,9 @@ use crate::Sent;
 
 /// The most of a draft that a card shows.
 const SHOWN: usize = 3000;
+
+/// What buttons begin with that belong to an order of the staff.
+const ORDER: &str = "desk:";
 
 /// What a button of ours in the staff chat stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +130,14 @@ impl Account {
         post: Post,
         taken: &mut Taken,
     ) -> Result<(), StoreError> {
+        if let Some((mark, booking)) = Mark::read(payload) {
+            return self.mark(mark, booking, post, taken).await;
+        }
+        if let (true, Some(desk)) = (payload.starts_with(ORDER), self.config.desk()) {
+            let what = post.item.what.clone();
+            taken.arrivals.push(post.order(desk, what));
+            return Ok(());
+        }
         let Some((choice, id)) = Choice::read(payload) else {
             return Ok(());
         };

@@ -1,5 +1,6 @@
 //! What the bot says to the staff in Telegram.
 
+use zapis_core::board::Mark;
 use zapis_core::message::{Author, Urgency, Verdict};
 
 /// A person of the firm whose name is not shown.
@@ -151,6 +152,31 @@ pub(super) fn learnt(accepted: bool, who: &str) -> String {
         format!("✅ Запоминаю: {who}")
     } else {
         format!("Не запоминаю: {who}")
+    }
+}
+
+/// A button of a visit that is not in the book.
+pub(super) const NO_VISIT: &str = "Такой записи нет.";
+
+/// A button of a visit that was cancelled.
+pub(super) const VISIT_CANCELLED: &str = "Эта запись отменена.";
+
+/// A call that is not needed any more.
+pub(super) const CALLED_BEFORE: &str = "Звонить уже не нужно.";
+
+/// A visit whose customer came after all, when somebody else has its time.
+pub(super) const TIME_TAKEN: &str = "Это время уже отдано другой записи.";
+
+/// Two people pressed at once.
+pub(super) const PRESS_AGAIN: &str = "Запись только что изменили. Посмотрите и нажмите ещё раз.";
+
+/// After a mark on a visit.
+pub(super) fn marked(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Arrived => "Отмечено: пришёл",
+        Mark::Late => "Отмечено: опаздывает",
+        Mark::NoShow => "Отмечено: не пришёл",
+        Mark::Called => "Отмечено: подтверждено по телефону",
     }
 }
 

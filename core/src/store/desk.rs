@@ -97,6 +97,39 @@ impl Store {
         Ok(row.map(|row| row.parsed(0)).transpose()?)
     }
 
+    /// The message of a staff chat that shows something of the appointment book.
+    pub async fn board(&self, desk: &ConversationId, key: &str) -> Result<Option<i64>, StoreError> {
+        let statement = sql("SELECT message FROM staff_boards WHERE desk = $1 AND key = $2");
+        let row = self.db.fetch_one(statement.bind(desk).bind(key)).await?;
+        Ok(row.map(|row| row.get(0)).transpose()?)
+    }
+
+    /// Sets it.
+    pub async fn put_board(
+        &self,
+        desk: &ConversationId,
+        key: &str,
+        message: i64,
+    ) -> Result<(), StoreError> {
+        let statement = sql(
+            "INSERT INTO staff_boards (desk, key, message) VALUES ($1, $2, $3) \
+             ON CONFLICT (desk, key) DO UPDATE SET message = excluded.message",
+        );
+        let statement = statement.bind(desk).bind(key).bind(message);
+        self.db.execute(statement).await?;
+        Ok(())
+    }
+
+    /// Whether a message of a staff chat shows something of the appointment book.
+    pub async fn is_board(&self, desk: &ConversationId, message: i64) -> Result<bool, StoreError> {
+        let statement = sql("SELECT 1 FROM staff_boards WHERE desk = $1 AND message = $2 LIMIT 1");
+        let row = self
+            .db
+            .fetch_one(statement.bind(desk).bind(message))
+            .await?;
+        Ok(row.is_some())
+    }
+
     /// The staff group became a supergroup: everything moves to the new id. Where the new one has a
     /// message of the same number, that one is newer and stays.
     pub async fn move_desk(

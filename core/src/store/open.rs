@@ -24,6 +24,7 @@ macro_rules! migrations {
             migrations!($folder, 6, "drafts"),
             migrations!($folder, 7, "reminders"),
             migrations!($folder, 8, "consents"),
+            migrations!($folder, 9, "boards"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {

@@ -631,6 +631,14 @@ format = "json"
         }
     }
 
+    /// Waits until changes of the appointment book are followed.
+    pub(crate) async fn follows_the_book(&self) {
+        let followed = "SELECT count(*) FROM small_values WHERE name = 'notices'";
+        while self.count(followed) == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Waits until the staff group shows a text; the topic it stands in.
     pub(crate) async fn staff_sees(&self, part: &str) -> Option<i64> {
         let lines = self

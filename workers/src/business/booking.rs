@@ -19,6 +19,12 @@ pub struct BookingRules {
     pub consent_version: String,
     /// Who keeps the book.
     pub calendar: CalendarKind,
+    /// At which minute of the day the staff is shown the day's visits.
+    pub day_list: Option<u32>,
+    /// At which minute of the day the staff is shown the visits of the next day.
+    pub next_day_list: Option<u32>,
+    /// How long before a visit that is not confirmed the staff is asked to call; 0: never.
+    pub call_hours: u32,
 }
 
 impl Default for BookingRules {
@@ -31,6 +37,9 @@ impl Default for BookingRules {
             cancel_hours: 3,
             consent_version: "2026-11".to_owned(),
             calendar: CalendarKind::Own,
+            day_list: Some(9 * 60),
+            next_day_list: Some(20 * 60),
+            call_hours: 2,
         }
     }
 }

@@ -60,6 +60,11 @@ fn minute(text: &str) -> Option<u32> {
     (at <= DAY).then_some(at)
 }
 
+/// Reads "09:30" as a minute of the day.
+pub(super) fn time_of_day(text: &str) -> Option<u32> {
+    minute(text.trim()).filter(|at| *at < DAY)
+}
+
 /// Reads the spans of a day: "10:00-14:00, 15:00-21:00", or "closed".
 pub(super) fn day(text: &str) -> Option<Vec<Span>> {
     if text.trim() == "closed" {

@@ -20,6 +20,7 @@ on_both!(
     a_repeat_in_the_web_chat_keeps_its_place_and_its_mark,
     a_visitors_token_finds_the_conversation,
     a_staff_thread_is_found_both_ways_and_can_be_forgotten,
+    a_board_is_found_by_its_key_and_its_message,
     a_desk_that_moves_takes_everything_along,
     one_call_is_open_per_conversation,
     a_call_goes_through_its_stages_until_it_is_closed,
@@ -285,6 +286,22 @@ async fn a_staff_thread_is_found_both_ways_and_can_be_forgotten(ground: Ground) 
     );
     store.forget_staff_thread(&chat).await.unwrap();
     assert_eq!(store.staff_thread(&chat).await.unwrap(), None);
+}
+
+async fn a_board_is_found_by_its_key_and_its_message(ground: Ground) {
+    let store = ground.open().await;
+    let (here, there) = (desk("-1"), desk("-2"));
+    assert_eq!(store.board(&here, "day:1").await.unwrap(), None);
+
+    store.put_board(&here, "day:1", 5).await.unwrap();
+    store.put_board(&here, "day:1", 7).await.unwrap();
+
+    assert_eq!(store.board(&here, "day:1").await.unwrap(), Some(7));
+    assert_eq!(store.board(&here, "day:2").await.unwrap(), None);
+    assert_eq!(store.board(&there, "day:1").await.unwrap(), None);
+    assert!(store.is_board(&here, 7).await.unwrap());
+    assert!(!store.is_board(&here, 5).await.unwrap());
+    assert!(!store.is_board(&there, 7).await.unwrap());
 }
 
 async fn a_desk_that_moves_takes_everything_along(ground: Ground) {

@@ -1,6 +1,7 @@
 //! What is read for the appointment book: rules, rooms, and what services and people add to it.
 
 use super::super::booking::{BookingRules, CalendarKind, Resource};
+use super::super::hours::time_of_day;
 use super::super::reader::Section;
 use super::super::{Employee, Location, Service};
 use super::{id, nearest_of};
@@ -41,9 +42,30 @@ pub(super) fn rules(top: &Section<'_, '_>) -> BookingRules {
             .text("consent_version")
             .unwrap_or(standard.consent_version),
         calendar: calendar(&section),
+        day_list: list_time(&section, "day_list", standard.day_list),
+        next_day_list: list_time(&section, "next_day_list", standard.next_day_list),
+        call_hours: number("call_hours", 0, 24, standard.call_hours),
     };
     section.close();
     rules
+}
+
+/// A time of the day, or `off`.
+fn list_time(section: &Section<'_, '_>, key: &str, standard: Option<u32>) -> Option<u32> {
+    if !section.has(key) {
+        return standard;
+    }
+    match section.text(key)?.as_str() {
+        "off" => None,
+        text => time_of_day(text).or_else(|| {
+            section.note(
+                key,
+                "is no time of the day",
+                "for example \"09:00\", or \"off\"",
+            );
+            standard
+        }),
+    }
 }
 
 fn calendar(section: &Section<'_, '_>) -> CalendarKind {

@@ -20,7 +20,7 @@ pub use clerk::Client;
 pub use form::{Form, Task};
 pub use heard::{Heard, Press};
 pub use say::Say;
-pub(super) use words::Telling;
+pub(crate) use words::Telling;
 
 use super::decide::{Reason, Situation};
 use crate::book::Calendar;

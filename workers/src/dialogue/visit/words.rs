@@ -17,9 +17,9 @@ use crate::words::Language;
 const BUTTONS: usize = 10;
 
 /// Tells things about visits in a language.
-pub(in crate::dialogue) struct Telling<'a> {
-    pub(in crate::dialogue) content: &'a Content,
-    pub(in crate::dialogue) language: Language,
+pub(crate) struct Telling<'a> {
+    pub(crate) content: &'a Content,
+    pub(crate) language: Language,
 }
 
 impl Telling<'_> {
@@ -264,7 +264,7 @@ impl Telling<'_> {
     }
 
     /// A visit in words: "пятница, 27 ноября, 15:00: женская стрижка, мастер Анна, 2 400 ₽".
-    pub(in crate::dialogue) fn visit(&self, visit: &Visit) -> String {
+    pub(crate) fn visit(&self, visit: &Visit) -> String {
         let business = &self.content.business;
         let items: Vec<String> = visit
             .items
