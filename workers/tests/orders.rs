@@ -18,7 +18,7 @@ use zapis_core::message::{Button, Content as Said, ConversationId, Fence, What};
 use zapis_core::store::{Booked, Item, NewBooking, Store, Visit, Wanted};
 use zapis_core::{Clock, ids};
 use zapis_workers::answer::Mind;
-use zapis_workers::autonomy::AutonomyConfig;
+use zapis_workers::autonomy::Autonomy;
 use zapis_workers::book::Book;
 use zapis_workers::content::Content;
 use zapis_workers::dialogue::Receptionist;
@@ -183,7 +183,7 @@ impl Scene {
                 generator: None,
                 interpreter: None,
                 vectors: None,
-                autonomy: AutonomyConfig::default(),
+                autonomy: Autonomy::default(),
                 desk: Some(desk),
             },
             store,

@@ -297,6 +297,7 @@ impl Secretary<'_> {
         let fence = Fence::Reminder {
             booking: booking.id.to_string(),
             version: booking.version,
+            until: None,
         };
         let content = Content::Message {
             text,
