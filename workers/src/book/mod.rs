@@ -1,7 +1,7 @@
 //! The appointment book as the conversation and the staff use it: free times by wish, holds, bookings.
 //!
 //! [`Calendar`] is the seam: the firm's own book here, other people's calendars later. The search is
-//! pure ([`search`]): the firm, what takes time and the clock come in, free visits come out.
+//! pure ([`search()`]): the firm, what takes time and the clock come in, free visits come out.
 
 pub mod import;
 mod nearest;

@@ -142,16 +142,21 @@ async fn commands_hand_over_and_notes_stay_inside() {
     writes("/take@salon_bot").await;
     writes("/bot").await;
 
+    for words in ["не забудь про скидку", "капризная"] {
+        let note = desk.inbound().await;
+        assert!(
+            matches!(&note.what, What::Note { text, .. } if text == words),
+            "{words} is for the journal"
+        );
+    }
     let taken = desk.inbound().await;
-    assert!(
-        matches!(taken.what, What::Staff { text: None, .. }),
-        "notes are not passed on"
-    );
+    assert!(matches!(taken.what, What::Staff { text: None, .. }));
     assert!(matches!(desk.inbound().await.what, What::Handback { .. }));
     assert_eq!(owner_of(&desk).await, None);
-    // The card, and an answer to each of the three commands that deserve one.
-    desk.calls("sendMessage", 4).await;
-    assert_eq!(desk.sandbox.telegram_transcript(ANNA, None).len(), 1);
+    // The card, and an answer to each command.
+    desk.calls("sendMessage", 5).await;
+    let told = desk.sandbox.telegram_transcript(ANNA, None).len();
+    assert_eq!(told, 1, "notes are not passed on");
 }
 
 #[tokio::test]

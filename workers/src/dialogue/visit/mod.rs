@@ -7,7 +7,10 @@ mod clerk;
 mod fill;
 mod form;
 mod heard;
+mod own;
 mod say;
+mod settle;
+mod time;
 mod words;
 
 use std::fmt;
