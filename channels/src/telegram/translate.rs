@@ -359,7 +359,11 @@ impl Reader {
             return News::Ignored("bot");
         }
         let (message, sender) = (object(query, "message"), object(query, "from"));
-        let in_group = message.is_some_and(|message| chat_kind(message) != "private");
+        let in_group = match message.map(chat_kind) {
+            Some("private") | None => false,
+            Some("group" | "supergroup") => true,
+            Some(_) => return News::Ignored("chat"),
+        };
         let chat = match message {
             Some(message) => chat_id(message),
             None => sender.and_then(|from| int(from, "id")),

@@ -25,7 +25,7 @@ use zapis_core::intake::outbound_message;
 use zapis_core::message::{Author, Content, ConversationId, Fence, Outbound};
 use zapis_core::store::{Booking, BookingEvent, Store, StoreError};
 use zapis_core::trace::{TraceParent, step};
-use zapis_core::{Clock, causes, crash, ids};
+use zapis_core::{Clock, causes, ids};
 
 use crate::book::{close_of, open_of};
 use crate::business::{Business, CalendarKind, Location};
@@ -112,7 +112,6 @@ impl Notices {
         if let Some(last) = events.last() {
             let messages = self.tell(business, &events, now).await?;
             self.publish(messages).await?;
-            crash::point("notices.published");
             place.told(last.position);
             place.save(&self.store).await?;
         }

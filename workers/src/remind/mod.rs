@@ -25,7 +25,7 @@ use zapis_core::broker::{Broker, BrokerError};
 use zapis_core::event::{Event, Kind};
 use zapis_core::sessions::Sessions;
 use zapis_core::store::{Booking, Followed, Reminder, Store, StoreError};
-use zapis_core::{Clock, causes, crash, ids};
+use zapis_core::{Clock, causes, ids};
 
 use crate::content::Live;
 use crate::desk::Desks;
@@ -188,7 +188,6 @@ impl Remind {
             }
             followed.reminders.extend(rows);
         }
-        crash::point("remind.planned");
         if self.store.follow(&followed).await? {
             for event in followed
                 .events
@@ -197,7 +196,6 @@ impl Remind {
             {
                 count(event);
             }
-            crash::point("remind.followed");
         }
         Ok(true)
     }

@@ -1,6 +1,7 @@
 //! One due reminder: to whom it goes next, or how it ended.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use zapis_core::ids;
 use zapis_core::intake::outbound_message;
 use zapis_core::message::{
     Content, ConversationId, DeliveryStatus, Fence, Outbound, ProviderError,
@@ -11,7 +12,6 @@ use zapis_core::store::{
     StoreError,
 };
 use zapis_core::trace::TraceParent;
-use zapis_core::{crash, ids};
 
 use super::plan::Quiet;
 use super::ways::{advertises, refuses};
@@ -249,11 +249,9 @@ impl Remind {
         if !self.store.settle_reminder(claimed, &reminder, &[]).await? {
             return Ok(());
         }
-        crash::point("remind.noted");
         self.broker
             .publish(vec![outbound_message(&[outbound])])
             .await?;
-        crash::point("remind.handed_over");
         let claimed = reminder.clone();
         reminder.due = Some(now + LOOK);
         let mut event = told(&reminder, booking, "sent", now);
