@@ -634,9 +634,13 @@ format = "json"
     /// Waits until changes of the appointment book are followed.
     pub(crate) async fn follows_the_book(&self) {
         let followed = "SELECT count(*) FROM small_values WHERE name = 'notices'";
-        while self.count(followed) == 0 {
+        for _ in 0..1_200 {
+            if self.count(followed) > 0 {
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        panic!("nobody follows the book:\n{}", self.log());
     }
 
     /// Waits until the staff group shows a text; the topic it stands in.
