@@ -227,17 +227,9 @@ impl Voice<'_> {
         };
         let mut sources: Vec<String> = self
             .passages()
-            .map(|passage| passage.source.to_string())
+            .map(|passage| passage.source.for_people())
             .collect();
         sources.dedup();
-        for source in &mut sources {
-            // The staff knows the file, not where this machine keeps it.
-            if !source.contains("://")
-                && let Some((_, name)) = source.rsplit_once('/')
-            {
-                *source = name.to_owned();
-            }
-        }
         Proposed {
             reply,
             question,
@@ -326,7 +318,9 @@ impl Voice<'_> {
         let hint = |passage: &Passage| {
             format!(
                 "{}: {} ({})",
-                passage.question, passage.answer, passage.source
+                passage.question,
+                passage.answer,
+                passage.source.for_people()
             )
         };
         found.iter().map(hint).collect()

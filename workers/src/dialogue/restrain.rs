@@ -17,7 +17,7 @@ pub(super) fn restrain(autonomy: &Autonomy, situation: &Situation<'_>, decision:
     let mut modes = modes.collect::<Vec<_>>().into_iter();
     if modes.clone().any(|mode| mode == Mode::Staff) {
         decision.steps.retain(|step| !answers(step));
-        decision.leave_to_person();
+        decision.hand_over(Reason::Policy, "autonomy");
     } else if modes.any(|mode| mode == Mode::Draft) {
         decision.draft = true;
     }
@@ -45,10 +45,4 @@ fn asked<'a>(situation: &'a Situation<'_>) -> Box<dyn Iterator<Item = (Option<In
         let confidence = best.map_or(0.0, |guess| guess.confidence);
         (part.believed(), confidence)
     }))
-}
-
-impl Decision {
-    fn leave_to_person(&mut self) {
-        self.hand_over(Reason::Policy, "autonomy");
-    }
 }

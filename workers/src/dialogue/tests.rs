@@ -482,3 +482,14 @@ fn the_hours_of_a_day_that_is_named_are_told_alone() {
     assert_eq!(said(&saturday), "Суббота, 21 ноября: работаем 10:00–20:00.");
     assert_eq!(said(&holiday), "Пятница, 1 января: у нас выходной.");
 }
+
+#[test]
+fn hints_for_the_staff_name_the_file_and_not_where_it_lies() {
+    let thought = Customer::new().writes("Есть ли у вас солярий?");
+
+    let hints = thought.handover.unwrap().hints;
+    assert!(
+        !hints.is_empty() && hints.iter().all(|hint| !hint.contains('/')),
+        "{hints:?}"
+    );
+}

@@ -23,6 +23,15 @@ pub struct Source {
 }
 
 impl Source {
+    /// As people of the firm know it: the file by its name, without where this machine keeps it.
+    pub fn for_people(&self) -> String {
+        let whole = self.to_string();
+        match whole.rsplit_once(std::path::MAIN_SEPARATOR) {
+            Some((_, name)) if !whole.contains("://") => name.to_owned(),
+            _ => whole,
+        }
+    }
+
     /// The file with the part of it, as problems name it.
     pub fn whole(&self) -> String {
         match self.part.as_deref() {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use zapis_core::message::ConversationId;
 use zapis_core::store::{Item, Store, StoreError, Visit, Whose};
 
-use super::fill::{self, MOST_HEADS, digits};
+use super::fill::{MOST_HEADS, digits};
 use super::form::{Asked, Form, Task, Wished};
 use super::heard::{Heard, Press};
 use super::say::Say;
@@ -270,14 +270,4 @@ pub(super) fn wished(visit: &Visit) -> Vec<Wished> {
         person: Some(item.resource.clone()),
     };
     visit.items.iter().map(wished).collect()
-}
-
-/// Whether a message answers what the form asked.
-pub(super) fn is_answered(form: &Form, heard: &Heard) -> bool {
-    fill::answers(form, heard)
-}
-
-/// Whether a message belongs to an open form.
-pub(super) fn belongs(form: &Form, heard: &Heard) -> bool {
-    fill::concerns(form, heard)
 }

@@ -121,7 +121,7 @@ pub(super) fn start(situation: &Situation<'_>) -> Option<Start> {
         let asked = open(situation).is_some_and(|form| form.asked == Some(form::Asked::Phone));
         return (asked && situation.said.contact).then_some(Start::Continue);
     }
-    if understood.parts.iter().all(asks_about_else) {
+    if understood.parts.iter().all(asks_besides) {
         return None;
     }
     let changes = [Intent::Reschedule, Intent::Cancel];
@@ -145,14 +145,14 @@ pub(super) fn start(situation: &Situation<'_>) -> Option<Start> {
         return Some(Start::Task(task));
     }
     let begins_anew = changes && form.task == Task::Book && form.shown.is_empty() && !heard.quits;
-    (!begins_anew && clerk::belongs(form, heard)).then_some(Start::Continue)
+    (!begins_anew && fill::concerns(form, heard)).then_some(Start::Continue)
 }
 
 /// A message that is nothing but the answer to what the open form asked.
 pub(super) fn reply(situation: &Situation<'_>) -> Option<Start> {
     let (heard, form) = (situation.visit?, open(situation)?);
     let bare = heard.short && !is_question(&situation.said.text);
-    (bare && clerk::is_answered(form, heard)).then_some(Start::Continue)
+    (bare && fill::answers(form, heard)).then_some(Start::Continue)
 }
 
 /// The form that is being filled in.
@@ -171,7 +171,7 @@ pub(super) fn is_wish(situation: &Situation<'_>) -> bool {
 }
 
 /// Whether a part of a message asks for something that the firm knows, and wishes no visit.
-fn asks_about_else(part: &Part) -> bool {
+pub(super) fn asks_besides(part: &Part) -> bool {
     let about = part.believed().is_some_and(|intent| {
         !matches!(
             intent,
@@ -195,11 +195,6 @@ fn is_question(text: &str) -> bool {
     let first =
         tokens(&folded).find(|word| !matches!(*word, "а" | "и" | "но" | "скажите" | "подскажите"));
     text.contains('?') || first.is_some_and(|word| ASKING.split(' ').any(|one| one == word))
-}
-
-/// Whether a part of a message that goes on with a form has a question of its own.
-pub(super) fn asks_besides(part: &Part) -> bool {
-    asks_about_else(part)
 }
 
 /// The groups of services that customers book by themselves, in the order of the file.
