@@ -7,11 +7,11 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Europe::Moscow;
 use serde_json::Value;
 use zapis_core::message::{Button, ConversationId, Inbound, Profile, What};
-use zapis_core::store::{Store, Whose};
+use zapis_core::store::{Item, NewBooking, Store, Visit, Wanted, Whose};
 use zapis_core::trace::TraceParent;
 use zapis_core::{Clock, ids};
 use zapis_workers::answer::{Heard, Mind, Thought};
@@ -198,10 +198,43 @@ impl Scene {
             }
             "<" | "<!" => {}
             "button" | "staff" | "alone" => return self.seen(word, rest),
+            "staff-books" => self.staff_books(rest).await,
             "visits" => return self.visits(rest).await,
             _ => return Err("is no line of a scenario".to_owned()),
         }
         Ok(())
+    }
+
+    /// The staff books a visit of an hour for who writes: begin, service and person.
+    async fn staff_books(&self, words: &str) {
+        let (begin, rest) = words.split_at("2026-11-27 15:00".len());
+        let (service, person) = rest.trim().split_once(' ').unwrap();
+        let starts_at = moscow(begin);
+        let item = Item {
+            service: service.to_owned(),
+            resource: person.to_owned(),
+            needs: Vec::new(),
+            starts_at,
+            ends_at: starts_at + TimeDelta::hours(1),
+            buffer: (0, 0),
+            price: String::new(),
+        };
+        let visit = Visit {
+            location: "kolokolnaya".to_owned(),
+            items: vec![item],
+        };
+        let request = NewBooking {
+            wanted: Wanted::Visit(visit),
+            cause: ids::derive(&["staff", words]),
+            who: "Марина".to_owned(),
+            conversation: Some(self.customers[self.at].conversation.clone()),
+            name: "Ира".to_owned(),
+            phone: Some("+79210000001".to_owned()),
+            source: "phone".to_owned(),
+            for_whom: None,
+            notes: None,
+        };
+        self.store.book(&request, self.clock.now()).await.unwrap();
     }
 
     /// What the answer has besides its words.

@@ -25,7 +25,7 @@ impl Clerk<'_> {
         self.form.chosen = Some(offer.clone());
         let fresh = self.chosen_before != Some(offer.hold);
         let known = self.known().await?;
-        if self.form.task == Task::Book && known.is_none() && !self.has_consent().await? {
+        if self.form.task == Task::Book && !self.has_consent().await? {
             self.keeping(fresh, &offer);
             self.ask(Asked::Consent, Say::Consent);
             return Ok(());
