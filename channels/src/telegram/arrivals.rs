@@ -13,7 +13,7 @@ use zapis_core::intake::{Arrival, IntakeError};
 use zapis_core::message::{
     Button, Content, ConversationId, Fence, Inbound, Outbound, Verdict, What,
 };
-use zapis_core::store::{NewOwner, OwnershipChange, Proposal, StoreError};
+use zapis_core::store::{NewOwner, OwnershipChange, StoreError};
 use zapis_core::trace::TraceParent;
 use zapis_core::{causes, ids};
 
@@ -318,18 +318,10 @@ impl Account {
     /// The draft that a message of the staff is another wording of.
     async fn reworded(&self, item: &Item) -> Result<Option<Uuid>, StoreError> {
         let desk = Address::chat(item.address.chat).conversation(&self.config.account);
-        let (Some(desk), Some(reply_to), What::Text { .. }) = (desk, item.reply_to, &item.what)
-        else {
+        let (Some(desk), Some(reply_to)) = (desk, item.reply_to) else {
             return Ok(None);
         };
-        let store = self.intake.store();
-        let Some(draft) = store.draft_of_message(&desk, reply_to).await? else {
-            return Ok(None);
-        };
-        let proposal = store.proposal(draft).await?;
-        // What was decided by this very message was, before a crash, its rewording.
-        let open = |proposal: Proposal| matches!(proposal.state.as_str(), "proposed" | "edited");
-        Ok(proposal.filter(|one| open(one.clone())).map(|_| draft))
+        self.intake.store().draft_of_message(&desk, reply_to).await
     }
 
     /// A person of the firm wrote in a conversation's topic or under its card.
@@ -339,15 +331,22 @@ impl Account {
         post: Post,
         taken: &mut Taken,
     ) -> Result<(), StoreError> {
-        if let Some(draft) = self.reworded(&post.item).await?
-            && let What::Text { text } = &post.item.what
-        {
-            let text = text.clone();
-            return self
-                .decide(draft, Verdict::Edited, Some(&text), None, post, taken)
-                .await;
+        let words = match &post.item.what {
+            What::Text { text } if !is_note(text) => Some(text.clone()),
+            _ => None,
+        };
+        let draft = self.reworded(&post.item).await?;
+        let left = match draft.zip(words) {
+            // Where something else was decided before, the customer still gets these words.
+            Some((draft, words)) => {
+                self.decide(draft, Verdict::Edited, Some(&words), None, post, taken)
+                    .await?
+            }
+            None => Some(post),
+        };
+        if let Some(post) = left {
+            self.said(about, post, taken);
         }
-        self.said(about, post, taken);
         Ok(())
     }
 
@@ -369,7 +368,7 @@ impl Account {
         };
         let owner = self.staff_owner(who.clone());
         match &item.what {
-            What::Text { text } if text.trim_start().starts_with("//") => {
+            What::Text { text } if is_note(text) => {
                 let text = text.trim_start().trim_start_matches('/').trim().to_owned();
                 let what = What::Note { who, text };
                 taken
@@ -521,4 +520,9 @@ impl Account {
             }
         }
     }
+}
+
+/// Whether a message of the staff is for the firm only.
+fn is_note(text: &str) -> bool {
+    text.trim_start().starts_with("//")
 }

@@ -145,11 +145,13 @@ impl Account {
         match choice {
             Choice::Send => {
                 self.decide(id, Verdict::Sent, None, None, post, taken)
-                    .await
+                    .await?;
+                Ok(())
             }
             Choice::Because(code) => {
                 self.decide(id, Verdict::Rejected, None, Some(code), post, taken)
-                    .await
+                    .await?;
+                Ok(())
             }
             Choice::Edit | Choice::Reject => {
                 match store.proposal(id).await? {
@@ -169,7 +171,8 @@ impl Account {
         }
     }
 
-    /// Decides on a draft, in the words of the person if there are some.
+    /// Decides on a draft, in the words of the person if there are some. What was done comes back where
+    /// something else was decided before.
     pub(super) async fn decide(
         &self,
         id: Uuid,
@@ -178,7 +181,7 @@ impl Account {
         reason: Option<&'static str>,
         post: Post,
         taken: &mut Taken,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Post>, StoreError> {
         let store = self.intake.store();
         let cause = &post.item.id;
         let fate = store
@@ -188,11 +191,11 @@ impl Account {
             DraftFate::Decided(proposal) => proposal,
             DraftFate::Other(proposal) => {
                 taken.answer(already(Some(&proposal)));
-                return Ok(());
+                return Ok(Some(post));
             }
             DraftFate::Unknown => {
                 taken.answer(already(None));
-                return Ok(());
+                return Ok(Some(post));
             }
         };
         let card = &proposal.card;
@@ -226,7 +229,7 @@ impl Account {
         taken
             .arrivals
             .push(post.inbound(about, What::Draft(Box::new(decided))));
-        Ok(())
+        Ok(None)
     }
 
     /// The reply that a person let through: nothing stops it any more.

@@ -173,3 +173,32 @@ async fn a_note_stays_in_the_firm() {
         AND event LIKE '%\"action\":\"note\"%'";
     assert_eq!(firm.count(noted), 1);
 }
+
+#[tokio::test]
+async fn what_is_written_under_a_decided_draft_still_reaches_the_customer_and_a_note_does_not() {
+    let firm = firm(On::Embedded).await;
+    let anna = 7_106;
+    let asked = "Сколько стоит женская стрижка?";
+    firm.sandbox.telegram_writes(anna, asked).unwrap();
+    firm.telegram_answer(anna, 0).await;
+    let draft = card(&firm, "Черновик").await;
+    let replies = |text: &str| {
+        let words = TelegramAction::StaffWrites {
+            chat: STAFF,
+            text: text.into(),
+            thread: draft.raw["message_thread_id"].as_i64(),
+            reply_to: draft.raw["message_id"].as_i64(),
+            from: None,
+            anonymous: false,
+        };
+        firm.sandbox.telegram(words).unwrap();
+    };
+
+    replies("// скидку не предлагать");
+    firm.sandbox.telegram_presses(STAFF, "Отправить").unwrap();
+    assert!(firm.telegram_answer(anna, 1).await.contains("2\u{a0}400"));
+    replies("Есть время завтра в три, записать вас?");
+
+    let next = firm.telegram_answer(anna, 2).await;
+    assert!(next.contains("завтра в три"), "{next}");
+}
