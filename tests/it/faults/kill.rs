@@ -63,10 +63,10 @@ async fn bustle(crowd: &mut Crowd, firm: &Firm) {
 }
 
 /// Lives long enough to clear what was in hand at several kills: after five in a row a message counts as
-/// their cause, and is set aside.
+/// their cause, and is set aside. This life may yet count one more, and a named place kills up to three times.
 pub(super) async fn unsuspected(firm: &Firm) {
     let deadline = Instant::now() + PATIENCE;
-    while firm.count("SELECT coalesce(max(count), 0) FROM attempts") > 3 {
+    while firm.count("SELECT coalesce(max(count), 0) FROM attempts") > 1 {
         assert!(Instant::now() < deadline, "{}", firm.log());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -10,15 +10,22 @@ async fn firm(on: On) -> Firm {
     Firm::with(on, RULES, vec![vec!["run"]]).await
 }
 
-/// The last message of the staff chat with this text in it.
+/// The last message of the staff chat with all of these texts in it.
+async fn shown(firm: &Firm, parts: &[&str]) -> Line {
+    let is_it = |line: &Line| parts.iter().all(|part| line.text.contains(part));
+    let there = |lines: &[Line]| lines.iter().any(is_it);
+    let lines = firm.sandbox.telegram_until(STAFF, PATIENCE, there).await;
+    let found = lines.into_iter().rev().find(is_it);
+    found.unwrap_or_else(|| panic!("the staff does not see {parts:?}\n{}", firm.log()))
+}
+
 async fn card(firm: &Firm, part: &str) -> Line {
-    let shown = |lines: &[Line]| lines.iter().any(|line| line.text.contains(part));
-    let lines = firm.sandbox.telegram_until(STAFF, PATIENCE, shown).await;
-    let found = lines
-        .into_iter()
-        .rev()
-        .find(|line| line.text.contains(part));
-    found.unwrap_or_else(|| panic!("the staff does not see {part:?}\n{}", firm.log()))
+    shown(firm, &[part]).await
+}
+
+/// The draft of the answer to a question: the topic shows the question by itself before.
+async fn draft(firm: &Firm, question: &str) -> Line {
+    shown(firm, &["Черновик ответа", question]).await
 }
 
 async fn approving_editing_and_rejecting(on: On) {
@@ -32,9 +39,9 @@ async fn approving_editing_and_rejecting(on: On) {
         .unwrap();
     let first = firm.telegram_answer(anna, 0).await;
     assert!(first.contains("уточню") && !first.contains('₽'), "{first}");
-    let draft = card(&firm, "Черновик").await;
-    assert!(draft.text.contains("2\u{a0}400"), "{}", draft.text);
-    assert!(draft.text.contains("business.toml"), "{}", draft.text);
+    let proposal = draft(&firm, "женская стрижка").await;
+    assert!(proposal.text.contains("2\u{a0}400"), "{}", proposal.text);
+    assert!(proposal.text.contains("business.toml"), "{}", proposal.text);
     presses("Отправить");
     assert!(firm.telegram_answer(anna, 1).await.contains("2\u{a0}400"));
     card(&firm, "Отправлено: ").await;
@@ -43,7 +50,7 @@ async fn approving_editing_and_rejecting(on: On) {
         .telegram_writes(anna, "А какой у вас адрес?")
         .unwrap();
     firm.telegram_answer(anna, 2).await;
-    card(&firm, "какой у вас адрес").await;
+    draft(&firm, "какой у вас адрес").await;
     presses("Изменить");
     let prompt = card(&firm, "своими словами").await;
     let thread = prompt.raw["message_thread_id"].as_i64();
@@ -64,7 +71,7 @@ async fn approving_editing_and_rejecting(on: On) {
         .telegram_writes(anna, "Сколько стоит педикюр?")
         .unwrap();
     firm.telegram_answer(anna, 4).await;
-    card(&firm, "Сколько стоит педикюр").await;
+    draft(&firm, "Сколько стоит педикюр").await;
     presses("Отклонить");
     card(&firm, "Почему не подходит").await;
     presses("Не тот тон");
@@ -105,7 +112,7 @@ async fn a_button_that_is_pressed_twice_sends_once_and_says_so() {
         .telegram_writes(anna, "Сколько стоит женская стрижка?")
         .unwrap();
     firm.telegram_answer(anna, 0).await;
-    card(&firm, "Черновик").await;
+    draft(&firm, "женская стрижка").await;
 
     for _ in 0..2 {
         firm.sandbox.telegram_presses(STAFF, "Отправить").unwrap();
@@ -181,13 +188,13 @@ async fn what_is_written_under_a_decided_draft_still_reaches_the_customer_and_a_
     let asked = "Сколько стоит женская стрижка?";
     firm.sandbox.telegram_writes(anna, asked).unwrap();
     firm.telegram_answer(anna, 0).await;
-    let draft = card(&firm, "Черновик").await;
+    let proposal = draft(&firm, "женская стрижка").await;
     let replies = |text: &str| {
         let words = TelegramAction::StaffWrites {
             chat: STAFF,
             text: text.into(),
-            thread: draft.raw["message_thread_id"].as_i64(),
-            reply_to: draft.raw["message_id"].as_i64(),
+            thread: proposal.raw["message_thread_id"].as_i64(),
+            reply_to: proposal.raw["message_id"].as_i64(),
             from: None,
             anonymous: false,
         };
