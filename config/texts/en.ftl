@@ -119,7 +119,19 @@ visit-apology-times = We are sorry, but we cannot keep your visit: { $visit }. T
     { $times }
     Press "Another time" or write when it suits you.
 visit-dropped = All right, nothing is booked. Write whenever you like.
+visit-waiting =
+    You are on the waiting list: { $what }.
+    As soon as such a time becomes free, I will write here. You will have { $minutes } min to take it.
+visit-still-waiting = All right, others may have that time. I will write when another one becomes free.
+visit-waits-no-more = All right, I no longer wait for a time. Write whenever you want a visit.
+visit-freed = A time has become free: { $visit }. I keep it for you until { $until }. Do you take it?
+visit-offer-over = I am sorry, that time is not free any more. Tell me when it suits you, and we will look for another.
+visit-offer-over-waits = I am sorry, that time is not free any more. You stay on the waiting list: I will write when another one is free.
 button-other-time = Another time
+button-wait = Waiting list
+button-take = Yes, I take it
+button-pass = Not this one
+button-leave = Stop waiting
 button-agree = I agree
 button-disagree = I do not agree
 button-book-yes = Yes, book it

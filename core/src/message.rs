@@ -41,6 +41,11 @@ impl ConversationId {
         Ok(Self(format!("{channel}:{account}:{peer}").into()))
     }
 
+    /// In whose name a time is kept free that is offered to somebody on the waiting list.
+    pub fn of_waiting(entry: Uuid) -> Self {
+        Self(format!("waiting:list:{entry}").into())
+    }
+
     /// `telegram`, `whatsapp`, `webchat`, …
     pub fn channel(&self) -> &str {
         self.part(0)
@@ -501,6 +506,13 @@ pub enum Fence {
         /// From then on it does not leave: the visit has begun, or quiet hours have.
         #[serde(default)]
         until: Option<DateTime<Utc>>,
+    },
+    /// The time is still offered with this message, it can still be taken, and the bot owns the conversation.
+    Offer {
+        /// The entry of the waiting list.
+        waiting: Uuid,
+        /// From then on it does not leave.
+        until: DateTime<Utc>,
     },
     /// Written by a person, or to the staff: nothing stops it.
     Staff,

@@ -22,6 +22,7 @@ mod small;
 mod spend;
 mod sqlite;
 mod story;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,6 +41,7 @@ pub use book::{
 };
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
+pub use waiting::{SlotOffer, WaitEntry, WaitState};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]

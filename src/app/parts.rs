@@ -30,7 +30,7 @@ use zapis_workers::journal::{JournalWorker, undelivered_card};
 use zapis_workers::knowledge::Vectors;
 use zapis_workers::llm::{Llm, LlmConfig, Prompts};
 use zapis_workers::notices::Notices;
-use zapis_workers::remind::Remind;
+use zapis_workers::remind::{Offers, Remind};
 use zapis_workers::remind_staff::RemindStaff;
 
 use super::{Engines, Roles};
@@ -218,6 +218,7 @@ fn start_reminders(
     stop: &CancellationToken,
 ) {
     let visits = Remind {
+        offers: Offers::default(),
         store: engines.store.clone(),
         sessions: Arc::clone(&engines.sessions),
         broker: Arc::clone(&engines.broker),

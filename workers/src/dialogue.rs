@@ -203,6 +203,7 @@ impl Receptionist {
             conversation: heard.conversation,
             name: heard.name,
             phone: heard.phone,
+            language: decision.language,
         };
         let mut outcome = desk
             .serve(start, situation, of_visit, client, heard.turn)

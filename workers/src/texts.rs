@@ -197,6 +197,26 @@ phrases! {
     VisitRated = "visit-rated" [];
     /// Not any more.
     VisitDropped = "visit-dropped" [];
+    /// On the waiting list.
+    VisitWaiting = "visit-waiting" ["what", "minutes"];
+    /// Still on it.
+    VisitStillWaiting = "visit-still-waiting" [];
+    /// Not any more.
+    VisitWaitsNoMore = "visit-waits-no-more" [];
+    /// A time became free.
+    VisitFreed = "visit-freed" ["visit", "until"];
+    /// It is not any more.
+    VisitOfferOver = "visit-offer-over" [];
+    /// Likewise, but others are waited for.
+    VisitOfferOverWaits = "visit-offer-over-waits" [];
+    /// Onto the waiting list.
+    ButtonWait = "button-wait" [];
+    /// Takes the time.
+    ButtonTake = "button-take" [];
+    /// Not this one.
+    ButtonPass = "button-pass" [];
+    /// Off the waiting list.
+    ButtonLeave = "button-leave" [];
     /// Another time.
     ButtonOtherTime = "button-other-time" [];
     /// The firm cannot keep a visit.

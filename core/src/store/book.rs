@@ -101,7 +101,7 @@ impl Visit {
     }
 
     /// Services, persons and starts, which name it among the holds of a conversation.
-    fn place(&self) -> String {
+    pub fn place(&self) -> String {
         let item = |item: &Item| {
             let at = item.starts_at.timestamp_millis();
             format!("{}@{}@{at}", item.service, item.resource)
@@ -405,6 +405,6 @@ pub struct BookingEvent {
 }
 
 /// JSON of a value of this module, which always has one.
-fn json(value: &impl Serialize) -> Result<String, sqlx::Error> {
+pub(super) fn json(value: &impl Serialize) -> Result<String, sqlx::Error> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }

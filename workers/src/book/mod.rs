@@ -20,11 +20,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use tracing::warn;
-use uuid::Uuid;
 use zapis_core::message::ConversationId;
 use zapis_core::store::{
     Booked, Booking, BookingChange, BusyKind, Changed, Held, Holding, NewBooking, Store,
-    StoreError, Visit, Whose,
+    StoreError, Whose,
 };
 use zapis_core::{Clock, causes};
 
@@ -60,15 +59,19 @@ pub trait Calendar: Send + Sync {
         limit: usize,
     ) -> Result<Found, StoreError>;
 
-    /// Keeps visits that are shown to a customer free for a while, in place of those shown before; the
-    /// time of a booking that is to be moved counts as free.
-    async fn hold(
+    /// Whether such a visit could ever become free: somebody who does it works then.
+    async fn could_be(
         &self,
         business: &Business,
+        wish: &Wish,
+        asker: Asker<'_>,
+    ) -> Result<bool, StoreError>;
+
+    /// Keeps visits that are shown to a customer free for a while, in place of those shown before.
+    async fn hold(
+        &self,
         conversation: &ConversationId,
-        turn: Uuid,
-        visits: &[Visit],
-        moving: Option<Uuid>,
+        wanted: &Holding<'_>,
     ) -> Result<Vec<Held>, StoreError>;
 
     /// Books.
@@ -179,23 +182,26 @@ impl Calendar for Book {
         Ok(search(&plan, wish, limit))
     }
 
-    async fn hold(
+    async fn could_be(
         &self,
         business: &Business,
+        wish: &Wish,
+        asker: Asker<'_>,
+    ) -> Result<bool, StoreError> {
+        let terms = terms(business, asker, self.clock.now());
+        let first = business.local(terms.from).date_naive();
+        let hours = self.store.hours(first, terms.last).await?;
+        let empty = Plan::new(business, &hours, &[], terms);
+        Ok(search(&empty, wish, 1).exact)
+    }
+
+    async fn hold(
+        &self,
         conversation: &ConversationId,
-        turn: Uuid,
-        visits: &[Visit],
-        moving: Option<Uuid>,
+        wanted: &Holding<'_>,
     ) -> Result<Vec<Held>, StoreError> {
         let now = self.clock.now();
-        let until = now + TimeDelta::minutes(business.booking.hold_minutes.into());
-        let holding = Holding {
-            cause: turn,
-            visits,
-            moving,
-            until,
-        };
-        let held = self.store.hold(conversation, &holding, now).await?;
+        let held = self.store.hold(conversation, wanted, now).await?;
         self.tidy(now).await;
         Ok(held)
     }

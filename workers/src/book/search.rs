@@ -1,8 +1,9 @@
 //! Free visits for a wish. Pure: the same plan and wish always give the same visits.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use zapis_core::store::Visit;
+use zapis_core::store::{Visit, WaitEntry};
 
 use super::nearest::nearest;
 use super::plan::Plan;
@@ -24,7 +25,7 @@ pub struct Terms {
 }
 
 /// A service that is wished, by somebody or by anybody.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WishItem {
     /// The service's id.
     pub service: String,
@@ -33,7 +34,7 @@ pub struct WishItem {
 }
 
 /// What a customer wishes.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Wish {
     /// The services: one after the other, in the order that fits.
     pub items: Vec<WishItem>,
@@ -48,6 +49,11 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// What somebody on the waiting list wishes; nothing when an older version wrote it otherwise.
+    pub fn of(entry: &WaitEntry) -> Option<Self> {
+        Self::deserialize(&entry.wish).ok()
+    }
+
     /// The same at exactly this time of the firm's clock.
     #[must_use]
     pub fn at(self, time: NaiveDateTime) -> Self {

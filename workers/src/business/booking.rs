@@ -13,6 +13,8 @@ pub struct BookingRules {
     pub max_days: u32,
     /// How long a time that was shown to a customer is kept free for her.
     pub hold_minutes: u32,
+    /// How long a time that became free is offered to one customer of the waiting list; 0: there is no list.
+    pub waiting_minutes: u32,
     /// How long before the visit the customer may still move or cancel it by herself.
     pub cancel_hours: u32,
     /// The version of the consent that customers give.
@@ -34,6 +36,7 @@ impl Default for BookingRules {
             min_notice_minutes: 60,
             max_days: 60,
             hold_minutes: 5,
+            waiting_minutes: 30,
             cancel_hours: 3,
             consent_version: "2026-11".to_owned(),
             calendar: CalendarKind::Own,

@@ -7,6 +7,7 @@
 //! message reads the booking again right before it leaves.
 
 mod follow;
+mod offers;
 mod plan;
 mod send;
 mod ways;
@@ -31,6 +32,7 @@ use crate::content::Live;
 use crate::desk::Desks;
 use follow::Earlier;
 
+pub use offers::Offers;
 pub use plan::{Fate, Quiet, Terms};
 pub use words::{Said, Speaker};
 
@@ -108,6 +110,8 @@ pub struct Remind {
     pub accounts: Vec<String>,
     /// The time.
     pub clock: Clock,
+    /// How far the waiting list was looked after.
+    pub offers: Offers,
 }
 
 /// Why a round did not finish. The next one does what is left.
@@ -154,6 +158,7 @@ impl Remind {
                 break;
             }
         }
+        self.offer_freed().await?;
         self.measure().await?;
         trouble
     }

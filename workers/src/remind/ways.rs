@@ -91,7 +91,7 @@ impl Remind {
         Ok(open)
     }
 
-    fn can_write(&self, way: &ConversationId, known: &Known) -> bool {
+    pub(super) fn can_write(&self, way: &ConversationId, known: &Known) -> bool {
         let account = format!("{}:{}", way.channel(), way.account());
         let lately = || {
             let wrote = known

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::db::{CHUNK, Tx, Value, sql};
-use super::super::{Booking, ClaimRequest, Claimed, LedgerEntry, Ownership, ownership};
+use super::super::{Booking, ClaimRequest, Claimed, LedgerEntry, Ownership, ownership, waiting};
 use super::{load, save};
 use crate::message::{ConversationId, Fence};
 use crate::trace::TraceParent;
@@ -61,6 +61,8 @@ struct Known {
     entries: HashMap<Uuid, LedgerEntry>,
     answered: HashMap<(ConversationId, String), Uuid>,
     bookings: HashMap<String, i64>,
+    /// The message that offers a time, by the entry of the waiting list.
+    offers: HashMap<Uuid, Uuid>,
 }
 
 /// Decides in the order of the requests. `None` when another process wrote the same ids meanwhile.
@@ -154,11 +156,9 @@ impl Known {
     fn passes(&self, ask: &Ask) -> bool {
         let owner = self.ownership.get(&ask.request.conversation);
         let epoch = owner.map_or(0, |owner| owner.epoch);
+        let staff = || owner.is_some_and(|owner| owner.clone().at(ask.now).staff.is_some());
         match &ask.request.fence {
-            Fence::Reply { epoch: seen } => {
-                let staff = owner.is_some_and(|owner| owner.clone().at(ask.now).staff.is_some());
-                *seen == epoch && !staff
-            }
+            Fence::Reply { epoch: seen } => *seen == epoch && !staff(),
             Fence::Notice { epoch: made } => *made == epoch,
             Fence::Reminder {
                 booking,
@@ -167,6 +167,10 @@ impl Known {
             } => {
                 let in_time = until.is_none_or(|until| ask.now < until);
                 in_time && self.bookings.get(booking) == Some(version)
+            }
+            Fence::Offer { waiting, until } => {
+                let offered = self.offers.get(waiting) == Some(&ask.request.id);
+                offered && ask.now < *until && !staff()
             }
             Fence::Staff => true,
         }
@@ -206,12 +210,21 @@ async fn know(tx: &mut Tx, asks: &[&Ask]) -> Result<Known, sqlx::Error> {
 
     let answers: BTreeSet<_> = asks.iter().flat_map(|ask| ask.answers()).collect();
     let bookings: BTreeSet<_> = asks.iter().filter_map(|ask| booking(ask)).collect();
+    let waiting: BTreeSet<_> = asks.iter().filter_map(|ask| waiting(ask)).collect();
     Ok(Known {
         ownership,
         entries,
         answered: answered(tx, answers).await?,
         bookings: booking_versions(tx, bookings).await?,
+        offers: waiting::offers(tx, waiting).await?,
     })
+}
+
+fn waiting(ask: &Ask) -> Option<Uuid> {
+    match ask.request.fence {
+        Fence::Offer { waiting, .. } => Some(waiting),
+        _ => None,
+    }
 }
 
 fn booking(ask: &Ask) -> Option<&str> {

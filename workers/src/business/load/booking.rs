@@ -37,6 +37,7 @@ pub(super) fn rules(top: &Section<'_, '_>) -> BookingRules {
         min_notice_minutes: number("min_notice_minutes", 0, 30 * 24 * 60, 60),
         max_days: number("max_days", 1, 366, 60),
         hold_minutes: number("hold_minutes", 1, 60, 5),
+        waiting_minutes: number("waiting_minutes", 0, 24 * 60, standard.waiting_minutes),
         cancel_hours: number("cancel_hours", 0, 30 * 24, 3),
         consent_version: section
             .text("consent_version")

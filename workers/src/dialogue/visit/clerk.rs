@@ -15,6 +15,7 @@ use crate::book::Calendar;
 use crate::business::Business;
 use crate::dialogue::Reason;
 use crate::when;
+use crate::words::Language;
 
 /// After so many misunderstandings in a form a person takes over.
 const LOST: u32 = 2;
@@ -28,6 +29,8 @@ pub struct Client<'a> {
     pub name: Option<&'a str>,
     /// Vouched for by the channel, in E.164.
     pub phone: Option<&'a str>,
+    /// What she reads.
+    pub language: Language,
 }
 
 /// One turn at the book.
@@ -42,6 +45,8 @@ pub(super) struct Clerk<'a> {
     pub(super) form: Form,
     /// What was chosen when the message came.
     pub(super) chosen_before: Option<Uuid>,
+    /// Whether the customer has said yes to the chosen time as it was offered.
+    pub(super) sure: bool,
     pub(super) out: Outcome,
 }
 
@@ -58,6 +63,7 @@ impl Clerk<'_> {
                 self.told().await?;
             }
             Start::Continue => self.told().await?,
+            Start::WaitNoMore => self.waits_no_more().await?,
             Start::Resume => self.step().await?,
             Start::Lost => {
                 self.form.lost += 1;
@@ -98,6 +104,11 @@ impl Clerk<'_> {
         let waits_for_yes = self.form.asked == Some(Asked::Confirm);
         if heard.quits && !(heard.yes && waits_for_yes) {
             return self.dropped().await;
+        }
+        if heard.waits {
+            self.form.waits = true;
+            self.form.take(heard, self.business);
+            return self.step().await;
         }
         if self.form.asked == Some(Asked::Time)
             && let Some(offer) = self.form.chosen_by(heard, self.business)
@@ -176,6 +187,10 @@ impl Clerk<'_> {
                 self.ask(Asked::Time, Say::AskTime);
                 return Ok(());
             }
+            Press::Wait => self.form.waits = true,
+            Press::Take(id) => return self.takes(id).await,
+            Press::Pass(id) => return self.passes(id).await,
+            Press::Leave(id) => return self.leaves(id).await,
             Press::Meant(date, minute) => self.meant(date, minute),
             Press::Agree(version) if version == self.business.booking.consent_version => {
                 return self.agreed().await;
@@ -216,6 +231,9 @@ impl Clerk<'_> {
         }
         if !self.has_service() {
             return Ok(());
+        }
+        if self.form.waits {
+            return self.wait().await;
         }
         if self.form.chosen.is_none() && !self.find_time().await? {
             return Ok(());

@@ -10,6 +10,8 @@ use crate::words::{folded, stem, tokens};
 pub(super) const MOST_HEADS: u32 = 4;
 /// The longest name.
 const NAME: usize = 60;
+/// How much of a wish is kept in the customer's words.
+const WORDS: usize = 120;
 /// With so many digits somebody meant to write a phone.
 const DIGITS: usize = 5;
 
@@ -31,6 +33,7 @@ pub(super) fn answers(form: &Form, heard: &Heard) -> bool {
 pub(super) fn concerns(form: &Form, heard: &Heard) -> bool {
     answers(form, heard)
         || heard.quits
+        || heard.waits
         || heard.again
         || heard.anybody
         || heard.heads.is_some()
@@ -167,6 +170,7 @@ impl Form {
         }
         said.length = None;
         self.when = said;
+        self.when_said = heard.when_said.chars().take(WORDS).collect();
         self.reopen_time();
     }
 

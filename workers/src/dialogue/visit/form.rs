@@ -90,6 +90,10 @@ pub struct Form {
     pub together: bool,
     /// When.
     pub when: when::Wish,
+    /// When, in the customer's words.
+    pub when_said: String,
+    /// Whether the customer waits for a time to become free.
+    pub waits: bool,
     /// Times that were offered and are kept free.
     pub shown: Vec<Offer>,
     /// The one that was chosen.

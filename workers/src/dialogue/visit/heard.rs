@@ -27,6 +27,14 @@ pub enum Press {
     Slot(Uuid),
     /// Another time.
     OtherTime,
+    /// Tell me when such a time becomes free.
+    Wait,
+    /// The offered time is taken, by the entry of the waiting list.
+    Take(Uuid),
+    /// It is not, but others are waited for.
+    Pass(Uuid),
+    /// Nothing is waited for any more.
+    Leave(Uuid),
     /// A reading of an ambiguous time: the date and minute it stands for.
     Meant(NaiveDate, Option<u32>),
     /// Consent to this version.
@@ -54,6 +62,10 @@ impl Press {
             Self::Service(id) => format!("visit:service:{id}"),
             Self::Slot(hold) => format!("visit:slot:{hold}"),
             Self::OtherTime => "visit:other".to_owned(),
+            Self::Wait => "visit:wait".to_owned(),
+            Self::Take(id) => format!("visit:take:{id}"),
+            Self::Pass(id) => format!("visit:pass:{id}"),
+            Self::Leave(id) => format!("visit:leave:{id}"),
             Self::Meant(date, None) => format!("visit:meant:{date}"),
             Self::Meant(date, Some(minute)) => format!("visit:meant:{date}:{minute}"),
             Self::Agree(version) => format!("visit:agree:{version}"),
@@ -74,6 +86,7 @@ impl Press {
             self,
             Self::Slot(_)
                 | Self::OtherTime
+                | Self::Wait
                 | Self::Meant(..)
                 | Self::Agree(_)
                 | Self::Disagree
@@ -95,6 +108,10 @@ impl Press {
             "service" => Self::Service(rest.to_owned()),
             "slot" => Self::Slot(rest.parse().ok()?),
             "other" => Self::OtherTime,
+            "wait" => Self::Wait,
+            "take" => Self::Take(rest.parse().ok()?),
+            "pass" => Self::Pass(rest.parse().ok()?),
+            "leave" => Self::Leave(rest.parse().ok()?),
             "meant" => match rest.split_once(':') {
                 Some((date, minute)) => Self::Meant(date.parse().ok()?, Some(minute.parse().ok()?)),
                 None => Self::Meant(rest.parse().ok()?, None),
@@ -136,6 +153,8 @@ pub struct Heard {
     pub people: Vec<String>,
     /// When.
     pub when: when::Wish,
+    /// The same in the customer's words.
+    pub when_said: String,
     /// A phone in E.164.
     pub phone: Option<String>,
     /// A name.
@@ -150,6 +169,10 @@ pub struct Heard {
     pub no: bool,
     /// Does not want it any more.
     pub quits: bool,
+    /// Wants to hear when a time becomes free.
+    pub waits: bool,
+    /// Does not wait for one any more.
+    pub waits_no_more: bool,
     /// Says that something is wanted.
     pub wants: bool,
     /// Anybody will do.
@@ -169,7 +192,8 @@ impl Heard {
         let words: Vec<&str> = tokens(&folded).collect();
         let has = |list: &str| list.split(' ').any(|word| words.contains(&word));
         let says = |phrases: &[&str]| phrases.iter().any(|phrase| folded.contains(phrase));
-        let mut when = when::read(&said.text, now).wish;
+        let when::Heard { mentions, wish } = when::read(&said.text, now);
+        let mut when = wish;
         doubt_tomorrow(&mut when, &words, now);
         let short = words.len() <= SHORT;
         let meaning = |wanted: fn(&Meaning) -> Option<String>| {
@@ -202,6 +226,8 @@ impl Heard {
                 || words.first() == Some(&"нет")
                 || words.first() == Some(&"no"),
             quits: says(&QUITS) || (short && has(QUITS_SHORT)),
+            waits: (says(&WAITS) || awaits(&words)) && !says(&WAITS_NO_MORE),
+            waits_no_more: says(&WAITS_NO_MORE),
             wants: has(WANTS) && !has(KNOWS),
             anybody: says(&ANYBODY),
             again: says(&AGAIN),
@@ -209,6 +235,11 @@ impl Heard {
             short,
             ordinal: short.then(|| ordinal(&words)).flatten(),
             when,
+            when_said: match mentions.as_slice() {
+                [first, .., last] => said.text[first.span.start..last.span.end].to_owned(),
+                [one] => said.text[one.span.clone()].to_owned(),
+                [] => String::new(),
+            },
             text: said.text.clone(),
         }
     }
@@ -229,6 +260,25 @@ const QUITS: [&str; 10] = [
     "never mind",
     "changed my mind",
     "не хочу записываться",
+];
+const WAITS: [&str; 7] = [
+    "лист ожидания",
+    "листе ожидания",
+    "waiting list",
+    "waitlist",
+    "opens up",
+    "becomes free",
+    "if somebody cancels",
+];
+const WAITS_NO_MORE: [&str; 8] = [
+    "больше не жду",
+    "не жду больше",
+    "больше не ждем",
+    "из листа ожидания",
+    "с листа ожидания",
+    "off the waiting list",
+    "from the waiting list",
+    "stop waiting",
 ];
 const QUITS_SHORT: &str = "отмена отбой cancel";
 const ANYBODY: [&str; 11] = [
@@ -306,6 +356,28 @@ fn for_whom(words: &[&str]) -> Option<&'static str> {
     })
 }
 
+/// "If something becomes free", however it is put: «если вдруг завтра вечером окошко освободится».
+fn awaits(words: &[&str]) -> bool {
+    let starts = |word: &str, with: &[&str]| with.iter().any(|one| word.starts_with(one));
+    let tells = words
+        .iter()
+        .any(|word| starts(word, &["сообщ", "напиш", "скажи", "дайте", "маякн"]));
+    let after = words.iter().position(|word| {
+        matches!(*word, "если" | "вдруг") || (tells && matches!(*word, "когда" | "как"))
+    });
+    let Some(after) = after else {
+        return false;
+    };
+    let room = |word: &str| starts(word, &["мест", "врем", "окн", "окош"]);
+    let rest = &words[after..];
+    let appears = rest.iter().any(|word| word.starts_with("появ"));
+    rest.iter().any(|word| word.starts_with("освободи"))
+        || (appears && rest.iter().any(|word| room(word)))
+        || rest
+            .windows(2)
+            .any(|pair| starts(pair[0], &["кто", "нибудь"]) && pair[1].starts_with("отмен"))
+}
+
 fn ordinal(words: &[&str]) -> Option<usize> {
     let named = |list: &&str| list.split(' ').any(|word| words.contains(&word));
     ORDINALS.iter().position(named)
@@ -376,6 +448,10 @@ mod tests {
             Press::Service("men-cut".into()),
             Press::Slot(id),
             Press::OtherTime,
+            Press::Wait,
+            Press::Take(id),
+            Press::Pass(id),
+            Press::Leave(id),
             Press::Meant(date, None),
             Press::Meant(date, Some(900)),
             Press::Agree("2026-11".into()),

@@ -11,6 +11,7 @@ mod own;
 mod say;
 mod settle;
 mod time;
+mod wait;
 mod words;
 
 use std::fmt;
@@ -23,6 +24,7 @@ pub use clerk::Client;
 pub use form::{Form, Task};
 pub use heard::{Heard, Press};
 pub use say::Say;
+pub(crate) use wait::told as waiting_line;
 pub(crate) use words::Telling;
 
 use super::decide::{Reason, Situation};
@@ -56,6 +58,8 @@ pub enum Start {
     Mine,
     /// Go on with the open form.
     Continue,
+    /// Wait no more for times to become free.
+    WaitNoMore,
     /// Do what a button says.
     Press(Press),
     /// Something else was answered: ask once more.
@@ -102,6 +106,7 @@ impl Desk {
             now: situation.now,
             heard,
             chosen_before: form.chosen.as_ref().map(|offer| offer.hold),
+            sure: false,
             form,
             out: Outcome::default(),
         };
@@ -120,6 +125,13 @@ pub(super) fn start(situation: &Situation<'_>) -> Option<Start> {
         // A contact card that was asked for.
         let asked = open(situation).is_some_and(|form| form.asked == Some(form::Asked::Phone));
         return (asked && situation.said.contact).then_some(Start::Continue);
+    }
+    if heard.waits_no_more {
+        return Some(Start::WaitNoMore);
+    }
+    if heard.waits {
+        let other = Start::Task(Task::Book);
+        return Some(open(situation).map_or(other, |_| Start::Continue));
     }
     if understood.parts.iter().all(asks_besides) {
         return None;

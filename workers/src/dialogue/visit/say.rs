@@ -1,7 +1,8 @@
 //! What is said about visits.
 
 use chrono::NaiveDate;
-use zapis_core::store::Booking;
+use uuid::Uuid;
+use zapis_core::store::{Booking, WaitEntry};
 
 use super::form::{Offer, Task};
 
@@ -20,7 +21,7 @@ pub enum Fit {
 }
 
 /// Something to say about a visit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Say {
     /// Which service?
     Categories,
@@ -79,6 +80,14 @@ pub enum Say {
     Rated,
     /// Not any more, then.
     Dropped,
+    /// The customer is on the waiting list.
+    Waiting(WaitEntry),
+    /// And stays there.
+    StillWaiting(Uuid),
+    /// Not any more.
+    WaitsNoMore,
+    /// The offered time cannot be taken any more; whether others are waited for.
+    OfferOver(bool),
 }
 
 /// All of a visit before it is booked or moved.

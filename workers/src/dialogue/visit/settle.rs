@@ -53,6 +53,9 @@ impl Clerk<'_> {
         }
         self.form.name = Some(name.clone());
         self.form.phone = Some(phone.clone());
+        if self.sure {
+            return Box::pin(self.confirmed()).await;
+        }
         let read_back = ReadBack {
             task: self.form.task,
             offer,

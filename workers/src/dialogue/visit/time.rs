@@ -1,7 +1,7 @@
 //! Which time: what the words mean, what is free, what is kept free.
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
-use zapis_core::store::{Held, StoreError, Visit};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc};
+use zapis_core::store::{Held, Holding, StoreError, Visit};
 
 use super::clerk::Clerk;
 use super::fill::is_exact;
@@ -19,8 +19,15 @@ const LOOKED_AT: usize = 40;
 impl Clerk<'_> {
     /// Offers times, unless the wish names one and it is free.
     pub(super) async fn find_time(&mut self) -> Result<bool, StoreError> {
-        let wish = self.wish();
-        match wish.fault(self.business, true) {
+        if !self.is_clear() {
+            return Ok(false);
+        }
+        self.offer(Fit::Wished).await
+    }
+
+    /// Whether the wish can be searched for; otherwise what is to be asked was asked.
+    pub(super) fn is_clear(&mut self) -> bool {
+        match self.wish().fault(self.business, true) {
             None | Some(WishFault::NoService) => {}
             Some(WishFault::NotDoneBy { service, person }) => {
                 for item in &mut self.form.items {
@@ -32,15 +39,15 @@ impl Clerk<'_> {
             Some(_) => {
                 self.close();
                 self.hand_over(Reason::Booking);
-                return Ok(false);
+                return false;
             }
         }
         let doubts = self.doubts();
         if doubts.len() > 1 {
             self.ask(Asked::Doubt, Say::Doubt(doubts));
-            return Ok(false);
+            return false;
         }
-        self.offer(Fit::Wished).await
+        true
     }
 
     /// Looks for times and keeps them free; `true` when the wished one is chosen thereby.
@@ -62,8 +69,7 @@ impl Clerk<'_> {
         };
         let offers = self.keep(visits).await?;
         if offers.is_empty() {
-            self.close();
-            self.say(Say::NothingFree);
+            self.ask(Asked::Time, Say::NothingFree);
             self.hand_over(Reason::Booking);
             return Ok(false);
         }
@@ -81,11 +87,15 @@ impl Clerk<'_> {
     }
 
     pub(super) async fn keep(&self, visits: Vec<Visit>) -> Result<Vec<Offer>, StoreError> {
-        let conversation = self.client.conversation;
-        let moving = self.form.target.as_ref().map(|target| target.booking);
+        let wanted = Holding {
+            cause: self.turn,
+            visits: &visits,
+            moving: self.form.target.as_ref().map(|target| target.booking),
+            until: self.kept_until(),
+        };
         let fates = self
             .calendar
-            .hold(self.business, conversation, self.turn, &visits, moving)
+            .hold(self.client.conversation, &wanted)
             .await?;
         let offers = visits.into_iter().zip(fates);
         let offers = offers.filter_map(|(visit, fate)| match fate {
@@ -93,6 +103,11 @@ impl Clerk<'_> {
             Held::Taken => None,
         });
         Ok(offers.collect())
+    }
+
+    /// Until when what is shown now is kept free.
+    pub(super) fn kept_until(&self) -> DateTime<Utc> {
+        self.now + TimeDelta::minutes(self.business.booking.hold_minutes.into())
     }
 
     pub(super) fn wish(&self) -> Wish {

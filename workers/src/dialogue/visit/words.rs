@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 use zapis_core::message::Button;
-use zapis_core::store::{Booking, Visit};
+use zapis_core::store::{Booking, SlotOffer, Visit, WaitEntry};
 
 use super::categories;
 use super::form::{Offer, Task};
@@ -83,6 +83,18 @@ impl Telling<'_> {
             Say::Confirmed(booking) => self.about(Phrase::VisitConfirmed, booking),
             Say::Rated => plain(Phrase::VisitRated),
             Say::Dropped => plain(Phrase::VisitDropped),
+            Say::Waiting(entry) => {
+                let what = self.awaited(entry);
+                let minutes = self.content.business.booking.waiting_minutes.to_string();
+                self.phrase(
+                    Phrase::VisitWaiting,
+                    &[("what", &what), ("minutes", &minutes)],
+                )
+            }
+            Say::StillWaiting(_) => plain(Phrase::VisitStillWaiting),
+            Say::WaitsNoMore => plain(Phrase::VisitWaitsNoMore),
+            Say::OfferOver(true) => plain(Phrase::VisitOfferOverWaits),
+            Say::OfferOver(false) => plain(Phrase::VisitOfferOver),
         }
     }
 
@@ -107,14 +119,21 @@ impl Telling<'_> {
                 };
                 known.take(BUTTONS).map(service).collect()
             }
-            Say::Offer(offers, _) => {
+            Say::Offer(offers, fit) => {
                 let slot = |offer: &Offer| Button {
                     title: self.short_time(offer.visit.starts_at()),
                     payload: Press::Slot(offer.hold).payload(),
                 };
                 let mut buttons: Vec<Button> = offers.iter().map(slot).collect();
                 buttons.push(self.button(Phrase::ButtonOtherTime, &Press::OtherTime));
+                if *fit == Fit::Nearest {
+                    buttons.extend(self.wait());
+                }
                 buttons
+            }
+            Say::NothingFree => self.wait().into_iter().collect(),
+            Say::Waiting(WaitEntry { id, .. }) | Say::StillWaiting(id) => {
+                vec![self.button(Phrase::ButtonLeave, &Press::Leave(*id))]
             }
             Say::Doubt(readings) => {
                 let meant = |(day, minute): &Meant| Button {
@@ -167,6 +186,46 @@ impl Telling<'_> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Where the firm keeps a waiting list.
+    fn wait(&self) -> Option<Button> {
+        let kept = self.content.business.booking.waiting_minutes > 0;
+        kept.then(|| self.button(Phrase::ButtonWait, &Press::Wait))
+    }
+
+    /// "женская стрижка («в пятницу вечером»)".
+    fn awaited(&self, entry: &WaitEntry) -> String {
+        let services = crate::book::Wish::of(entry).map(|wish| wish.items);
+        let services = services.unwrap_or_default();
+        let known = services
+            .iter()
+            .filter_map(|item| self.content.business.service(&item.service));
+        let names: Vec<&str> = known
+            .map(|one| one.name.in_language(self.language))
+            .collect();
+        let what = names.join(" + ");
+        if entry.said.is_empty() {
+            return what;
+        }
+        match self.language {
+            Language::Ru => format!("{what} («{}»)", entry.said),
+            Language::En => format!("{what} (\"{}\")", entry.said),
+        }
+    }
+
+    /// A time that became free, with what can be pressed.
+    pub(crate) fn freed(&self, entry: &WaitEntry, offer: &SlotOffer) -> (String, Vec<Button>) {
+        let until = self.content.business.local(offer.until);
+        let until = until.format("%H:%M").to_string();
+        let visit = self.visit(&offer.visit);
+        let text = self.phrase(Phrase::VisitFreed, &[("visit", &visit), ("until", &until)]);
+        let buttons = vec![
+            self.button(Phrase::ButtonTake, &Press::Take(entry.id)),
+            self.button(Phrase::ButtonPass, &Press::Pass(entry.id)),
+            self.button(Phrase::ButtonLeave, &Press::Leave(entry.id)),
+        ];
+        (text, buttons)
     }
 
     fn not_done_by(&self, service: &str, person: &str) -> String {

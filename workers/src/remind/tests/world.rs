@@ -24,7 +24,7 @@ use zapis_core::store::{
 use zapis_core::trace::TraceParent;
 
 use super::super::plan::Quiet;
-use super::super::{Remind, send};
+use super::super::{Offers, Remind, send};
 use crate::business::Step;
 use crate::content::Content;
 use crate::desk::Desks;
@@ -139,6 +139,7 @@ impl World {
         let queue = Arc::new(Queue::default());
         let clock = Clock::fixed(now);
         let worker = || Remind {
+            offers: Offers::default(),
             store: store.clone(),
             sessions: Arc::new(Forgetful),
             broker: Arc::clone(&queue) as Arc<dyn Broker>,

@@ -1,0 +1,252 @@
+//! Offers times that become free to those who wait for them: who waits longest first, each time to one alone,
+//! for a while, and never in quiet hours.
+//!
+//! The offered time is held in the entry's name before anything is said, and what is offered is noted before it
+//! goes. Of several workers one writes the entry; the others hold the same time in the same name.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use zapis_core::ids;
+use zapis_core::intake::outbound_message;
+use zapis_core::message::{Content, Fence, Outbound, Purpose};
+use zapis_core::store::{Held, Holding, SlotOffer, StoreError, WaitEntry, WaitState};
+use zapis_core::trace::{TraceParent, step};
+
+use super::plan::Quiet;
+use super::{Remind, RoundError};
+use crate::book::{Asker, Book, Calendar, Wish};
+use crate::business::CalendarKind;
+use crate::content::Content as Firm;
+use crate::dialogue::visit::{Telling, waiting_line as told};
+use crate::words::Language;
+
+/// How many who wait are looked at.
+const LOOKED_AT: u32 = 500;
+/// Of how many free times one is offered that was not offered before.
+const TIMES: usize = 40;
+/// Also without a change of the book is searched so often: working hours may have changed.
+const ANYWAY: TimeDelta = TimeDelta::seconds(20);
+/// Who leaves so many offers in a row without an answer waits no more.
+const UNANSWERED: u32 = 3;
+
+/// How far the waiting list was looked after, by this process.
+#[derive(Debug, Default)]
+pub struct Offers {
+    /// The last change of the book that was searched after.
+    position: AtomicI64,
+    /// When was searched last, in milliseconds since 1970.
+    searched: AtomicI64,
+}
+
+impl Remind {
+    /// Ends offers that nobody took in time, and offers what is free.
+    pub(super) async fn offer_freed(&self) -> Result<(), RoundError> {
+        let entries = self.store.waiting(LOOKED_AT).await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let (firm, now) = (self.content.now(), self.clock.now());
+        let business = &firm.business;
+        let mut free = Vec::new();
+        for entry in entries {
+            free.extend(self.tend(entry, &firm).await?);
+        }
+        let kept_here = business.booking.calendar == CalendarKind::Own;
+        let quiet = Quiet::of(business).is_some_and(|quiet| quiet.holds(now));
+        if !kept_here || quiet || !self.is_due(now).await? {
+            return Ok(());
+        }
+        for entry in free {
+            if self.may_hear(&entry).await? {
+                self.offer(entry, &firm).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the book has changed since the last search, or that was long ago.
+    async fn is_due(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let Offers { position, searched } = &self.offers;
+        let followed = self.store.followed_to().await?;
+        let changed = position.swap(followed, Ordering::Relaxed) != followed;
+        let at = now.timestamp_millis();
+        let due = changed || at - searched.load(Ordering::Relaxed) >= ANYWAY.num_milliseconds();
+        if due {
+            searched.store(at, Ordering::Relaxed);
+        }
+        Ok(due)
+    }
+
+    /// Somebody who waits and is offered nothing, after what was offered has come to its end.
+    async fn tend(&self, entry: WaitEntry, firm: &Firm) -> Result<Option<WaitEntry>, RoundError> {
+        let now = self.clock.now();
+        let Some(offer) = &entry.offer else {
+            if now < entry.until {
+                return Ok(Some(entry));
+            }
+            let ended = next(&entry, WaitState::Ended);
+            let event = told(&ended, "leave_waiting", "expired", now);
+            self.store.save_waiting(&ended, &[event]).await?;
+            return Ok(None);
+        };
+        let ledger = self.store.ledger(offer.outbound).await?;
+        let state = ledger.map(|entry| entry.state);
+        let failed = matches!(state.as_deref(), Some("failed" | "fenced"));
+        if now < offer.until && !failed {
+            if !offer.published {
+                self.publish_offer(&entry, firm).await?;
+            }
+            return Ok(None);
+        }
+        // What did not reach her she did not leave unanswered.
+        let unanswered = entry.unanswered + u32::from(!failed);
+        let over = unanswered >= UNANSWERED || now >= entry.until;
+        let mut passed = next(
+            &entry,
+            if over {
+                WaitState::Ended
+            } else {
+                WaitState::Waiting
+            },
+        );
+        passed.passed.push(offer.visit.place());
+        passed.unanswered = unanswered;
+        let outcome = if failed { "unreachable" } else { "expired" };
+        let event = told(&entry, "offer_slot", outcome, now);
+        if self.store.save_waiting(&passed, &[event]).await? {
+            self.give_back(&passed).await?;
+        }
+        Ok((!over).then_some(passed))
+    }
+
+    /// Whether she can be written to, and no person is talking to her.
+    async fn may_hear(&self, entry: &WaitEntry) -> Result<bool, StoreError> {
+        let known = self.store.known(&entry.conversation).await?;
+        let now = self.clock.now();
+        let owner = self.store.ownership(&entry.conversation, now).await?;
+        Ok(self.can_write(&entry.conversation, &known) && owner.staff.is_none())
+    }
+
+    /// Offers the first free time that suits, if there is one.
+    async fn offer(&self, entry: WaitEntry, firm: &Firm) -> Result<(), RoundError> {
+        let (business, now) = (&firm.business, self.clock.now());
+        let wish = Wish::of(&entry).filter(|wish| wish.fault(business, true).is_none());
+        let Some(wish) = wish else {
+            // The firm does not offer it any more.
+            let ended = next(&entry, WaitState::Ended);
+            let event = told(&ended, "leave_waiting", "not_offered", now);
+            self.store.save_waiting(&ended, &[event]).await?;
+            return Ok(());
+        };
+        let holder = entry.holder();
+        let book = Book::new(self.store.clone(), self.clock.clone());
+        let asker = Asker::Customer(&holder);
+        let found = book.find(business, &wish, asker, TIMES).await?;
+        let mut visits = found.visits.into_iter();
+        let fresh = visits.find(|visit| !entry.passed.contains(&visit.place()));
+        let Some(visit) = fresh.filter(|_| found.exact) else {
+            return Ok(());
+        };
+        let minutes = TimeDelta::minutes(business.booking.waiting_minutes.into());
+        let until = (now + minutes).min(visit.starts_at());
+        let id = entry.id.to_string();
+        let version = entry.version.to_string();
+        let wanted = Holding {
+            cause: ids::derive(&["offer", &id, &version]),
+            visits: std::slice::from_ref(&visit),
+            moving: wish.moving,
+            until,
+        };
+        let held = book.hold(&holder, &wanted).await?;
+        let Some(Held::Held(hold)) = held.first().copied() else {
+            return Ok(());
+        };
+        let mut offered = next(&entry, WaitState::Offered);
+        offered.offer = Some(SlotOffer {
+            hold,
+            visit,
+            until,
+            outbound: ids::derive(&["offer message", &id, &version]),
+            published: false,
+        });
+        let event = told(&offered, "offer_slot", "offered", now);
+        if self.store.save_waiting(&offered, &[event]).await? {
+            return self.publish_offer(&offered, firm).await;
+        }
+        // She left meanwhile, or another worker offers the same.
+        let now_there = self.store.waiting_entry(entry.id).await?;
+        if now_there.is_none_or(|there| there.state != WaitState::Offered) {
+            self.give_back(&entry).await?;
+        }
+        Ok(())
+    }
+
+    async fn give_back(&self, entry: &WaitEntry) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let nothing = Holding {
+            cause: entry.id,
+            visits: &[],
+            moving: None,
+            until: now,
+        };
+        self.store.hold(&entry.holder(), &nothing, now).await?;
+        Ok(())
+    }
+
+    async fn publish_offer(&self, entry: &WaitEntry, firm: &Firm) -> Result<(), RoundError> {
+        let Some(offer) = &entry.offer else {
+            return Ok(());
+        };
+        let language = Language::from_code(&entry.language).unwrap_or(firm.business.language);
+        let telling = Telling {
+            content: firm,
+            language,
+        };
+        let (text, buttons) = telling.freed(entry, offer);
+        let salon = firm.business.name.in_language(language).to_owned();
+        let outbound = Outbound {
+            id: offer.outbound,
+            conversation: entry.conversation.clone(),
+            turn: None,
+            answers: Vec::new(),
+            fence: Fence::Offer {
+                waiting: entry.id,
+                until: offer.until,
+            },
+            content: Content::Message {
+                text,
+                buttons,
+                staff: None,
+            },
+            language: language.code().to_owned(),
+            purpose: Some(Purpose {
+                name: "freed".to_owned(),
+                parameters: vec![salon, telling.visit(&offer.visit)],
+            }),
+            customer_wrote_at: self.store.known(&entry.conversation).await?.wrote_at,
+            at: self.clock.now(),
+            trace: TraceParent::start().begun_by(&step("remind", "producer", None)),
+        };
+        self.broker
+            .publish(vec![outbound_message(&[outbound])])
+            .await?;
+        let mut published = next(entry, WaitState::Offered);
+        published.offer = Some(SlotOffer {
+            published: true,
+            ..offer.clone()
+        });
+        self.store.save_waiting(&published, &[]).await?;
+        Ok(())
+    }
+}
+
+/// The same one change later, with nothing offered.
+fn next(entry: &WaitEntry, state: WaitState) -> WaitEntry {
+    WaitEntry {
+        version: entry.version + 1,
+        state,
+        offer: None,
+        ..entry.clone()
+    }
+}
