@@ -144,7 +144,8 @@ button-cancel = Cancel it
 button-book-again = Book again
 # Reminders of visits. $visit: "tomorrow, Friday, 27 November, at 15:00: women's haircut with Anna".
 remind-booked = You are booked for { $visit }. See you then!
-remind-moved = The time of your visit has changed. We now expect you { $visit }.
+remind-moved = Your booking has changed. We now expect you { $visit }.
+remind-cancelled = Your visit is cancelled: { $visit }. Shall we find another time?
 remind-day-before = A reminder of your visit { $visit }. Will you come?
 remind-confirmed = A reminder: we expect you { $visit }.
 remind-morning = Good morning! We expect you { $visit }. Our address: { $address }.
@@ -159,4 +160,5 @@ visit-what = { $services }, with { $people }
 button-confirm = Confirm
 
 # To the staff: no message about a visit reached the customer.
+call-cancelled = please call the customer: the visit is cancelled, and the message about it has not arrived. { $name }, phone { $phone }, the visit was { $visit }
 call-customer = please call the customer, no message about the visit has arrived. { $name }, phone { $phone }, visit { $visit }

@@ -372,8 +372,8 @@ impl Alarm for StaffAlarm {
         if !matches!(outbound.content, Content::Message { .. }) {
             return None;
         }
-        // A reminder goes another way then, and to the desk when there is none.
-        if matches!(outbound.fence, Fence::Reminder { .. }) {
+        // A reminder goes another way then, and to the desk when there is none; an offer goes to somebody else.
+        if matches!(outbound.fence, Fence::Reminder { .. } | Fence::Offer { .. }) {
             return None;
         }
         let card = undelivered_card(&outbound.conversation, "", reason);

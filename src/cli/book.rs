@@ -50,6 +50,15 @@ pub enum BookCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Who waits for a time to become free, the longest first.
+    #[command(after_help = "Examples:
+  zapis book waiting
+  zapis book waiting --json")]
+    Waiting {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Free times for one service or several.
     #[command(after_help = "Examples:
   zapis book free women-cut

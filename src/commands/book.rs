@@ -85,6 +85,7 @@ impl Desk {
                 };
                 self.list(from, days, &only, json).await
             }
+            BookCommand::Waiting { json } => self.waiting(json).await,
             BookCommand::Free {
                 wish,
                 when,

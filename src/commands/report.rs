@@ -310,4 +310,14 @@ fn tell_reminders(reminded: &Reminded) {
         reminded.came + reminded.missed,
         percent(reminded.no_show_rate)
     ));
+    output::line(format!(
+        "Given back before the visit: {}; filled again: {} ({}).",
+        reminded.freed,
+        reminded.refilled,
+        percent(reminded.refill_rate)
+    ));
+    output::line(format!(
+        "Waiting list: {} joined, {} times offered, {} taken.",
+        reminded.waited, reminded.offered, reminded.taken
+    ));
 }

@@ -44,7 +44,7 @@ impl Seeds {
     /// or only the given one.
     fn many(again: &str, short: u64) -> Self {
         let (given, long) = (setting("ZAPIS_SEED"), setting("ZAPIS_SEEDS"));
-        let first = given.or(long.map(|_| 1));
+        let first = given.or(long.map(|_| setting("ZAPIS_SEEDS_FROM").unwrap_or(1)));
         Self {
             again: again.to_owned(),
             first: first.unwrap_or_else(|| std::process::id().into()),

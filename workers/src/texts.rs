@@ -283,6 +283,8 @@ phrases! {
     ButtonBooking = "button-booking" [];
     /// A visit is booked.
     RemindBooked = "remind-booked" ["visit"];
+    /// The firm cancelled a visit.
+    RemindCancelled = "remind-cancelled" ["visit"];
     /// A visit was moved by the firm.
     RemindMoved = "remind-moved" ["visit"];
     /// A visit comes near: will the customer come?
@@ -309,6 +311,8 @@ phrases! {
     VisitWhat = "visit-what" ["services", "people"];
     /// To the staff: no message about a visit reached the customer.
     CallCustomer = "call-customer" ["name", "phone", "visit"];
+    /// Likewise, that it is cancelled.
+    CallCancelled = "call-cancelled" ["name", "phone", "visit"];
     /// Button: I shall come.
     ButtonConfirm = "button-confirm" [];
 }

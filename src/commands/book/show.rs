@@ -1,15 +1,19 @@
 //! How the book looks: tables for people, JSON for programs.
 
+use anyhow::Context;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 use zapis_core::message::ConversationId;
-use zapis_core::store::{Booking, Item, Visit};
-use zapis_workers::book::Found;
+use zapis_core::store::{Booking, Item, Visit, WaitEntry};
+use zapis_workers::book::{Found, Wish};
 
 use super::Desk;
 use crate::commands::Failure;
 use crate::output::{self, Table};
+
+/// The most who wait that are shown.
+const WAITING: u32 = 1_000;
 
 /// A booking as JSON.
 #[derive(Debug, Serialize)]
@@ -46,6 +50,20 @@ struct ShownItem<'a> {
     starts_at: String,
     ends_at: String,
     price: &'a str,
+}
+
+/// Somebody who waits, as JSON.
+#[derive(Debug, Serialize)]
+struct ShownWaiting<'a> {
+    id: Uuid,
+    conversation: &'a str,
+    name: Option<String>,
+    services: Vec<String>,
+    said: &'a str,
+    since: String,
+    until: String,
+    offered: Option<ShownVisit<'a>>,
+    offered_until: Option<String>,
 }
 
 /// What `free` prints.
@@ -173,6 +191,61 @@ impl Desk {
             self.line(&booking.visit),
             booking.id
         ));
+        Ok(())
+    }
+
+    /// Prints who waits.
+    pub(super) async fn waiting(&self, json: bool) -> Result<(), Failure> {
+        let entries = self
+            .store
+            .waiting(WAITING)
+            .await
+            .context("reading the waiting list")?;
+        let mut names = Vec::new();
+        for entry in &entries {
+            let known = self.store.known(&entry.conversation).await;
+            names.push(known.context("reading who waits")?.name);
+        }
+        let services = |entry: &WaitEntry| -> Vec<String> {
+            let items = Wish::of(entry).map(|wish| wish.items).unwrap_or_default();
+            items.into_iter().map(|item| item.service).collect()
+        };
+        let rows = entries.iter().zip(names);
+        if json {
+            let shown = rows.map(|(entry, name)| ShownWaiting {
+                id: entry.id,
+                conversation: entry.conversation.as_str(),
+                name,
+                services: services(entry),
+                said: &entry.said,
+                since: self.time(entry.created_at),
+                until: self.time(entry.until),
+                offered: entry
+                    .offer
+                    .as_ref()
+                    .map(|offer| self.shown_visit(&offer.visit)),
+                offered_until: entry.offer.as_ref().map(|offer| self.time(offer.until)),
+            });
+            return Ok(output::json(&shown.collect::<Vec<_>>())?);
+        }
+        if entries.is_empty() {
+            output::line("Nobody waits.");
+            return Ok(());
+        }
+        let mut table = Table::new(&["since", "customer", "service", "when", "offered"]);
+        for (entry, name) in rows {
+            let since = self.business.local(entry.created_at);
+            let offered = entry.offer.as_ref();
+            let offered = offered.map(|offer| self.cells(&offer.visit)[0].clone());
+            table.row([
+                since.format("%Y-%m-%d %H:%M").to_string(),
+                name.unwrap_or_else(|| entry.conversation.as_str().to_owned()),
+                services(entry).join(" + "),
+                entry.said.clone(),
+                offered.unwrap_or_default(),
+            ]);
+        }
+        table.print();
         Ok(())
     }
 

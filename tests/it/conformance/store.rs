@@ -11,3 +11,4 @@ mod reminders;
 mod rest;
 mod story;
 mod trouble;
+mod waiting;

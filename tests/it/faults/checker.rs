@@ -295,7 +295,7 @@ fn accepted(firm: &Firm, peer: &str) -> Vec<Call> {
 }
 
 /// What a person wrote reached a customer, or the person was told that it did not: in a topic that a process opened
-/// and died before it noted whose it is.
+/// and died before it noted whose it is, or because WhatsApp takes no words for who has not written for a day.
 fn staff_was_heard(firm: &Firm, crowd: &Crowd) {
     let calls = firm.sandbox.calls(&CallFilter::default());
     for Spoken { text, topic } in &crowd.said {
@@ -305,12 +305,13 @@ fn staff_was_heard(firm: &Firm, crowd: &Crowd) {
             call.accepted && !body.contains("-100") && body.contains(mark)
         });
         let in_topic = firm.sandbox.telegram_transcript(STAFF, Some(*topic));
-        let orphaned = in_topic
-            .iter()
-            .any(|line| line.from == "bot" && line.text.contains("осталась без клиента"));
+        let told = in_topic.iter().any(|line| {
+            let why = ["осталась без клиента", "Сообщение не доставлено"];
+            line.from == "bot" && why.iter().any(|why| line.text.contains(why))
+        });
         let query = format!("SELECT count(*) FROM chat_log WHERE entry LIKE '%{mark}%'");
         assert!(
-            sent || orphaned || firm.count(&query) > 0,
+            sent || told || firm.count(&query) > 0,
             "{text} is lost\n{}",
             firm.log()
         );

@@ -152,7 +152,7 @@ fn may_go(run: &Run, log: &[Entry], part: &Outbound, at: usize) -> bool {
             owner(run, &log[..made.unwrap()]).1 == owner(run, &log[..at]).1
         }
         Fence::Staff => true,
-        Fence::Reminder { .. } => unreachable!("nobody reminds"),
+        Fence::Reminder { .. } | Fence::Offer { .. } => unreachable!("nobody reminds"),
     }
 }
 

@@ -12,6 +12,8 @@ const DAY: i64 = 24 * 60;
 pub enum Step {
     /// At once: it is booked, or was moved.
     Booked,
+    /// At once: the firm cancelled it.
+    Cancelled,
     /// The day before, with the question whether the customer comes.
     DayBefore,
     /// In the morning of the day.
@@ -28,8 +30,9 @@ pub enum Step {
 
 impl Step {
     /// All, in the order of time.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Booked,
+        Self::Cancelled,
         Self::DayBefore,
         Self::Morning,
         Self::Soon,
@@ -42,6 +45,7 @@ impl Step {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Booked => "booked",
+            Self::Cancelled => "cancelled",
             Self::DayBefore => "day_before",
             Self::Morning => "morning",
             Self::Soon => "soon",
@@ -60,14 +64,14 @@ impl Step {
     pub const fn is_before(self) -> bool {
         matches!(
             self,
-            Self::Booked | Self::DayBefore | Self::Morning | Self::Soon
+            Self::Booked | Self::Cancelled | Self::DayBefore | Self::Morning | Self::Soon
         )
     }
 
     /// When it is sent unless the file says otherwise.
     fn standard(self) -> When {
         match self {
-            Self::Booked => When::Shift(0),
+            Self::Booked | Self::Cancelled => When::Shift(0),
             Self::DayBefore => When::Shift(-DAY),
             Self::Soon => When::Shift(-120),
             Self::Thanks => When::Shift(120),
@@ -80,7 +84,7 @@ impl Step {
     /// Whether it can be sent then.
     pub(super) fn allows(self, when: When) -> bool {
         match (self, when) {
-            (Self::Booked, _) | (Self::Return, When::Shift(_)) => false,
+            (Self::Booked | Self::Cancelled, _) | (Self::Return, When::Shift(_)) => false,
             (Self::Return, When::Clock(days, _)) => days == 0,
             (Self::Thanks | Self::Missed, When::Shift(minutes)) => minutes >= 0,
             (Self::Thanks | Self::Missed, When::Clock(days, _)) => days > 0,
@@ -92,7 +96,7 @@ impl Step {
     /// Examples of what `at` may be.
     pub(super) const fn examples(self) -> &'static str {
         match self {
-            Self::Booked => "it is sent at once: write only true or false",
+            Self::Booked | Self::Cancelled => "it is sent at once: write only true or false",
             Self::Return => {
                 "a time of the day on which the service's return_days are over: \"11:00\""
             }

@@ -23,11 +23,11 @@ use zapis_core::board::Board;
 use zapis_core::broker::{Broker, BrokerError};
 use zapis_core::intake::outbound_message;
 use zapis_core::message::{Author, Content, ConversationId, Fence, Outbound};
-use zapis_core::store::{Booking, BookingEvent, Store, StoreError};
+use zapis_core::store::{Booking, BookingEvent, Store, StoreError, Visit};
 use zapis_core::trace::{TraceParent, step};
 use zapis_core::{Clock, causes, ids};
 
-use crate::book::{close_of, open_of};
+use crate::book::{Wish, close_of, open_of};
 use crate::business::{Business, CalendarKind, Location};
 use crate::desk::Desks;
 use crate::secretary;
@@ -45,6 +45,8 @@ const QUIET: TimeDelta = TimeDelta::seconds(3);
 const PATIENCE: TimeDelta = TimeDelta::seconds(10);
 /// The most changes in one message.
 const AT_ONCE: u32 = 50;
+/// Of how many who wait those are told who wait for a freed time.
+const WAITING: u32 = 100;
 /// What was missed for longer is not worth a message any more.
 const MISSED: TimeDelta = TimeDelta::hours(12);
 
@@ -172,9 +174,12 @@ impl Notices {
             if self.store.board(desk, &order).await?.is_some() {
                 continue;
             }
-            let Some(line) = words.news(one, now) else {
+            let Some(mut line) = words.news(one, now) else {
                 continue;
             };
+            if let Some(visit) = one.freed(now) {
+                line += &words::waited_for(&self.waiters(business, visit).await?);
+            }
             if let Some(about) = conversation
                 && self.store.staff_thread(about).await?.is_some()
             {
@@ -202,6 +207,27 @@ impl Notices {
         let cause = format!("after {}", last.position);
         messages.extend(self.addressed(boards, &cause, now));
         Ok(messages)
+    }
+
+    /// Who waits for a time like one that was freed, the longest first: names and what they said.
+    async fn waiters(
+        &self,
+        business: &Business,
+        freed: &Visit,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let day = business.local(freed.starts_at()).date_naive();
+        let done = |service: &str| freed.items.iter().any(|item| item.service == service);
+        let mut waiters = Vec::new();
+        for entry in self.store.waiting(WAITING).await? {
+            let suits = Wish::of(&entry).is_some_and(|wish| {
+                wish.when.admits_day(day) && wish.items.iter().any(|item| done(&item.service))
+            });
+            if suits {
+                let known = self.store.known(&entry.conversation).await?;
+                waiters.push((known.name.unwrap_or_default(), entry.said));
+            }
+        }
+        Ok(waiters)
     }
 
     /// What is shown already and is another now.

@@ -1,8 +1,8 @@
 //! What a few changes of the book come to, one piece of news for each booking. Pure.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
-use zapis_core::store::{Booking, BookingEvent, Status};
+use zapis_core::store::{Booking, BookingEvent, Status, Visit};
 
 use crate::business::Business;
 
@@ -51,6 +51,14 @@ pub(super) const fn is_cancelled(status: Status) -> bool {
 }
 
 impl News {
+    /// The time to come that it gives back.
+    pub(super) fn freed(&self, now: DateTime<Utc>) -> Option<&Visit> {
+        let before = self.before.as_ref();
+        let before = before.filter(|before| before.status.is_active())?;
+        let gone = self.is_cancellation() || self.is_move();
+        (gone && before.visit.starts_at() > now).then_some(&before.visit)
+    }
+
     pub(super) fn is_move(&self) -> bool {
         let moved = |before: &Booking| before.visit != self.after.visit;
         self.before.as_ref().is_some_and(moved)

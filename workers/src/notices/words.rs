@@ -17,6 +17,8 @@ pub(super) const NO_SHOW: &str = "Не пришёл";
 
 /// The most characters of a message; the messenger takes a little more.
 const MOST: usize = 3_600;
+/// How many of those who wait are named.
+const TOLD: usize = 5;
 /// The staff's language.
 const RU: Language = Language::Ru;
 
@@ -283,6 +285,33 @@ impl Words<'_> {
         }
         names.join(", ")
     }
+}
+
+/// Who waited for a time that was freed.
+pub(super) fn waited_for(waiters: &[(String, String)]) -> String {
+    if waiters.is_empty() {
+        return String::new();
+    }
+    let one = |(name, said): &(String, String)| {
+        let name = if name.is_empty() {
+            "клиент"
+        } else {
+            name
+        };
+        if said.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{name} («{said}»)")
+        }
+    };
+    let told: Vec<String> = waiters.iter().take(TOLD).map(one).collect();
+    let more = waiters.len().saturating_sub(TOLD);
+    let more = if more > 0 {
+        format!(" и ещё {more}")
+    } else {
+        String::new()
+    };
+    format!("\n⏳ Ждут: {}{more}. Предложу по очереди.", told.join(", "))
 }
 
 /// Several pieces of news in one message.

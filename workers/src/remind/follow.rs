@@ -70,16 +70,17 @@ pub(super) fn replan(
         .map(|one| closed(one, change, same(&one.reminder)))
         .collect();
     let waits = |step| open(step).is_some_and(|one| same(&one.reminder));
-    let announce = is_news(change, near) || waits(Step::Booked);
-    let fates = Terms::of(business, &booking.visit).fates(
-        &booking.visit,
-        booking.status,
-        announce,
-        change.at,
-    );
+    let news = is_news(change, near);
+    let announce = news || waits(Step::Booked) || waits(Step::Cancelled);
+    let fates =
+        Terms::of(business, booking).fates(&booking.visit, booking.status, announce, change.at);
     for (step, fate) in fates {
         let done = |row: &Reminder| row.state == ReminderState::Sent && same(row);
-        if settled(step) || rows.iter().any(|row| row.step == step.name() && done(row)) {
+        // What was called off and agreed again is told again, for the same time too.
+        let anew = news && change.kind == "status";
+        if (settled(step) && !(anew && matches!(step, Step::Booked | Step::Cancelled)))
+            || rows.iter().any(|row| row.step == step.name() && done(row))
+        {
             continue;
         }
         let before = open(step).map(|one| &one.reminder).filter(|one| same(one));
@@ -98,6 +99,15 @@ fn is_news(change: &BookingEvent, near: TimeDelta) -> bool {
     match change.kind.as_str() {
         "booked" => by_firm && change.after.source != IMPORT,
         "moved" => by_firm && far,
+        "status" => {
+            let by_salon = |booking: &Booking| booking.status == Status::CancelledBySalon;
+            let expected = |booking: &Booking| booking.status.is_active();
+            let turned = before.is_some_and(|before| {
+                expected(before) && by_salon(&change.after)
+                    || by_salon(before) && expected(&change.after)
+            });
+            by_firm && turned
+        }
         _ => false,
     }
 }
@@ -188,6 +198,14 @@ pub(super) fn lines(change: &BookingEvent, rows: &[Reminder]) -> Vec<Event> {
     lines
 }
 
+/// Whose time it takes, from when until when.
+fn times(booking: &Booking) -> Vec<(&str, DateTime<Utc>, DateTime<Utc>)> {
+    let items = booking.visit.items.iter();
+    items
+        .map(|item| (item.resource.as_str(), item.starts_at, item.ends_at))
+        .collect()
+}
+
 fn changed(change: &BookingEvent) -> Event {
     let booking = &change.after;
     let version = booking.version.to_string();
@@ -218,11 +236,15 @@ fn changed(change: &BookingEvent) -> Event {
         phone: booking.phone.clone(),
         name: Some(booking.name.clone()).filter(|name| !name.is_empty()),
     });
+    let before = change.before.as_ref();
+    let freed = before.filter(|_| change.kind == "moved" || booking.status.is_cancelled());
     event.sources = Some(serde_json::json!({
         "version": booking.version,
         "source": booking.source,
         "starts_at": booking.visit.starts_at(),
         "services": booking.visit.items.iter().map(|item| &item.service).collect::<Vec<_>>(),
+        "taken": times(booking),
+        "freed": freed.filter(|before| before.status.is_active()).map(times),
     }));
     event
 }

@@ -12,6 +12,7 @@ mod plan;
 mod send;
 mod ways;
 mod words;
+mod zones;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

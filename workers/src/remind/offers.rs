@@ -53,12 +53,11 @@ impl Remind {
             free.extend(self.tend(entry, &firm).await?);
         }
         let kept_here = business.booking.calendar == CalendarKind::Own;
-        let quiet = Quiet::of(business).is_some_and(|quiet| quiet.holds(now));
-        if !kept_here || quiet || !self.is_due(now).await? {
+        if !kept_here || !self.is_due(now).await? {
             return Ok(());
         }
         for entry in free {
-            if self.may_hear(&entry).await? {
+            if self.may_hear(&entry, &firm).await? {
                 self.offer(entry, &firm).await?;
             }
         }
@@ -120,10 +119,14 @@ impl Remind {
         Ok((!over).then_some(passed))
     }
 
-    /// Whether she can be written to, and no person is talking to her.
-    async fn may_hear(&self, entry: &WaitEntry) -> Result<bool, StoreError> {
+    /// Whether she can be written to, at this hour, and no person is talking to her.
+    async fn may_hear(&self, entry: &WaitEntry, firm: &Firm) -> Result<bool, StoreError> {
         let known = self.store.known(&entry.conversation).await?;
         let now = self.clock.now();
+        let quiet = Quiet::of(&firm.business, known.phone.as_deref());
+        if quiet.is_some_and(|quiet| quiet.holds(now)) {
+            return Ok(false);
+        }
         let owner = self.store.ownership(&entry.conversation, now).await?;
         Ok(self.can_write(&entry.conversation, &known) && owner.staff.is_none())
     }

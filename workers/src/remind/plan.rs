@@ -5,9 +5,10 @@ use chrono_tz::Tz;
 use zapis_core::store::Status;
 
 use super::Reason;
+use super::zones;
 use crate::book::open_of;
 use crate::business::{Business, ReminderPlan, Span, Step, When};
-use zapis_core::store::Visit;
+use zapis_core::store::{Booking, Visit};
 
 /// How long what is written after a visit helps.
 const THANKS: TimeDelta = TimeDelta::hours(48);
@@ -56,9 +57,10 @@ pub enum Fate {
 
 impl Terms {
     /// What the firm says about a visit: what its first service says, or what holds for all.
-    pub fn of(business: &Business, visit: &Visit) -> Self {
+    pub fn of(business: &Business, booking: &Booking) -> Self {
         let services = || {
-            visit
+            booking
+                .visit
                 .items
                 .iter()
                 .filter_map(|item| business.service(&item.service))
@@ -70,12 +72,12 @@ impl Terms {
             plan: own.unwrap_or(&business.reminders.plan).clone(),
             return_days: services().find_map(|service| service.return_days),
             zone: business.time_zone,
-            quiet: Quiet::of(business),
+            quiet: Quiet::of(business, booking.phone.as_deref()),
         }
     }
 
-    /// What becomes of each step of a visit that is so far, as seen from `now`. `Booked` is among
-    /// them with `announce`, at once.
+    /// What becomes of each step of a visit that is so far, as seen from `now`. With `announce`, what has
+    /// become of the visit is among them, at once: `Booked`, or `Cancelled`.
     pub fn fates(
         &self,
         visit: &Visit,
@@ -83,6 +85,13 @@ impl Terms {
         announce: bool,
         now: DateTime<Utc>,
     ) -> Vec<(Step, Fate)> {
+        if status == Status::CancelledBySalon {
+            let fate = announce.then(|| self.cancelled(visit, now)).flatten();
+            return fate
+                .map(|fate| (Step::Cancelled, fate))
+                .into_iter()
+                .collect();
+        }
         let mut fates = self.before(visit, status, announce, now);
         for step in [Step::Thanks, Step::Missed, Step::Return] {
             let wanted = match step {
@@ -95,6 +104,14 @@ impl Terms {
             }
         }
         fates
+    }
+
+    /// Better told in the night than in front of a closed door.
+    fn cancelled(&self, visit: &Visit, now: DateTime<Utc>) -> Option<Fate> {
+        let until = visit.starts_at();
+        let wanted = self.plan.steps.contains_key(&Step::Cancelled) && now < until;
+        let due = self.allowed(now, now, until).unwrap_or(now);
+        wanted.then_some(Fate::Due { due, until })
     }
 
     /// The steps before the visit, each in time before the next one.
@@ -216,9 +233,10 @@ impl Terms {
 }
 
 impl Quiet {
-    /// The firm's quiet hours, on its own clock.
-    pub fn of(business: &Business) -> Option<Self> {
-        let zone = business.time_zone;
+    /// The firm's quiet hours on the clock of the customer, where her phone (E.164) tells it; else on the firm's.
+    pub fn of(business: &Business, phone: Option<&str>) -> Option<Self> {
+        let zone = phone.and_then(zones::of_phone);
+        let zone = zone.unwrap_or(business.time_zone);
         business.quiet_hours.map(|span| Self { span, zone })
     }
 

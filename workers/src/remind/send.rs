@@ -129,7 +129,7 @@ impl Remind {
         }
         let content = self.content.now();
         let wait = TimeDelta::minutes(content.business.reminders.wait_minutes.into());
-        let (next, tried) = self.fares(reminder, wait).await?;
+        let (next, tried) = self.fares(reminder, booking, wait).await?;
         if let Some(next) = next {
             return Ok(next);
         }
@@ -161,9 +161,11 @@ impl Remind {
     async fn fares(
         &self,
         reminder: &Reminder,
+        booking: &Booking,
         wait: TimeDelta,
     ) -> Result<(Option<Next>, Vec<ConversationId>), RoundError> {
         let now = self.clock.now();
+        let quiet = self.is_quiet(booking, now);
         let mut tried = Vec::new();
         let mut last = None;
         for one in &reminder.tries {
@@ -182,10 +184,10 @@ impl Remind {
         let look = Some(Next::Wait(now + LOOK));
         let next = match fare {
             Fare::Queued | Fare::Out if patient => look,
-            Fare::Unpublished if patient && !self.is_quiet(now) => Some(Next::Publish),
+            Fare::Unpublished if patient && !quiet => Some(Next::Publish),
             // Nobody must send it any more once the next one has its turn.
-            Fare::Unpublished | Fare::Queued if self.take_back(last).await? => {
-                if self.is_quiet(now) {
+            Fare::Unpublished | Fare::Queued if self.take_back(last, quiet).await? => {
+                if quiet {
                     tried.retain(|way| *way != last.conversation);
                 }
                 None
@@ -197,12 +199,14 @@ impl Remind {
         Ok((next, tried))
     }
 
-    fn is_quiet(&self, at: DateTime<Utc>) -> bool {
-        Quiet::of(&self.content.now().business).is_some_and(|quiet| quiet.holds(at))
+    fn is_quiet(&self, booking: &Booking, at: DateTime<Utc>) -> bool {
+        let content = self.content.now();
+        let quiet = Quiet::of(&content.business, booking.phone.as_deref());
+        quiet.is_some_and(|quiet| quiet.holds(at))
     }
 
     /// Claims a message that waits in the queue and gives it up; whether it was still there.
-    async fn take_back(&self, one: &ReminderTry) -> Result<bool, StoreError> {
+    async fn take_back(&self, one: &ReminderTry, quiet: bool) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let request = ClaimRequest {
             id: one.outbound,
@@ -217,12 +221,7 @@ impl Remind {
             return Ok(false);
         }
         let given_up = SendOutcome::Failed(ProviderError {
-            code: if self.is_quiet(now) {
-                QUIET
-            } else {
-                NOT_IN_TIME
-            }
-            .into(),
+            code: if quiet { QUIET } else { NOT_IN_TIME }.into(),
             text: "не ушло вовремя".into(),
         });
         self.store
@@ -290,7 +289,8 @@ impl Remind {
             now,
         };
         let said = speaker.say(step);
-        let quiet = Quiet::of(&content.business).and_then(|quiet| quiet.next(now));
+        let quiet = Quiet::of(&content.business, booking.phone.as_deref())
+            .and_then(|quiet| quiet.next(now));
         let until = quiet.map_or(reminder.until, |quiet| quiet.min(reminder.until));
         Ok(Outbound {
             id: to.outbound,

@@ -7,7 +7,7 @@ use zapis_core::message::{Content, ConversationId, Outbound, StaffCard, Urgency}
 use zapis_core::store::{Booking, Known, Reminder, ReminderState, StoreError, Whose};
 use zapis_core::trace::{TraceParent, step};
 
-use super::plan::{Quiet, Terms};
+use super::plan::Terms;
 use super::send::Next;
 use super::words::Speaker;
 use super::{Reason, Remind, RoundError};
@@ -30,7 +30,7 @@ impl Remind {
     ) -> Result<Option<Next>, StoreError> {
         let now = self.clock.now();
         let end = |reason| Some(Next::End(ReminderState::Skipped, Some(reason)));
-        let terms = Terms::of(&content.business, &booking.visit);
+        let terms = Terms::of(&content.business, booking);
         if !terms.plan.steps.contains_key(&step) {
             return Ok(end(Reason::SwitchedOff));
         }
@@ -41,9 +41,11 @@ impl Remind {
                 Reason::Unreachable
             }));
         }
-        if let Some(quiet) = Quiet::of(&content.business).filter(|quiet| quiet.holds(now)) {
+        if let Some(quiet) = terms.quiet.filter(|quiet| quiet.holds(now)) {
             let later = quiet.later(now).filter(|later| *later < reminder.until);
-            return Ok(later.map(Next::Wait).or_else(|| end(Reason::Quiet)));
+            if later.is_some() || step != Step::Cancelled {
+                return Ok(later.map(Next::Wait).or_else(|| end(Reason::Quiet)));
+            }
         }
         if matches!(step, Step::Missed | Step::Return) && self.comes_again(booking).await? {
             return Ok(end(Reason::BookedAgain));

@@ -69,11 +69,13 @@ impl Speaker<'_> {
             }
             Step::DayBefore => vec![self.confirm(), self.move_it(), self.cancel()],
             Step::Thanks => (1..=BEST).map(|mark| self.rate(mark)).collect(),
+            Step::Cancelled => vec![self.again()],
             Step::Missed | Step::Return => vec![self.book()],
         };
         let text = match step {
             Step::Booked if self.booking.version > 1 => self.phrase(Phrase::RemindMoved, &visit),
             Step::Booked => self.phrase(Phrase::RemindBooked, &visit),
+            Step::Cancelled => self.phrase(Phrase::RemindCancelled, &visit),
             Step::DayBefore if self.booking.status == Status::Confirmed => {
                 self.phrase(Phrase::RemindConfirmed, &visit)
             }
@@ -91,6 +93,7 @@ impl Speaker<'_> {
             Step::Booked | Step::DayBefore | Step::Morning | Step::Soon => {
                 ("reminder", vec![salon, self.when(), what])
             }
+            Step::Cancelled => (step.name(), vec![salon, self.visit()]),
             _ => (step.name(), vec![salon, what]),
         };
         Said {
@@ -107,8 +110,12 @@ impl Speaker<'_> {
     pub fn call(&self) -> String {
         let phone = self.booking.phone.as_deref().unwrap_or("—");
         let name = Some(self.booking.name.as_str()).filter(|name| !name.is_empty());
+        let phrase = match self.booking.status {
+            Status::CancelledBySalon => Phrase::CallCancelled,
+            _ => Phrase::CallCustomer,
+        };
         self.phrase(
-            Phrase::CallCustomer,
+            phrase,
             &[
                 ("name", name.unwrap_or("—")),
                 ("phone", phone),
@@ -210,6 +217,13 @@ impl Speaker<'_> {
 
     fn book(&self) -> Button {
         self.button(Phrase::ButtonBooking, "booking".to_owned())
+    }
+
+    fn again(&self) -> Button {
+        self.button(
+            Phrase::ButtonBookAgain,
+            format!("visit:again:{}", self.booking.id),
+        )
     }
 
     fn rate(&self, mark: u8) -> Button {

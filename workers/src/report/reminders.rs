@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde::Serialize;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use zapis_core::event::{Event, Kind};
+use zapis_core::store::Status;
 
 use crate::business::Step;
 
@@ -39,6 +41,28 @@ pub struct Reminded {
     pub missed: u32,
     /// Missed among those that are marked, 0 to 1.
     pub no_show_rate: Option<f64>,
+    /// Times that were given back before they came, by a move or a cancellation.
+    pub freed: u32,
+    /// Of these, how many somebody else had a part of in the end.
+    pub refilled: u32,
+    /// Refilled among freed, 0 to 1.
+    pub refill_rate: Option<f64>,
+    /// Customers who put themselves on the waiting list.
+    pub waited: u32,
+    /// Free times that were offered to them.
+    pub offered: u32,
+    /// Of these, how many were taken.
+    pub taken: u32,
+}
+
+/// Time of somebody or of a room.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Time(String, DateTime<Utc>, DateTime<Utc>);
+
+impl Time {
+    fn meets(&self, other: &Self) -> bool {
+        self.0 == other.0 && self.1 < other.2 && other.1 < self.2
+    }
 }
 
 /// Counts while the journal streams by.
@@ -49,6 +73,13 @@ pub struct Reminders {
     confirmed: HashSet<String>,
     /// Whether the customer came, as it was marked last.
     came: HashMap<String, bool>,
+    /// What each booking gave back ahead of time.
+    freed: Vec<(String, Vec<Time>)>,
+    /// What each booking has, by now.
+    taken: HashMap<String, Vec<Time>>,
+    waited: u32,
+    offered: u32,
+    offers_taken: u32,
 }
 
 impl Reminders {
@@ -57,6 +88,9 @@ impl Reminders {
 
     /// Takes the next event.
     pub fn take(&mut self, event: &Event) {
+        if event.kind == Kind::Booking {
+            self.waits(event);
+        }
         let Some(booking) = &event.booking_id else {
             return;
         };
@@ -96,7 +130,34 @@ impl Reminders {
         }
     }
 
+    fn waits(&mut self, event: &Event) {
+        match (event.action.as_deref(), event.outcome.as_deref()) {
+            (Some("join_waiting"), _) => self.waited += 1,
+            (Some("offer_slot"), Some("offered")) => self.offered += 1,
+            (Some("offer_slot"), Some("taken")) => self.offers_taken += 1,
+            _ => {}
+        }
+    }
+
     fn changed(&mut self, event: &Event, booking: &str) {
+        let times = |name: &str| {
+            let sources = event.sources.as_ref()?;
+            Vec::<Time>::deserialize(&sources[name]).ok()
+        };
+        let mut freed = times("freed").unwrap_or_default();
+        freed.retain(|time| time.1 > event.timestamp);
+        if !freed.is_empty() {
+            self.freed.push((booking.to_owned(), freed));
+        }
+        let gone = event.outcome.as_deref().is_some_and(|outcome| {
+            let mut all = Status::ALL.into_iter();
+            all.any(|status| status.name() == outcome && !status.is_active())
+        });
+        if gone {
+            self.taken.remove(booking);
+        } else if let Some(taken) = times("taken") {
+            self.taken.insert(booking.to_owned(), taken);
+        }
         match event.action.as_deref() {
             Some("confirm_booking") => {
                 self.confirmed.insert(booking.to_owned());
@@ -119,6 +180,15 @@ impl Reminders {
         let asked = count(self.asked.len());
         let came = count(self.came.values().filter(|came| **came).count());
         let missed = count(self.came.len()) - came;
+        let refilled = self.freed.iter().filter(|(whose, times)| {
+            let mut others = self.taken.iter().filter(|(other, _)| *other != whose);
+            others.any(|(_, taken)| {
+                taken
+                    .iter()
+                    .any(|one| times.iter().any(|time| time.meets(one)))
+            })
+        });
+        let (freed, refilled) = (count(self.freed.len()), count(refilled.count()));
         Reminded {
             steps: self.steps.into_values().collect(),
             asked,
@@ -127,6 +197,12 @@ impl Reminders {
             came,
             missed,
             no_show_rate: rate(missed, came + missed),
+            freed,
+            refilled,
+            refill_rate: rate(refilled, freed),
+            waited: self.waited,
+            offered: self.offered,
+            taken: self.offers_taken,
         }
     }
 }
@@ -157,6 +233,95 @@ mod tests {
         event(Kind::Booking, booking, |event| {
             event.action = Some(action.to_owned());
         })
+    }
+
+    fn changed(
+        who: &str,
+        action: &str,
+        outcome: &str,
+        taken: serde_json::Value,
+        freed: serde_json::Value,
+    ) -> Event {
+        event(Kind::Booking, who, |event| {
+            event.action = Some(action.to_owned());
+            event.outcome = Some(outcome.to_owned());
+            event.sources = Some(serde_json::json!({ "taken": taken, "freed": freed }));
+        })
+    }
+
+    #[test]
+    fn a_time_that_was_given_back_is_refilled_by_whoever_has_a_part_of_it_in_the_end() {
+        let time = |person: &str, from: &str, until: &str| {
+            serde_json::json!([[
+                person,
+                format!("2026-11-27T{from}Z"),
+                format!("2026-11-27T{until}Z")
+            ]])
+        };
+        let noon = time("anna", "12:00:00", "13:00:00");
+        let none = serde_json::Value::Null;
+        let mut reminders = Reminders::default();
+        for one in [
+            changed("a", "create_booking", "booked", noon.clone(), none.clone()),
+            changed(
+                "a",
+                "cancel_booking",
+                "cancelled_by_customer",
+                noon.clone(),
+                noon.clone(),
+            ),
+            // Moved by half an hour: what it left is still partly its own.
+            changed(
+                "b",
+                "create_booking",
+                "booked",
+                time("vera", "12:00:00", "13:00:00"),
+                none.clone(),
+            ),
+            changed(
+                "b",
+                "move_booking",
+                "booked",
+                time("vera", "12:30:00", "13:30:00"),
+                time("vera", "12:00:00", "13:00:00"),
+            ),
+            changed(
+                "c",
+                "create_booking",
+                "booked",
+                time("anna", "12:30:00", "13:30:00"),
+                none.clone(),
+            ),
+            // Came and went again.
+            changed(
+                "d",
+                "create_booking",
+                "booked",
+                time("vera", "11:30:00", "12:30:00"),
+                none.clone(),
+            ),
+            changed(
+                "d",
+                "cancel_booking",
+                "cancelled_by_salon",
+                none.clone(),
+                time("vera", "11:30:00", "12:30:00"),
+            ),
+        ] {
+            reminders.take(&one);
+        }
+        for outcome in ["offered", "offered", "taken"] {
+            let mut offer = event(Kind::Booking, "", |_| {});
+            offer.booking_id = None;
+            offer.action = Some("offer_slot".to_owned());
+            offer.outcome = Some(outcome.to_owned());
+            reminders.take(&offer);
+        }
+
+        let done = reminders.done();
+
+        assert_eq!((done.freed, done.refilled), (3, 1), "anna's alone");
+        assert_eq!((done.offered, done.taken), (2, 1));
     }
 
     #[test]

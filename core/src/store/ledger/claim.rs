@@ -255,7 +255,7 @@ async fn answered(
     Ok(found)
 }
 
-/// Who missed a visit is written to as well; of what is cancelled nobody is reminded.
+/// A cancellation is a version of its own: what was to be said of the visit before does not leave any more.
 async fn booking_versions(
     tx: &mut Tx,
     ids: BTreeSet<&str>,
@@ -269,9 +269,7 @@ async fn booking_versions(
             .for_update();
         for row in tx.fetch(statement).await? {
             let booking: Booking = row.json(1)?;
-            if !booking.status.is_cancelled() {
-                found.insert(row.get(0)?, booking.version);
-            }
+            found.insert(row.get(0)?, booking.version);
         }
     }
     Ok(found)

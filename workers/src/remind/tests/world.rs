@@ -460,6 +460,77 @@ async fn who_booked_in_the_chat_is_not_told_so_and_an_import_is_not_announced() 
 }
 
 #[tokio::test]
+async fn who_is_cancelled_by_the_firm_is_told_once_and_who_cancels_herself_is_not() {
+    for (who, status, told) in [
+        ("Марина", Status::CancelledBySalon, 1),
+        ("Марина", Status::CancelledByCustomer, 0),
+        ("customer", Status::CancelledByCustomer, 0),
+    ] {
+        let mut world = World::new(moscow("2026-11-24 12:00")).await;
+        let booking = world
+            .book("customer", Some(TELEGRAM), None, moscow("2026-11-27 15:00"))
+            .await;
+        world.round(0).await;
+
+        world.change(booking.id, who, Change::Status(status)).await;
+        tokio::join!(world.round(0), world.round(1));
+        world.deliver(10, Luck::Arrives).await;
+        world
+            .settle_down(TimeDelta::days(5), TimeDelta::hours(1))
+            .await;
+
+        assert_eq!(world.left.len(), told, "{who} {status:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_called_off_in_the_night_before_is_told_in_the_night() {
+    let mut world = World::new(moscow("2026-11-26 23:30")).await;
+    let early = world
+        .book("customer", Some(TELEGRAM), None, moscow("2026-11-27 08:30"))
+        .await;
+    let later = world
+        .book("customer", Some(WHATSAPP), None, moscow("2026-11-27 15:00"))
+        .await;
+    world.round(0).await;
+    for booking in [&early, &later] {
+        let off = Change::Status(Status::CancelledBySalon);
+        world.change(booking.id, "Марина", off).await;
+    }
+
+    world.round(0).await;
+    world.deliver(10, Luck::Arrives).await;
+    assert_eq!(world.channels(), ["telegram"]);
+    world
+        .settle_down(TimeDelta::hours(10), TimeDelta::minutes(30))
+        .await;
+    assert_eq!(world.channels(), ["telegram", "whatsapp"]);
+}
+
+#[tokio::test]
+async fn the_night_of_a_customer_abroad_is_her_own() {
+    let mut world = World::new(moscow("2026-11-24 12:00")).await;
+    let almaty = Some("+77011234567");
+    // Two hours ahead of Moscow.
+    world
+        .book(
+            "customer",
+            Some(TELEGRAM),
+            almaty,
+            moscow("2026-11-27 20:00"),
+        )
+        .await;
+    world.pass(TimeDelta::minutes(29));
+
+    world
+        .settle_down(TimeDelta::days(3), TimeDelta::minutes(30))
+        .await;
+
+    let first = world.left[0].at;
+    assert_eq!(first, moscow("2026-11-26 18:59"), "20:59 there, not 22:00");
+}
+
+#[tokio::test]
 async fn a_small_move_is_not_told_and_a_large_one_is() {
     let mut world = World::new(moscow("2026-11-26 12:00")).await;
     let booking = world
@@ -767,7 +838,7 @@ async fn act(world: &mut World, bookings: &mut Vec<Uuid>, act: Act) {
 
 /// Everything that is promised about what left.
 async fn judge(world: &World, bookings: &[Uuid]) -> Result<(), TestCaseError> {
-    let quiet = Quiet::of(&CONTENT.business).unwrap();
+    let quiet = Quiet::of(&CONTENT.business, None).unwrap();
     let mut of_outbound = HashMap::new();
     let mut rows = Vec::new();
     for booking in bookings {
@@ -788,15 +859,23 @@ async fn judge(world: &World, bookings: &[Uuid]) -> Result<(), TestCaseError> {
         let row = &of_outbound[&left.outbound.id];
         let step = Step::named(&row.step).unwrap();
         let booking = &left.booking;
-        prop_assert!(!booking.status.is_cancelled(), "{step:?} after a cancel");
-        prop_assert!(!quiet.holds(left.at), "{step:?} in quiet hours");
+        let calls_off = step == Step::Cancelled;
+        prop_assert!(
+            calls_off == booking.status.is_cancelled(),
+            "{step:?} after a cancel"
+        );
+        let start = booking.visit.starts_at();
+        let helps_later = quiet.later(left.at).is_some_and(|later| later < start);
+        prop_assert!(
+            !quiet.holds(left.at) || (calls_off && !helps_later),
+            "{step:?} in quiet hours"
+        );
         if step.is_before() {
             prop_assert!(
                 left.at < booking.visit.starts_at(),
                 "{step:?} after the visit"
             );
         }
-        let start = booking.visit.starts_at();
         if left.luck == Luck::Arrives {
             arrived
                 .entry((booking.id, row.step.clone()))
@@ -808,7 +887,7 @@ async fn judge(world: &World, bookings: &[Uuid]) -> Result<(), TestCaseError> {
         for pair in told.windows(2) {
             let near = (pair[0] - pair[1]).abs() <= TimeDelta::minutes(15);
             prop_assert!(
-                !near || step == "booked",
+                !near || step == "booked" || step == "cancelled",
                 "{step} arrived twice of one visit: {pair:?}"
             );
         }
