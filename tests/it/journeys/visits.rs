@@ -1,5 +1,7 @@
 //! Visits booked through the real program, from every messenger and on every set of engines.
 
+use chrono::TimeDelta;
+use zapis_core::Clock;
 use zapis_core::store::{Status, Store, Whose};
 
 use crate::support::firm::visitor::Visitor;
@@ -108,6 +110,69 @@ async fn a_visit_on_every_messenger(on: On) {
     let turns = firm
         .count("SELECT count(*) FROM events WHERE kind = 'turn' AND event LIKE '%create_booking%'");
     assert_eq!(turns, 3);
+}
+
+/// Who does it is away for two months, and then is not: whoever waited is offered the time, and takes it.
+async fn a_time_becomes_free(on: On) {
+    let mut firm = Firm::closed(on, "", vec![vec!["run"]]).await;
+    // The test runs at any hour.
+    let file = firm.config_dir().join("business.toml");
+    let business = std::fs::read_to_string(&file).unwrap();
+    let lines = business.lines();
+    let lines = lines.filter(|line| !line.starts_with("quiet_hours"));
+    std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    firm.start().await;
+    let now = Clock::system().now();
+    let day = |days| (now + TimeDelta::days(days)).format("%Y-%m-%d 00:00");
+    let (from, until) = (day(-1).to_string(), day(70).to_string());
+    let block = ["book", "block", "ilya", "--from", &from, "--until", &until];
+    let blocked = firm.command(&[&block[..], &["--json"]].concat());
+    let blocked: serde_json::Value = serde_json::from_slice(&blocked.stdout).unwrap();
+
+    let anna = 7_302;
+    firm.sandbox
+        .telegram_writes(anna, "Хочу на мужскую стрижку на следующей неделе")
+        .unwrap();
+    let nothing = firm.telegram_answer(anna, 0).await;
+    assert!(nothing.contains("не нашлось"), "{nothing}");
+    firm.sandbox
+        .telegram_presses(anna, "В лист ожидания")
+        .unwrap();
+    let waits = firm.telegram_answer(anna, 1).await;
+    assert!(waits.contains("на следующей неделе"), "{waits}");
+    let list = firm.command(&["book", "waiting", "--json"]);
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert_eq!(list[0]["services"], serde_json::json!(["men-cut"]));
+    assert_eq!(list[0]["offered"], serde_json::Value::Null);
+
+    firm.command(&["book", "unblock", blocked["id"].as_str().unwrap()]);
+    let offer = firm.telegram_answer(anna, 2).await;
+    assert!(offer.contains("Освободилось время"), "{offer}");
+    firm.sandbox.telegram_presses(anna, "Да, беру").unwrap();
+    assert!(firm.telegram_answer(anna, 3).await.contains("Вы согласны"));
+    firm.sandbox.telegram_presses(anna, "Согласен(на)").unwrap();
+    firm.telegram_answer(anna, 4).await;
+    firm.sandbox
+        .telegram_writes(anna, "8 921 555 01 44")
+        .unwrap();
+    assert!(firm.telegram_answer(anna, 5).await.contains("Записываю?"));
+    firm.sandbox.telegram_presses(anna, "Да, записать").unwrap();
+    assert!(firm.telegram_answer(anna, 6).await.contains("Вы записаны"));
+
+    let store = firm.store().await;
+    assert_eq!(booked(&store, "telegram:main:7302").await, [Status::Booked]);
+    let list = firm.command(&["book", "waiting", "--json"]);
+    assert_eq!(String::from_utf8_lossy(&list.stdout).trim(), "[]");
+}
+
+#[tokio::test]
+async fn who_waits_is_offered_what_becomes_free() {
+    a_time_becomes_free(On::Embedded).await;
+}
+
+#[tokio::test]
+async fn who_waits_is_offered_what_becomes_free_on_servers() {
+    a_time_becomes_free(On::servers("quorum")).await;
 }
 
 #[tokio::test]
