@@ -294,8 +294,8 @@ pub struct Known {
     pub phone: Option<String>,
     /// Whether the customer blocked us.
     pub blocked: bool,
-    /// Whether the customer refused advertising.
-    pub no_advertising: bool,
+    /// Since when the customer refuses advertising.
+    pub no_advertising: Option<DateTime<Utc>>,
     /// Whether the customer agreed to it: who never said so gets none that needs consent.
     pub wants_advertising: bool,
 }

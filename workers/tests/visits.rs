@@ -14,6 +14,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Europe::Moscow;
 use serde_json::Value;
 use zapis_core::broker::{Broker, BrokerError, Depth, Publish, Subscription, Topic};
+use zapis_core::event::Seen;
 use zapis_core::message::{
     Button, Content as Sent, ConversationId, Inbound, Outbound, Profile, What,
 };
@@ -289,6 +290,7 @@ impl Scene {
             "staff-books" => self.staff_books(rest).await,
             "staff-cancels" => self.staff_cancels().await,
             "staff-takes-over" => self.staff_takes_over().await,
+            "stops" => self.stops().await,
             "round" => self.round().await,
             "visits" => return self.visits(rest).await,
             _ => return Err("is no line of a scenario".to_owned()),
@@ -359,6 +361,19 @@ impl Scene {
         };
         let who = &self.customers[self.at].conversation;
         self.store.change_ownership(who, &change).await.unwrap();
+    }
+
+    /// Who writes wants no messages that are not answers.
+    async fn stops(&self) {
+        let seen = Seen {
+            conversation: self.customers[self.at].conversation.clone(),
+            at: self.clock.now(),
+            wrote: true,
+            profile: Profile::default(),
+            reachable: None,
+            advertising: Some(false),
+        };
+        self.store.journal(&[], &[seen]).await.unwrap();
     }
 
     /// The worker that writes of itself looks round, and what it says arrives.

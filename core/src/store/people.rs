@@ -99,7 +99,7 @@ impl Store {
     pub async fn known(&self, conversation: &ConversationId) -> Result<Known, StoreError> {
         let statement = sql(
             "SELECT wrote_at, name, username, phone, coalesce(blocked, 0), \
-             no_advertising FROM people WHERE conversation = $1",
+             no_advertising, no_advertising_at FROM people WHERE conversation = $1",
         );
         let Some(row) = self.db.fetch_one(statement.bind(conversation)).await? else {
             return Ok(Known::default());
@@ -111,7 +111,7 @@ impl Store {
             username: row.get(2)?,
             phone: row.get(3)?,
             blocked: row.flag(4)?,
-            no_advertising: refuses == Some(1),
+            no_advertising: row.opt_time(6)?.filter(|_| refuses == Some(1)),
             wants_advertising: refuses == Some(0),
         })
     }

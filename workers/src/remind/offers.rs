@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use zapis_core::ids;
 use zapis_core::intake::outbound_message;
 use zapis_core::message::{Content, Fence, Outbound, Purpose};
-use zapis_core::store::{Held, Holding, SlotOffer, StoreError, WaitEntry, WaitState};
+use zapis_core::store::{Held, Holding, Known, SlotOffer, StoreError, WaitEntry, WaitState};
 use zapis_core::trace::{TraceParent, step};
 
 use super::plan::Quiet;
@@ -57,10 +57,24 @@ impl Remind {
             return Ok(());
         }
         for entry in free {
-            if self.may_hear(&entry, &firm).await? {
+            let known = self.store.known(&entry.conversation).await?;
+            // «Стоп» after she joined.
+            if known
+                .no_advertising
+                .is_some_and(|at| at >= entry.created_at)
+            {
+                self.strike(&entry, "opted_out").await?;
+            } else if self.may_hear(&entry, &known, &firm).await? {
                 self.offer(entry, &firm).await?;
             }
         }
+        Ok(())
+    }
+
+    async fn strike(&self, entry: &WaitEntry, why: &str) -> Result<(), StoreError> {
+        let ended = next(entry, WaitState::Ended);
+        let event = told(&ended, "leave_waiting", why, self.clock.now());
+        self.store.save_waiting(&ended, &[event]).await?;
         Ok(())
     }
 
@@ -84,9 +98,7 @@ impl Remind {
             if now < entry.until {
                 return Ok(Some(entry));
             }
-            let ended = next(&entry, WaitState::Ended);
-            let event = told(&ended, "leave_waiting", "expired", now);
-            self.store.save_waiting(&ended, &[event]).await?;
+            self.strike(&entry, "expired").await?;
             return Ok(None);
         };
         let ledger = self.store.ledger(offer.outbound).await?;
@@ -120,15 +132,19 @@ impl Remind {
     }
 
     /// Whether she can be written to, at this hour, and no person is talking to her.
-    async fn may_hear(&self, entry: &WaitEntry, firm: &Firm) -> Result<bool, StoreError> {
-        let known = self.store.known(&entry.conversation).await?;
+    async fn may_hear(
+        &self,
+        entry: &WaitEntry,
+        known: &Known,
+        firm: &Firm,
+    ) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let quiet = Quiet::of(&firm.business, known.phone.as_deref());
         if quiet.is_some_and(|quiet| quiet.holds(now)) {
             return Ok(false);
         }
         let owner = self.store.ownership(&entry.conversation, now).await?;
-        Ok(self.can_write(&entry.conversation, &known) && owner.staff.is_none())
+        Ok(self.can_write(&entry.conversation, known) && owner.staff.is_none())
     }
 
     /// Offers the first free time that suits, if there is one.
@@ -137,10 +153,7 @@ impl Remind {
         let wish = Wish::of(&entry).filter(|wish| wish.fault(business, true).is_none());
         let Some(wish) = wish else {
             // The firm does not offer it any more.
-            let ended = next(&entry, WaitState::Ended);
-            let event = told(&ended, "leave_waiting", "not_offered", now);
-            self.store.save_waiting(&ended, &[event]).await?;
-            return Ok(());
+            return Ok(self.strike(&entry, "not_offered").await?);
         };
         let holder = entry.holder();
         let book = Book::new(self.store.clone(), self.clock.clone());

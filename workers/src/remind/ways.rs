@@ -173,5 +173,5 @@ pub(super) fn advertises(step: Step) -> bool {
 
 /// Whether a customer does not get such a message. An invitation needs her consent.
 pub(super) fn refuses(step: Step, known: &Known) -> bool {
-    known.no_advertising || (step == Step::Return && !known.wants_advertising)
+    known.no_advertising.is_some() || (step == Step::Return && !known.wants_advertising)
 }

@@ -145,7 +145,7 @@ async fn older_news_never_replace_newer(ground: Ground) {
         username: Some("anna".into()),
         phone: Some("+79001234567".into()),
         blocked: true,
-        no_advertising: true,
+        no_advertising: Some(at(20)),
         wants_advertising: false,
     };
     assert_eq!(known, expected);
