@@ -174,8 +174,8 @@ impl Remind {
             moving: wish.moving,
             until,
         };
-        let held = book.hold(&holder, &wanted).await?;
-        let Some(Held::Held(hold)) = held.first().copied() else {
+        let fates = book.hold(&holder, &wanted).await?;
+        let Some(Held::Held(hold)) = fates.first().copied() else {
             return Ok(());
         };
         let mut offered = next(&entry, WaitState::Offered);

@@ -239,8 +239,8 @@ mod tests {
         who: &str,
         action: &str,
         outcome: &str,
-        taken: serde_json::Value,
-        freed: serde_json::Value,
+        taken: &serde_json::Value,
+        freed: &serde_json::Value,
     ) -> Event {
         event(Kind::Booking, who, |event| {
             event.action = Some(action.to_owned());
@@ -258,55 +258,27 @@ mod tests {
                 format!("2026-11-27T{until}Z")
             ]])
         };
-        let noon = time("anna", "12:00:00", "13:00:00");
+        let (noon, before, later) = (
+            time("anna", "12:00:00", "13:00:00"),
+            time("vera", "12:00:00", "13:00:00"),
+            time("vera", "12:30:00", "13:30:00"),
+        );
+        let (half, early) = (
+            time("anna", "12:30:00", "13:30:00"),
+            time("vera", "11:30:00", "12:30:00"),
+        );
         let none = serde_json::Value::Null;
         let mut reminders = Reminders::default();
         for one in [
-            changed("a", "create_booking", "booked", noon.clone(), none.clone()),
-            changed(
-                "a",
-                "cancel_booking",
-                "cancelled_by_customer",
-                noon.clone(),
-                noon.clone(),
-            ),
+            changed("a", "create_booking", "booked", &noon, &none),
+            changed("a", "cancel_booking", "cancelled_by_customer", &noon, &noon),
             // Moved by half an hour: what it left is still partly its own.
-            changed(
-                "b",
-                "create_booking",
-                "booked",
-                time("vera", "12:00:00", "13:00:00"),
-                none.clone(),
-            ),
-            changed(
-                "b",
-                "move_booking",
-                "booked",
-                time("vera", "12:30:00", "13:30:00"),
-                time("vera", "12:00:00", "13:00:00"),
-            ),
-            changed(
-                "c",
-                "create_booking",
-                "booked",
-                time("anna", "12:30:00", "13:30:00"),
-                none.clone(),
-            ),
+            changed("b", "create_booking", "booked", &before, &none),
+            changed("b", "move_booking", "booked", &later, &before),
+            changed("c", "create_booking", "booked", &half, &none),
             // Came and went again.
-            changed(
-                "d",
-                "create_booking",
-                "booked",
-                time("vera", "11:30:00", "12:30:00"),
-                none.clone(),
-            ),
-            changed(
-                "d",
-                "cancel_booking",
-                "cancelled_by_salon",
-                none.clone(),
-                time("vera", "11:30:00", "12:30:00"),
-            ),
+            changed("d", "create_booking", "booked", &early, &none),
+            changed("d", "cancel_booking", "cancelled_by_salon", &none, &early),
         ] {
             reminders.take(&one);
         }

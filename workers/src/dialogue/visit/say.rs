@@ -81,7 +81,7 @@ pub enum Say {
     /// Not any more, then.
     Dropped,
     /// The customer is on the waiting list.
-    Waiting(WaitEntry),
+    Waiting(Box<WaitEntry>),
     /// And stays there.
     StillWaiting(Uuid),
     /// Not any more.

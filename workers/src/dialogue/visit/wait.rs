@@ -49,7 +49,7 @@ impl Clerk<'_> {
         let wish = serde_json::to_value(&wish).unwrap_or_default();
         let before = self.store.waiting_of(self.client.conversation).await?;
         if let Some(same) = before.into_iter().find(|one| one.wish == wish) {
-            self.say(Say::Waiting(same));
+            self.say(Say::Waiting(Box::new(same)));
             return Ok(());
         }
         let conversation = self.client.conversation.clone();
@@ -70,7 +70,7 @@ impl Clerk<'_> {
         };
         let event = told(&entry, "join_waiting", "waiting", self.now);
         self.store.put_waiting(&entry, &[event]).await?;
-        self.say(Say::Waiting(entry));
+        self.say(Say::Waiting(Box::new(entry)));
         Ok(())
     }
 
@@ -78,10 +78,10 @@ impl Clerk<'_> {
     fn waits_until(&self) -> DateTime<Utc> {
         let today = self.business.local(self.now).date_naive();
         let ahead = 0..=u64::from(self.business.booking.max_days);
-        let last = ahead
-            .filter_map(|days| today.checked_add_days(Days::new(days)))
-            .filter(|day| self.form.when.admits_day(*day))
-            .last();
+        let mut days = ahead
+            .rev()
+            .filter_map(|days| today.checked_add_days(Days::new(days)));
+        let last = days.find(|day| self.form.when.admits_day(*day));
         let end = close_of(self.business.time_zone, last.unwrap_or(today), DAY);
         end.min(self.now + LONGEST)
     }

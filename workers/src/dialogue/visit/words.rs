@@ -1,6 +1,7 @@
 //! How things about visits read.
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
+use uuid::Uuid;
 use zapis_core::message::Button;
 use zapis_core::store::{Booking, SlotOffer, Visit, WaitEntry};
 
@@ -119,22 +120,10 @@ impl Telling<'_> {
                 };
                 known.take(BUTTONS).map(service).collect()
             }
-            Say::Offer(offers, fit) => {
-                let slot = |offer: &Offer| Button {
-                    title: self.short_time(offer.visit.starts_at()),
-                    payload: Press::Slot(offer.hold).payload(),
-                };
-                let mut buttons: Vec<Button> = offers.iter().map(slot).collect();
-                buttons.push(self.button(Phrase::ButtonOtherTime, &Press::OtherTime));
-                if *fit == Fit::Nearest {
-                    buttons.extend(self.wait());
-                }
-                buttons
-            }
+            Say::Offer(offers, fit) => self.slots(offers, *fit),
             Say::NothingFree => self.wait().into_iter().collect(),
-            Say::Waiting(WaitEntry { id, .. }) | Say::StillWaiting(id) => {
-                vec![self.button(Phrase::ButtonLeave, &Press::Leave(*id))]
-            }
+            Say::Waiting(entry) => vec![self.leave(entry.id)],
+            Say::StillWaiting(id) => vec![self.leave(*id)],
             Say::Doubt(readings) => {
                 let meant = |(day, minute): &Meant| Button {
                     title: self.reading(*day, *minute),
@@ -188,6 +177,23 @@ impl Telling<'_> {
         }
     }
 
+    fn slots(&self, offers: &[Offer], fit: Fit) -> Vec<Button> {
+        let slot = |offer: &Offer| Button {
+            title: self.short_time(offer.visit.starts_at()),
+            payload: Press::Slot(offer.hold).payload(),
+        };
+        let mut buttons: Vec<Button> = offers.iter().map(slot).collect();
+        buttons.push(self.button(Phrase::ButtonOtherTime, &Press::OtherTime));
+        if fit == Fit::Nearest {
+            buttons.extend(self.wait());
+        }
+        buttons
+    }
+
+    fn leave(&self, entry: Uuid) -> Button {
+        self.button(Phrase::ButtonLeave, &Press::Leave(entry))
+    }
+
     /// Where the firm keeps a waiting list.
     fn wait(&self) -> Option<Button> {
         let kept = self.content.business.booking.waiting_minutes > 0;
@@ -223,7 +229,7 @@ impl Telling<'_> {
         let buttons = vec![
             self.button(Phrase::ButtonTake, &Press::Take(entry.id)),
             self.button(Phrase::ButtonPass, &Press::Pass(entry.id)),
-            self.button(Phrase::ButtonLeave, &Press::Leave(entry.id)),
+            self.leave(entry.id),
         ];
         (text, buttons)
     }

@@ -836,6 +836,31 @@ async fn act(world: &mut World, bookings: &mut Vec<Uuid>, act: Act) {
     }
 }
 
+/// The journal knows of every reminder that was not sent.
+fn skips_are_told(events: &[Event], rows: &[Reminder]) -> Result<(), TestCaseError> {
+    let skipped: HashSet<_> = events
+        .iter()
+        .filter(|event| event.kind == Kind::Reminder && event.outcome.as_deref() == Some("skipped"))
+        .map(|event| {
+            let sources = event.sources.as_ref().unwrap();
+            let version = sources["version"].as_i64().unwrap();
+            let step = sources["step"].as_str().unwrap().to_owned();
+            (event.booking_id.clone().unwrap(), version, step)
+        })
+        .collect();
+    for row in rows
+        .iter()
+        .filter(|row| row.state == ReminderState::Skipped)
+    {
+        let key = (row.booking.to_string(), row.version, row.step.clone());
+        prop_assert!(
+            skipped.contains(&key),
+            "the journal does not know of {row:?}"
+        );
+    }
+    Ok(())
+}
+
 /// Everything that is promised about what left.
 async fn judge(world: &World, bookings: &[Uuid]) -> Result<(), TestCaseError> {
     let quiet = Quiet::of(&CONTENT.business, None).unwrap();
@@ -893,26 +918,7 @@ async fn judge(world: &World, bookings: &[Uuid]) -> Result<(), TestCaseError> {
         }
     }
     let events = world.events().await;
-    let skipped: HashSet<_> = events
-        .iter()
-        .filter(|event| event.kind == Kind::Reminder && event.outcome.as_deref() == Some("skipped"))
-        .map(|event| {
-            let sources = event.sources.as_ref().unwrap();
-            let version = sources["version"].as_i64().unwrap();
-            let step = sources["step"].as_str().unwrap().to_owned();
-            (event.booking_id.clone().unwrap(), version, step)
-        })
-        .collect();
-    for row in rows
-        .iter()
-        .filter(|row| row.state == ReminderState::Skipped)
-    {
-        let key = (row.booking.to_string(), row.version, row.step.clone());
-        prop_assert!(
-            skipped.contains(&key),
-            "the journal does not know of {row:?}"
-        );
-    }
+    skips_are_told(&events, &rows)?;
     let changes = events
         .iter()
         .filter(|event| event.kind == Kind::Booking)
