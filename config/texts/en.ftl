@@ -140,6 +140,7 @@ remind-soon = See you soon: { $visit }.
 remind-thanks = Thank you for choosing { $salon }! How was your visit, from 1 to 5?
 remind-missed = We are sorry that you could not come. Shall we find another time?
 remind-return = It has been a while! Time again for: { $what }. Shall we find a time?
+remind-sms = { $text } { $firm }
 visit-today = today, { $weekday }, { $date }, at { $time }
 visit-tomorrow = tomorrow, { $weekday }, { $date }, at { $time }
 visit-day = { $weekday }, { $date }, at { $time }
