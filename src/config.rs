@@ -17,6 +17,7 @@ mod staff;
 mod tree;
 
 use serde::Deserialize;
+use zapis_channels::sms::SmsConfig;
 use zapis_core::config::{EnginesConfig, Findings};
 use zapis_workers::autonomy::AutonomyConfig;
 use zapis_workers::knowledge::KnowledgeConfig;
@@ -41,6 +42,8 @@ pub struct Config {
     pub engines: EnginesConfig,
     /// `[[channels.…]]`
     pub channels: ChannelsConfig,
+    /// `[sms]`
+    pub sms: SmsConfig,
     /// `[staff]`
     pub staff: StaffConfig,
     /// `[dialogue]`
@@ -61,6 +64,7 @@ impl Config {
         self.server.check(findings);
         self.engines.check(findings);
         self.channels.check(findings);
+        self.sms.check(findings);
         self.staff.check(findings);
         self.dialogue.check(findings);
         self.autonomy.check(findings);

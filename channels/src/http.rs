@@ -1,4 +1,5 @@
-//! HTTP clients for providers: time limits, a proxy per channel, errors without addresses.
+//! HTTP clients for providers: time limits, a proxy per channel, errors without addresses, answers of
+//! bounded length.
 
 use std::time::Duration;
 
@@ -6,6 +7,9 @@ use crate::SendError;
 
 /// How long a connection may take to open.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// More than this of an answer is not read.
+const LONGEST_ANSWER: usize = 256 * 1024;
 
 /// A client with a proxy of its own (`socks5://…`, `socks5h://…`, `http://…`; empty: none).
 /// `timeout` bounds a whole call. Proxies of the environment are not used.
@@ -35,5 +39,42 @@ pub fn send_error(error: reqwest::Error) -> SendError {
         SendError::NotSent(error)
     } else {
         SendError::Unknown(error)
+    }
+}
+
+/// The body of an answer, as far as it is worth reading.
+pub(crate) async fn read(mut answer: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST_ANSWER {
+            break;
+        }
+    }
+    Ok(body)
+}
+
+/// A provider's words without what does not belong into logs: numbers that may be phones, and words that
+/// may be tokens.
+pub(crate) fn clean(words: &str) -> String {
+    let mut clean: Vec<&str> = Vec::new();
+    for word in words.split_whitespace() {
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        let secret = digits >= 7 || word.len() >= 40 || word.contains("://");
+        clean.push(if secret { "…" } else { word });
+    }
+    clean.join(" ").chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_provider_lose_phones_tokens_and_addresses() {
+        let token = "EAAB".repeat(20);
+        let words =
+            format!("Malformed access token {token} for +79000000001 at https://x/y (#190)");
+        assert_eq!(clean(&words), "Malformed access token … for … at … (#190)");
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod sender;
+pub mod sms;
 pub mod telegram;
 pub mod webchat;
 pub mod whatsapp;
@@ -17,7 +18,7 @@ use zapis_core::sessions::Rate;
 /// A messenger, with all its accounts.
 #[async_trait]
 pub trait Channel: Send + Sync + fmt::Debug {
-    /// `telegram`, `whatsapp`, `webchat`, …: the first part of its conversation ids.
+    /// `telegram`, `whatsapp`, `webchat`, `sms`, …: the first part of its conversation ids.
     fn name(&self) -> &'static str;
 
     /// Its HTTP routes, with absolute paths.

@@ -145,7 +145,7 @@ button-book-again = Book again
 # Reminders of visits. $visit: "tomorrow, Friday, 27 November, at 15:00: women's haircut with Anna".
 remind-booked = You are booked for { $visit }. See you then!
 remind-moved = Your booking has changed. We now expect you { $visit }.
-remind-cancelled = Your visit is cancelled: { $visit }. Shall we find another time?
+remind-cancelled = We are sorry, your visit is cancelled: { $visit }. We will gladly book another time for you.
 remind-day-before = A reminder of your visit { $visit }. Will you come?
 remind-confirmed = A reminder: we expect you { $visit }.
 remind-morning = Good morning! We expect you { $visit }. Our address: { $address }.
@@ -153,6 +153,7 @@ remind-soon = See you soon: { $visit }.
 remind-thanks = Thank you for choosing { $salon }! How was your visit, from 1 to 5?
 remind-missed = We are sorry that you could not come. Shall we find another time?
 remind-return = It has been a while! Time again for: { $what }. Shall we find a time?
+remind-sms = { $text } { $firm }
 visit-today = today, { $weekday }, { $date }, at { $time }
 visit-tomorrow = tomorrow, { $weekday }, { $date }, at { $time }
 visit-day = { $weekday }, { $date }, at { $time }

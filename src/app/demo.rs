@@ -7,6 +7,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tracing::warn;
 use uuid::Uuid;
+use zapis_channels::sms::SmsConfig;
 use zapis_channels::telegram::TelegramConfig;
 use zapis_channels::webchat::WebChatConfig;
 use zapis_channels::whatsapp::WhatsAppConfig;
@@ -24,6 +25,7 @@ const ACCESS_TOKEN: &str = "sandbox-access-token";
 const APP_SECRET: &str = "sandbox-app-secret";
 const VERIFY_TOKEN: &str = "sandbox-verify-token";
 const PHONE_NUMBER_ID: &str = "105500000000001";
+const SMS_API_KEY: &str = "sandbox-sms-key";
 const STAFF_CHAT: i64 = -1_001_234_567_890;
 
 /// The content that comes with the program, for a demo away from its source.
@@ -114,6 +116,11 @@ pub async fn sandbox(listen: SocketAddr, stop: Stop) -> anyhow::Result<()> {
         sandbox.whatsapp_api_url()
     ));
     output::line(format!(
+        "SMS:       [sms] url = \"{}/sys/send.php\", fields = {{ apikey = \"{SMS_API_KEY}\", phones = \"{{phone}}\", \
+         mes = \"{{text}}\", charset = \"utf-8\", fmt = \"3\" }}, error = [\"/error\"], id = \"/id\"",
+        sandbox.sms_url()
+    ));
+    output::line(format!(
         "LLM:       base_url = \"{}\"",
         sandbox.llm_base_url()
     ));
@@ -148,6 +155,7 @@ async fn emulators(listen: SocketAddr, page: Option<Page>) -> anyhow::Result<San
             is_forum: true,
             title: "Администраторы".into(),
         }],
+        sms_api_key: Some(SMS_API_KEY.into()),
         page,
         ..SandboxConfig::default()
     })
@@ -185,6 +193,22 @@ fn configure(loaded: &mut Loaded, sandbox: &Sandbox, url: &str, journal_token: &
         allowed_origins: vec![sandbox.url()],
         ..WebChatConfig::default()
     }];
+    let fields = [
+        ("apikey", SMS_API_KEY),
+        ("phones", "{phone}"),
+        ("mes", "{text}"),
+        ("charset", "utf-8"),
+        ("fmt", "3"),
+    ];
+    config.sms = SmsConfig {
+        url: Secret::new(format!("{}/sys/send.php", sandbox.sms_url())),
+        fields: fields
+            .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+            .into(),
+        error: vec!["/error".into()],
+        id: "/id".into(),
+        ..SmsConfig::default()
+    };
 }
 
 fn unpack(folder: &Path) -> anyhow::Result<()> {

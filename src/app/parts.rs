@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zapis_channels::Channel;
 use zapis_channels::sender::{Alarm, Sender};
+use zapis_channels::sms::Sms;
 use zapis_channels::telegram::{Telegram, TelegramConfig};
 use zapis_channels::webchat::WebChat;
 use zapis_channels::whatsapp::WhatsApp;
@@ -56,11 +57,14 @@ pub fn channels(config: &Config, engines: &Engines) -> anyhow::Result<Vec<Arc<dy
         &intake,
     );
     let whatsapp = WhatsApp::new(doors.whatsapp.clone(), takeover, intake.clone());
-    Ok(vec![
+    let sms = Sms::new(&config.sms).context("setting the SMS gateway up ([sms])")?;
+    let mut channels: Vec<Arc<dyn Channel>> = vec![
         Arc::new(telegram.context("setting Telegram up")?),
         Arc::new(whatsapp.context("setting WhatsApp up")?),
         Arc::new(WebChat::new(&doors.webchat, intake)),
-    ])
+    ];
+    channels.extend(sms.map(|sms| Arc::new(sms) as Arc<dyn Channel>));
+    Ok(channels)
 }
 
 /// The topics of an installation.
@@ -350,7 +354,8 @@ fn accounts(config: &Config) -> Vec<String> {
     let telegram = telegram.map(|one| named("telegram", &one.account));
     let whatsapp = whatsapp.map(|one| named("whatsapp", &one.account));
     let webchat = webchat.map(|one| named("webchat", &one.account));
-    telegram.chain(whatsapp).chain(webchat).collect()
+    let sms = config.sms.is_used().then(|| named("sms", "main"));
+    telegram.chain(whatsapp).chain(webchat).chain(sms).collect()
 }
 
 fn minutes(count: u32) -> TimeDelta {

@@ -301,6 +301,8 @@ phrases! {
     RemindMissed = "remind-missed" [];
     /// When it is time to come again.
     RemindReturn = "remind-return" ["what"];
+    /// A message about a visit as an SMS, from a number that nobody knows.
+    RemindSms = "remind-sms" ["text", "firm"];
     /// When a visit is: today.
     VisitToday = "visit-today" ["weekday", "date", "time"];
     /// When a visit is: tomorrow.

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
 use super::config::{Flavour, WhatsAppConfig};
 use super::errors::Refusal;
 use super::json::{id, text};
 use crate::SendError;
-use crate::http::{client, send_error};
+use crate::http::{client, read, send_error};
 
 /// How long a call may take before its outcome counts as unknown.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// More than this of an answer is not read.
-const LONGEST_ANSWER: usize = 256 * 1024;
 
 /// The way to one number.
 #[derive(Debug)]
@@ -123,15 +120,4 @@ impl Graph {
 /// The provider's id of a message that it took.
 pub(super) fn message_id(answer: &Value) -> Option<String> {
     id(answer, "/messages/0/id")
-}
-
-async fn read(mut answer: Response) -> Result<Vec<u8>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > LONGEST_ANSWER {
-            break;
-        }
-    }
-    Ok(body)
 }

@@ -7,10 +7,10 @@ use zapis_core::message::{DeliveryReport, DeliveryStatus, Profile, ProviderError
 use zapis_core::store::{NewOwner, OwnershipChange};
 
 use super::envelope::{Item, Kind};
-use super::errors::clean;
 use super::json::{id, text, time};
 use super::people::{Sender, distinct, is_phone, phone, receiver, sender};
 use super::translate::{Unusable, own_phone, what, words_of_any};
+use crate::http::clean;
 
 /// Marketing messages are no longer wanted: the error that a send to such a customer ends with.
 const OPTED_OUT: &str = "131050";

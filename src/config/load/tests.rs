@@ -1,3 +1,4 @@
+use zapis_channels::sms::{Accepted, SmsConfig};
 use zapis_channels::telegram::{Mode, TelegramConfig};
 use zapis_channels::webchat::WebChatConfig;
 use zapis_channels::whatsapp::{Template, WhatsAppConfig};
@@ -62,6 +63,7 @@ fn the_examples_of_the_documented_file_can_be_used() {
             ("WHATSAPP_APP_SECRET", "0123456789abcdef0123456789abcdef"),
             ("WHATSAPP_VERIFY_TOKEN", "verify"),
             ("WHATSAPP_WEBHOOK_SECRET", "0123456789abcdef"),
+            ("SMS_API_ID", "A0B1"),
             ("LLM_API_KEY", "sk-1"),
         ],
     );
@@ -73,6 +75,27 @@ fn the_examples_of_the_documented_file_can_be_used() {
     assert_eq!(channels.whatsapp[0].access_token.expose(), "EAAJ");
     assert_eq!(channels.webchat[0].account, "site");
     assert_eq!(channels.whatsapp[0].templates["reminder"].language, "ru");
+    assert_eq!(loaded.config.sms.fields["api_id"].expose(), "A0B1");
+}
+
+#[test]
+fn the_examples_of_sms_gateways_can_be_used() {
+    let text = include_str!("../../../docs/reminders.md");
+    let blocks = text
+        .split("```")
+        .filter_map(|block| block.strip_prefix("toml\n"));
+    let examples: Vec<_> = blocks.filter(|block| block.starts_with("[sms]")).collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        let secrets = [
+            ("SMS_API_KEY", "k"),
+            ("SMS_API_ID", "A0B1"),
+            ("SMS_AUTHORIZATION", "Basic QUM6dA=="),
+        ];
+        let loaded = load_text(example, secrets).unwrap();
+        assert!(loaded.config.sms.is_used());
+        assert_eq!(loaded.warnings, [], "{example}");
+    }
 }
 
 /// Tells the names of a struct's fields, as serde asks for them.
@@ -121,6 +144,8 @@ fn every_setting_is_documented() {
     compare::<WhatsAppConfig>("channels.whatsapp.0");
     compare::<Template>("channels.whatsapp.0.templates.any");
     compare::<WebChatConfig>("channels.webchat.0");
+    compare::<SmsConfig>("sms");
+    compare::<Accepted>("sms.accepted");
     compare::<StaffConfig>("staff");
     compare::<DialogueConfig>("dialogue");
     compare::<ObservabilityConfig>("observability");
@@ -291,14 +316,14 @@ fn columns_count_letters_and_not_bytes() {
 fn sections_of_later_versions_are_only_warned_of() {
     let text = "[crm.bitrix24]\nwebhook_url = \"env:BITRIX24_WEBHOOK_URL\"\n[privacy]\nretention_days = 90\n";
 
-    let loaded = load_text(text, [("ZAPIS__SMS__SENDER", "salon")]).unwrap();
+    let loaded = load_text(text, [("ZAPIS__REMINDERS__SOON", "-2h")]).unwrap();
 
     let keys: Vec<_> = loaded
         .warnings
         .iter()
         .map(|problem| problem.key.as_str())
         .collect();
-    assert_eq!(keys, ["sms", "crm", "privacy"]);
+    assert_eq!(keys, ["reminders", "crm", "privacy"]);
     assert!(
         told(text, [])[0].starts_with("my.toml:1:2: warning: crm: not in this version yet"),
         "{:?}",

@@ -8,7 +8,9 @@ use zapis_core::Clock;
 use zapis_core::message::ConversationId;
 use zapis_core::store::{Booked, Booking, Item, NewBooking, Store, Visit, Wanted};
 
-use crate::support::firm::{Firm, On};
+use zapis_sandbox::{CallFilter, Provider};
+
+use crate::support::firm::{Firm, On, PATIENCE, SMS_KEY};
 
 /// The staff books by phone, three days ahead.
 async fn book(
@@ -47,16 +49,21 @@ async fn book(
     }
 }
 
-#[tokio::test]
-async fn who_is_booked_by_phone_hears_of_it_where_there_is_a_way_to_write() {
-    let mut firm = Firm::closed(On::Embedded, "", vec![vec!["run"]]).await;
-    // The test runs at any hour.
+/// A firm without quiet hours: the test runs at any hour.
+async fn at_any_hour(more: &str) -> Firm {
+    let firm = Firm::closed(On::Embedded, more, vec![vec!["run"]]).await;
     let file = firm.config_dir().join("business.toml");
     let business = std::fs::read_to_string(&file).unwrap();
     let lines = business
         .lines()
         .filter(|line| !line.starts_with("quiet_hours"));
     std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    firm
+}
+
+#[tokio::test]
+async fn who_is_booked_by_phone_hears_of_it_where_there_is_a_way_to_write() {
+    let mut firm = at_any_hour("").await;
     firm.start().await;
     let (olga, now) = (7_021, Clock::system().now());
     firm.sandbox.telegram_writes(olga, "Добрый день!").unwrap();
@@ -88,4 +95,52 @@ async fn who_is_booked_by_phone_hears_of_it_where_there_is_a_way_to_write() {
     assert_eq!(booked["sent"], 1);
     assert_eq!(booked["skipped"]["unreachable"], 1);
     firm.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_booked_by_phone_and_writes_nowhere_gets_an_sms() {
+    let sms = format!(
+        r#"
+[sms]
+url = "{{sms}}/sys/send.php"
+fields = {{ apikey = "{SMS_KEY}", phones = "{{phone}}", mes = "{{text}}", charset = "utf-8", fmt = "3" }}
+error = ["/error"]
+id = "/id"
+"#
+    );
+    let mut firm = at_any_hour(&sms).await;
+    firm.start().await;
+    let (store, now) = (firm.store().await, Clock::system().now());
+
+    let booking = book(&store, 1, None, Some("+79001112233"), now).await;
+    let calls = CallFilter {
+        provider: Some(Provider::Sms),
+        ..CallFilter::default()
+    };
+    let taken = firm
+        .sandbox
+        .calls_until(&calls, PATIENCE, |calls| !calls.is_empty())
+        .await;
+    let text = taken[0].body["mes"].as_str().unwrap().to_owned();
+    assert_eq!(taken[0].recipient.as_deref(), Some("79001112233"));
+    assert!(text.starts_with("Вы записаны"), "{text}");
+    assert!(text.contains("Белый шиповник"), "{text}");
+    let told = "SELECT count(*) FROM events WHERE kind = 'reminder' AND event LIKE '%delivered%'";
+    for _ in 0..1_200 {
+        if firm.count(told) == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let reminders = store.reminders_of(booking.id).await.unwrap();
+    store.close().await;
+
+    let booked = reminders.iter().find(|one| one.step == "booked").unwrap();
+    assert_eq!(booked.state.name(), "sent");
+    assert_eq!(firm.sandbox.calls(&calls).len(), 1);
+    firm.stop().await;
+    let log = firm.log();
+    for secret in [SMS_KEY, "79001112233", text.as_str()] {
+        assert!(!log.contains(secret), "{secret} in\n{log}");
+    }
 }

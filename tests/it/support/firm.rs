@@ -24,6 +24,7 @@ pub(crate) const STAFF: i64 = -1_001_234_567_890;
 /// A secret of each kind, to look for in logs.
 pub(crate) const TELEGRAM_TOKEN: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0";
 pub(crate) const WHATSAPP_TOKEN: &str = "EAAwhatsappcanarytoken";
+pub(crate) const SMS_KEY: &str = "sms-canary-of-the-gateway";
 pub(crate) const LLM_KEY: &str = "sk-canary-of-the-model";
 pub(crate) const APP_SECRET: &str = "canaryappsecret0123456789";
 
@@ -231,6 +232,7 @@ impl Firm {
                 is_forum: true,
                 title: "Салон".into(),
             }],
+            sms_api_key: Some(SMS_KEY.into()),
             llm_api_key: Some(LLM_KEY.into()),
             limits: false,
             webhook_retry: Duration::from_millis(300),
@@ -295,7 +297,9 @@ format = "json"
             data = data.display(),
             telegram = self.sandbox.telegram_api_url(),
             whatsapp = self.sandbox.whatsapp_api_url(),
-            more = more.replace("{llm}", &self.sandbox.llm_base_url()),
+            more = more
+                .replace("{llm}", &self.sandbox.llm_base_url())
+                .replace("{sms}", &self.sandbox.sms_url()),
         );
         fs::write(self.config_dir().join("zapis.toml"), text).unwrap();
     }

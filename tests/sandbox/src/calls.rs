@@ -14,6 +14,8 @@ pub enum Provider {
     Telegram,
     /// The WhatsApp Cloud API.
     Whatsapp,
+    /// The SMS gateway.
+    Sms,
     /// The language model.
     Llm,
 }

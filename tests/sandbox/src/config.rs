@@ -14,6 +14,8 @@ pub struct SandboxConfig {
     pub whatsapp: Vec<WhatsAppNumber>,
     /// The groups of the staff; every bot is an administrator there.
     pub staff_chats: Vec<StaffChat>,
+    /// The key of the SMS gateway; without one it refuses everybody.
+    pub sms_api_key: Option<String>,
     /// The key of the language model; without one its routes answer 401.
     pub llm_api_key: Option<String>,
     /// The demo page, if it is to be served.
@@ -32,6 +34,7 @@ impl Default for SandboxConfig {
             telegram: Vec::new(),
             whatsapp: Vec::new(),
             staff_chats: Vec::new(),
+            sms_api_key: None,
             llm_api_key: None,
             page: None,
             limits: true,

@@ -220,8 +220,13 @@ impl World {
     }
 }
 
+/// Marks an answer that says no with a status that says yes.
+#[derive(Clone, Copy)]
+pub(crate) struct Refused;
+
 fn ran(response: Response) -> (Response, bool) {
-    let accepted = response.status().is_success();
+    let refused = response.extensions().get::<Refused>().is_some();
+    let accepted = response.status().is_success() && !refused;
     (response, accepted)
 }
 

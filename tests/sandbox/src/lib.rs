@@ -9,6 +9,7 @@ mod llm;
 mod page;
 mod sandbox;
 mod server;
+mod sms;
 mod telegram;
 mod transcript;
 mod whatsapp;

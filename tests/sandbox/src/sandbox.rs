@@ -23,7 +23,7 @@ use crate::whatsapp::people::{WhatsAppAction, WhatsAppRequest};
 use crate::whatsapp::state::{Office, transcript};
 use crate::whatsapp::webhook::{self, Mode, Post};
 use crate::world::World;
-use crate::{control, llm, page, server, telegram, whatsapp};
+use crate::{control, llm, page, server, sms, telegram, whatsapp};
 
 /// How long `stop` waits for the listener to end.
 const STOP: Duration = Duration::from_secs(5);
@@ -76,6 +76,7 @@ fn router(world: &Arc<World>) -> Router {
         .nest("/telegram", telegram::router())
         .nest("/whatsapp", whatsapp::router())
         .nest("/d360", whatsapp::router_360dialog())
+        .nest("/sms", sms::router())
         .nest("/llm/v1", llm::router())
         .nest("/sandbox", control::router());
     let router = if world.config.page.is_some() {
@@ -113,6 +114,11 @@ impl Sandbox {
     /// What stands in for `https://waba-v2.360dialog.io`.
     pub fn dialog360_api_url(&self) -> String {
         format!("{}/d360", self.world.url)
+    }
+
+    /// What stands in for `https://smsc.ru`.
+    pub fn sms_url(&self) -> String {
+        format!("{}/sms", self.world.url)
     }
 
     /// The base of the OpenAI-compatible interface.

@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) telegram: Telegram,
     pub(crate) whatsapp: WhatsApp,
     pub(crate) llm: Llm,
+    /// How many SMS were taken.
+    pub(crate) sms: u64,
 }
 
 impl State {
@@ -48,6 +50,7 @@ impl State {
             telegram: Telegram::new(config),
             whatsapp: WhatsApp::new(config),
             llm: Llm::default(),
+            sms: 0,
         }
     }
 }

@@ -68,6 +68,11 @@ impl Step {
         )
     }
 
+    /// Whether it is worth an SMS to whom no messenger reaches.
+    pub const fn is_essential(self) -> bool {
+        self.is_before()
+    }
+
     /// When it is sent unless the file says otherwise.
     fn standard(self) -> When {
         match self {

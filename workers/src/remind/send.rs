@@ -14,7 +14,7 @@ use zapis_core::store::{
 use zapis_core::trace::TraceParent;
 
 use super::plan::Quiet;
-use super::ways::{advertises, refuses};
+use super::ways::{SMS, advertises, refuses};
 use super::words::Speaker;
 use super::{Reason, Remind, RoundError, count, told};
 use crate::business::Step;
@@ -56,7 +56,9 @@ fn fare(one: &ReminderTry, entry: Option<&LedgerEntry>) -> Fare {
             Fare::Unpublished
         };
     };
-    let proves = matches!(one.conversation.channel(), "telegram" | "webchat");
+    // Gateways of SMS report delivery each in a way of its own or not at all, and after the SMS only a call
+    // is left: that the gateway took it must do.
+    let proves = matches!(one.conversation.channel(), "telegram" | "webchat" | SMS);
     if entry
         .error
         .as_ref()
@@ -141,7 +143,7 @@ impl Remind {
         if let Some(next) = hindered.await? {
             return Ok(next);
         }
-        for conversation in self.ways(booking).await? {
+        for conversation in self.ways(step, booking).await? {
             if !tried.contains(&conversation) {
                 if advertises(step) {
                     let known = self.store.known(&conversation).await?;
@@ -288,7 +290,10 @@ impl Remind {
             booking,
             now,
         };
-        let said = speaker.say(step);
+        let said = match to.conversation.channel() {
+            SMS => speaker.say_shortly(step),
+            _ => speaker.say(step),
+        };
         let quiet = Quiet::of(&content.business, booking.phone.as_deref())
             .and_then(|quiet| quiet.next(now));
         let until = quiet.map_or(reminder.until, |quiet| quiet.min(reminder.until));

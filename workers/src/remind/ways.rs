@@ -15,6 +15,9 @@ use crate::business::Step;
 use crate::content::Content as Firm;
 use crate::words::Language;
 
+/// The channel of last resort: it costs money and has no buttons.
+pub(super) const SMS: &str = "sms";
+
 /// A visitor of the web chat who wrote so lately still has the page open.
 const AT_THE_PAGE: TimeDelta = TimeDelta::minutes(15);
 
@@ -69,19 +72,26 @@ impl Remind {
     }
 
     /// Where the customer can be written to: the conversation of the booking, then others with the same
-    /// phone.
-    pub(super) async fn ways(&self, booking: &Booking) -> Result<Vec<ConversationId>, StoreError> {
+    /// phone, and by SMS last, where the step is worth one.
+    pub(super) async fn ways(
+        &self,
+        step: Step,
+        booking: &Booking,
+    ) -> Result<Vec<ConversationId>, StoreError> {
         let mut phones: Vec<String> = booking.phone.iter().cloned().collect();
         let mut ways: Vec<ConversationId> = booking.conversation.iter().cloned().collect();
         for way in &ways {
             phones.extend(self.store.known(way).await?.phone);
         }
-        for phone in phones {
-            for other in self.store.conversations_with_phone(&phone).await? {
+        for phone in &phones {
+            for other in self.store.conversations_with_phone(phone).await? {
                 if !ways.contains(&other) {
                     ways.push(other);
                 }
             }
+        }
+        if step.is_essential() {
+            ways.extend(phones.iter().find_map(|phone| by_sms(phone)));
         }
         let mut open = Vec::new();
         for way in ways {
@@ -115,7 +125,8 @@ impl Remind {
     ) -> Result<Next, RoundError> {
         let end = |reason| Next::End(ReminderState::Skipped, Some(reason));
         // Who booked by phone a minute ago and writes nowhere needs no call that says so.
-        let by_phone = step == Step::Booked && reminder.tries.is_empty();
+        let mut tries = reminder.tries.iter();
+        let by_phone = step == Step::Booked && tries.all(|one| one.conversation.channel() == SMS);
         if by_phone || !step.is_before() {
             return Ok(end(if advertises(step) && untried {
                 Reason::NoConsent
@@ -164,6 +175,13 @@ impl Remind {
         self.desks
             .message(about, id, Content::Card(Box::new(card)), now, trace)
     }
+}
+
+/// The conversation that SMS to a phone (E.164) make; nothing where it is none.
+fn by_sms(phone: &str) -> Option<ConversationId> {
+    let digits = phone.strip_prefix('+')?;
+    let is_phone = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    is_phone.then(|| ConversationId::new(SMS, "main", digits).ok())?
 }
 
 /// Whether it is advertising in the eyes of the law.

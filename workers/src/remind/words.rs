@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, Utc};
 use zapis_core::message::{Button, Purpose};
 use zapis_core::store::{Booking, Status};
 
-use crate::business::{Business, Step, day_text};
+use crate::business::{Business, Location, Step, day_text};
 use crate::texts::{Phrase, Texts};
 use crate::words::Language;
 
@@ -58,10 +58,8 @@ pub struct Speaker<'a> {
 impl Speaker<'_> {
     /// The message of a step.
     pub fn say(&self, step: Step) -> Said {
-        let visit = self.visit();
         let what = self.what().unwrap_or_default();
-        let salon = self.business.name.in_language(self.language).to_owned();
-        let visit = [("visit", visit.as_str())];
+        let salon = self.salon().to_owned();
         let buttons = match step {
             Step::Booked | Step::Morning | Step::Soon => vec![self.move_it(), self.cancel()],
             Step::DayBefore if self.booking.status == Status::Confirmed => {
@@ -72,23 +70,7 @@ impl Speaker<'_> {
             Step::Cancelled => vec![self.again()],
             Step::Missed | Step::Return => vec![self.book()],
         };
-        let text = match step {
-            Step::Booked if self.booking.version > 1 => self.phrase(Phrase::RemindMoved, &visit),
-            Step::Booked => self.phrase(Phrase::RemindBooked, &visit),
-            Step::Cancelled => self.phrase(Phrase::RemindCancelled, &visit),
-            Step::DayBefore if self.booking.status == Status::Confirmed => {
-                self.phrase(Phrase::RemindConfirmed, &visit)
-            }
-            Step::DayBefore => self.phrase(Phrase::RemindDayBefore, &visit),
-            Step::Morning => self.phrase(
-                Phrase::RemindMorning,
-                &[visit[0], ("address", self.address())],
-            ),
-            Step::Soon => self.phrase(Phrase::RemindSoon, &visit),
-            Step::Thanks => self.phrase(Phrase::RemindThanks, &[("salon", &salon)]),
-            Step::Missed => self.phrase(Phrase::RemindMissed, &[]),
-            Step::Return => self.phrase(Phrase::RemindReturn, &[("what", &what)]),
-        };
+        let text = self.text(step, &self.visit());
         let (name, parameters) = match step {
             Step::Booked | Step::DayBefore | Step::Morning | Step::Soon => {
                 ("reminder", vec![salon, self.when(), what])
@@ -103,6 +85,50 @@ impl Speaker<'_> {
                 name: name.to_owned(),
                 parameters,
             },
+        }
+    }
+
+    /// The same for an SMS: no buttons and so no question, no more than two SMS long, nothing that a locked
+    /// screen should not show, and signed, because it comes from a number that nobody knows.
+    pub fn say_shortly(&self, step: Step) -> Said {
+        let when = self.when();
+        let text = match step {
+            Step::DayBefore | Step::Morning => {
+                self.phrase(Phrase::RemindConfirmed, &[("visit", &when)])
+            }
+            _ => self.text(step, &when),
+        };
+        let phone = self.place().and_then(|place| place.phone.as_deref());
+        let firm = [Some(self.salon()), phone].into_iter().flatten();
+        let firm = firm.collect::<Vec<_>>().join(", ");
+        Said {
+            text: self.phrase(Phrase::RemindSms, &[("text", &text), ("firm", &firm)]),
+            buttons: Vec::new(),
+            ..self.say(step)
+        }
+    }
+
+    fn text(&self, step: Step, visit: &str) -> String {
+        let visit = [("visit", visit)];
+        match step {
+            Step::Booked if self.booking.version > 1 => self.phrase(Phrase::RemindMoved, &visit),
+            Step::Booked => self.phrase(Phrase::RemindBooked, &visit),
+            Step::Cancelled => self.phrase(Phrase::RemindCancelled, &visit),
+            Step::DayBefore if self.booking.status == Status::Confirmed => {
+                self.phrase(Phrase::RemindConfirmed, &visit)
+            }
+            Step::DayBefore => self.phrase(Phrase::RemindDayBefore, &visit),
+            Step::Morning => self.phrase(
+                Phrase::RemindMorning,
+                &[visit[0], ("address", self.address())],
+            ),
+            Step::Soon => self.phrase(Phrase::RemindSoon, &visit),
+            Step::Thanks => self.phrase(Phrase::RemindThanks, &[("salon", self.salon())]),
+            Step::Missed => self.phrase(Phrase::RemindMissed, &[]),
+            Step::Return => {
+                let what = self.what().unwrap_or_default();
+                self.phrase(Phrase::RemindReturn, &[("what", &what)])
+            }
         }
     }
 
@@ -177,10 +203,18 @@ impl Speaker<'_> {
         Some(self.phrase(Phrase::VisitWhat, &given))
     }
 
-    fn address(&self) -> &str {
+    fn salon(&self) -> &str {
+        self.business.name.in_language(self.language)
+    }
+
+    fn place(&self) -> Option<&Location> {
         let place = self.business.location(&self.booking.visit.location);
-        let place = place.or(self.business.locations.first());
-        place.map_or("", |place| place.address.in_language(self.language))
+        place.or(self.business.locations.first())
+    }
+
+    fn address(&self) -> &str {
+        self.place()
+            .map_or("", |place| place.address.in_language(self.language))
     }
 
     fn phrase(&self, phrase: Phrase, variables: &[(&str, &str)]) -> String {

@@ -54,9 +54,9 @@ async fn offered(store: &Store, n: u128, who: &str) -> WaitEntry {
         moving: None,
         until: at(1_800),
     };
-    let held = store.hold(&waits.holder(), &wanted, at(0)).await.unwrap();
-    let [Held::Held(hold)] = held[..] else {
-        panic!("{held:?}")
+    let fates = store.hold(&waits.holder(), &wanted, at(0)).await.unwrap();
+    let [Held::Held(hold)] = fates[..] else {
+        panic!("{fates:?}")
     };
     let [visit] = visits;
     let offered = WaitEntry {
@@ -85,7 +85,10 @@ async fn who_waits_longest_comes_first_and_who_is_done_is_gone(ground: Ground) {
         store.waiting(10).await.unwrap(),
         [early.clone(), late.clone()]
     );
-    assert_eq!(store.waiting(1).await.unwrap(), [early.clone()]);
+    assert_eq!(
+        store.waiting(1).await.unwrap(),
+        std::slice::from_ref(&early)
+    );
     assert_eq!(store.waiting_of(&conversation("1")).await.unwrap(), [late]);
     assert_eq!(
         store.events_after(0, 10).await.unwrap().len(),

@@ -7,6 +7,7 @@
 )]
 
 mod control;
+mod sms;
 mod support;
 mod telegram;
 mod whatsapp;

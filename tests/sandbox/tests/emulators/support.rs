@@ -96,6 +96,7 @@ fn config() -> SandboxConfig {
         }],
         whatsapp: vec![number, dialog],
         staff_chats: vec![group(FORUM, true), group(PLAIN, false)],
+        sms_api_key: Some("sms-key".to_owned()),
         llm_api_key: Some("llm-key".to_owned()),
         limits: false,
         webhook_retry: Duration::from_millis(5),

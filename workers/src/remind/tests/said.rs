@@ -151,3 +151,57 @@ fn a_service_or_person_that_is_gone_is_left_out_and_the_tone_is_kept() {
     };
     assert!(speaker.say(Step::DayBefore).text.ends_with("Ты придёшь?"));
 }
+
+#[test]
+fn an_sms_is_signed_asks_nothing_and_is_no_longer_than_two() {
+    let (firm, texts) = (business(), texts());
+    let mut booking = booking();
+    // The longest names of a day.
+    let start = moscow("2026-11-30 15:00");
+    booking.visit.items[0].starts_at = start;
+    for (version, step, now, expected) in [
+        (
+            1,
+            Step::DayBefore,
+            "2026-11-29 15:00",
+            "Напоминаем: ждём вас завтра, в понедельник, 30 ноября, в 15:00. Белый шиповник, +7 812 555-01-42",
+        ),
+        (
+            1,
+            Step::Morning,
+            "2026-11-30 09:30",
+            "Напоминаем: ждём вас сегодня, в понедельник, 30 ноября, в 15:00. Белый шиповник, +7 812 555-01-42",
+        ),
+        (
+            2,
+            Step::Booked,
+            "2026-11-20 09:30",
+            "Время вашего визита изменилось. Теперь ждём вас в понедельник, 30 ноября, в 15:00. Белый шиповник, +7 812 555-01-42",
+        ),
+    ] {
+        booking.version = version;
+        let speaker = Speaker {
+            business: &firm,
+            texts: &texts,
+            language: Language::Ru,
+            booking: &booking,
+            now: moscow(now),
+        };
+        let said = speaker.say_shortly(step);
+        assert_eq!(said.text, expected);
+        assert!(said.buttons.is_empty());
+    }
+    for step in Step::ALL.into_iter().filter(|step| step.is_essential()) {
+        for (language, most) in [(Language::Ru, 2 * 67), (Language::En, 2 * 153)] {
+            let speaker = Speaker {
+                business: &firm,
+                texts: &texts,
+                language,
+                booking: &booking,
+                now: moscow("2026-11-29 15:00"),
+            };
+            let text = speaker.say_shortly(step).text;
+            assert!(text.encode_utf16().count() <= most, "{text}");
+        }
+    }
+}

@@ -135,6 +135,16 @@ struct World {
 
 impl World {
     async fn new(now: DateTime<Utc>) -> Self {
+        Self::of(now, &["telegram:main", "whatsapp:main", "webchat:site"]).await
+    }
+
+    /// One whose firm has a gateway for SMS.
+    async fn with_sms(now: DateTime<Utc>) -> Self {
+        let accounts = ["telegram:main", "whatsapp:main", "webchat:site", "sms:main"];
+        Self::of(now, &accounts).await
+    }
+
+    async fn of(now: DateTime<Utc>, accounts: &[&str]) -> Self {
         let store = Store::open("sqlite::memory:").await.unwrap();
         let queue = Arc::new(Queue::default());
         let clock = Clock::fixed(now);
@@ -145,9 +155,7 @@ impl World {
             broker: Arc::clone(&queue) as Arc<dyn Broker>,
             content: CONTENT.clone().into(),
             desks: Desks::new([DESK.parse().unwrap()]),
-            accounts: ["telegram:main", "whatsapp:main", "webchat:site"]
-                .map(str::to_owned)
-                .into(),
+            accounts: accounts.iter().map(|&account| account.to_owned()).collect(),
             clock: clock.clone(),
         };
         let workers = vec![worker(), worker()];
@@ -615,6 +623,111 @@ async fn the_next_way_is_taken_only_when_the_one_before_failed_or_stays_silent()
 }
 
 #[tokio::test]
+async fn an_sms_goes_when_the_messengers_failed_and_its_gateway_s_word_is_enough() {
+    let mut world = World::with_sms(moscow("2026-11-24 12:00")).await;
+    world.knows(WHATSAPP, PHONE).await;
+    let visit = moscow("2026-11-27 15:00");
+    let booking = world
+        .book("Марина", Some(TELEGRAM), Some(PHONE), visit)
+        .await;
+
+    for luck in [Luck::Fails, Luck::Fails, Luck::Silent] {
+        world.round(0).await;
+        world.deliver(10, luck).await;
+        world.pass(TimeDelta::minutes(1));
+    }
+    world
+        .settle_down(TimeDelta::hours(2), TimeDelta::minutes(5))
+        .await;
+
+    assert_eq!(world.channels(), ["telegram", "whatsapp", "sms"]);
+    let sms = &world.left[2].outbound;
+    assert_eq!(sms.conversation.as_str(), "sms:main:79001234567");
+    let Said::Message { text, buttons, .. } = &sms.content else {
+        panic!("{sms:?}")
+    };
+    assert!(
+        text.contains("в 15:00") && text.contains("Белый шиповник"),
+        "{text}"
+    );
+    assert!(buttons.is_empty());
+    assert!(world.calls.is_empty());
+    let state = world.state(&booking, 1, Step::Booked).await;
+    assert_eq!(state, (ReminderState::Sent, None));
+}
+
+#[tokio::test]
+async fn the_staff_is_called_when_the_sms_is_refused_too_and_no_other_follows() {
+    let mut world = World::with_sms(moscow("2026-11-26 14:50")).await;
+    let visit = moscow("2026-11-27 15:00");
+    let booking = world.book("Марина", None, Some(PHONE), visit).await;
+    let steps = [Step::Booked, Step::DayBefore];
+
+    for _ in 0..4 {
+        world.round(0).await;
+        world.deliver(10, Luck::Fails).await;
+        world.pass(TimeDelta::minutes(5));
+    }
+
+    assert_eq!(world.channels(), ["sms", "sms"], "one for each step");
+    let mut reasons = Vec::new();
+    for step in steps {
+        reasons.push(world.state(&booking, 1, step).await.1.unwrap());
+    }
+    // Who was booked by phone a minute ago needs no call that says so.
+    assert_eq!(reasons, ["unreachable", "staff_called"]);
+    assert_eq!(world.calls.len(), 1);
+}
+
+#[tokio::test]
+async fn no_sms_thanks_or_invites_or_goes_where_none_is_wanted() {
+    let sms = "sms:main:79001234567";
+    for blocked in [false, true] {
+        let mut world = World::with_sms(moscow("2026-11-26 14:50")).await;
+        let seen = Seen {
+            conversation: sms.parse().unwrap(),
+            at: world.clock.now(),
+            wrote: false,
+            profile: Profile::default(),
+            reachable: Some(!blocked),
+            advertising: Some(true),
+        };
+        world.store.journal(&[], &[seen]).await.unwrap();
+        let visit = moscow("2026-11-27 15:00");
+        let booking = world.book("Марина", None, Some(PHONE), visit).await;
+        world
+            .settle_down(TimeDelta::hours(24), TimeDelta::minutes(5))
+            .await;
+        world
+            .change(booking.id, "Марина", Change::Status(Status::Arrived))
+            .await;
+        world
+            .settle_down(TimeDelta::days(47), TimeDelta::hours(1))
+            .await;
+
+        let before = world.left.iter().all(|left| left.at < visit);
+        assert!(before, "{:?}", world.left);
+        assert_eq!(world.left.len(), if blocked { 0 } else { 4 }, "{blocked}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_phone_gets_no_sms() {
+    for phone in ["8 900 123-45-67", "+7900", "+7900123456x", ""] {
+        let mut world = World::with_sms(moscow("2026-11-24 12:00")).await;
+        world
+            .book("Марина", None, Some(phone), moscow("2026-11-27 15:00"))
+            .await;
+
+        world
+            .settle_down(TimeDelta::minutes(10), TimeDelta::minutes(1))
+            .await;
+
+        assert!(world.left.is_empty(), "{phone:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_receipt_that_comes_late_or_a_confirmation_stops_the_rest() {
     let visit = moscow("2026-11-27 15:00");
     for confirms in [false, true] {
@@ -895,6 +1008,8 @@ async fn judge(world: &World, bookings: &[Uuid]) -> Result<(), TestCaseError> {
             !quiet.holds(left.at) || (calls_off && !helps_later),
             "{step:?} in quiet hours"
         );
+        let by_sms = left.outbound.conversation.channel() == "sms";
+        prop_assert!(step.is_essential() || !by_sms, "an SMS for {step:?}");
         if step.is_before() {
             prop_assert!(
                 left.at < booking.visit.starts_at(),
@@ -938,10 +1053,12 @@ proptest! {
     #[test]
     fn whatever_happens_nothing_is_sent_twice_late_or_against_the_book(
         acts in proptest::collection::vec(acts(), 1..60),
+        sms: bool,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut world = World::new(moscow("2026-11-24 12:00")).await;
+            let now = moscow("2026-11-24 12:00");
+            let mut world = if sms { World::with_sms(now).await } else { World::new(now).await };
             world.knows(TELEGRAM, PHONE).await;
             world.knows(WHATSAPP, PHONE).await;
             let mut bookings = Vec::new();
