@@ -145,7 +145,7 @@ button-book-again = Book again
 # Reminders of visits. $visit: "tomorrow, Friday, 27 November, at 15:00: women's haircut with Anna".
 remind-booked = You are booked for { $visit }. See you then!
 remind-moved = Your booking has changed. We now expect you { $visit }.
-remind-cancelled = We are sorry, your visit is cancelled: { $visit }. We will gladly book another time for you.
+remind-cancelled = We are sorry, your visit is cancelled: { $visit }.
 remind-day-before = A reminder of your visit { $visit }. Will you come?
 remind-confirmed = A reminder: we expect you { $visit }.
 remind-morning = Good morning! We expect you { $visit }. Our address: { $address }.
