@@ -32,7 +32,7 @@ async fn moves_the_clock(browser: &Browser, goal: &str) {
     browser.types(ENTER).await;
     browser
         .until(
-            "return document.querySelector('[data-clock-state]').textContent.startsWith('Готово')",
+            "return document.querySelector('[data-clock-state]').textContent.startsWith('Часы переведены')",
         )
         .await;
     browser.until(STANDS).await;
@@ -96,7 +96,7 @@ async fn a_visit_is_booked_reminded_of_and_confirmed_on_the_demos_page() {
     assert_eq!(feed.matches("Вы придёте?").count(), 1, "{feed}");
     presses(&browser, "Подтверждаю").await;
     shows(&browser, "telegram", "Спасибо, ждём вас").await;
-    shows(&browser, "staff", "Подтвержд").await;
+    shows(&browser, "staff", "✅").await;
     let days = "return document.querySelectorAll('[data-feed=telegram] .day').length";
     assert_eq!(browser.run(days).await, 1, "a new day begins in the phone");
     assert_eq!(browser.axe().await, fine);

@@ -39,11 +39,14 @@ async fn whoever_moves_the_demos_clock_sees_everything_about_a_visit_at_its_time
     let said = demo.said(ANNA).await;
     assert_eq!(hours(&said, "Вы придёте?"), ["15:00"], "{said:#?}");
     let staff = demo.said(STAFF).await;
-    assert_eq!(hours(&staff, "Завтра, "), ["20:00"], "{staff:#?}");
+    let lists = hours(&staff, "не подтверждены: 1");
+    assert_eq!(lists, ["20:00", "09:00"], "{staff:#?}");
 
     demo.presses(ANNA, "Подтверждаю").await;
     demo.hears(ANNA, "Спасибо, ждём вас").await;
-    demo.hears(STAFF, "одтвержд").await;
+    // The day's list is rewritten where it stands.
+    let staff = demo.hears(STAFF, "✅").await;
+    assert_eq!(hours(&staff, "✅"), ["09:00"], "{staff:#?}");
 
     // To the end of the day, by steps of any size.
     demo.goes_to(json!("next_event")).await;
@@ -56,7 +59,7 @@ async fn whoever_moves_the_demos_clock_sees_everything_about_a_visit_at_its_time
         ("Вы придёте?", "15:00"),
         ("Доброе утро!", "09:30"),
         ("Скоро увидимся", "13:00"),
-        ("Оцените, пожалуйста", "18:30"),
+        ("Оцените, пожалуйста", "18:00"),
     ];
     for (part, at) in once {
         assert_eq!(hours(&said, part), [at], "{part}: {said:#?}");

@@ -16,7 +16,7 @@ const words = {
     noEvents: "Здесь появится каждый шаг: что спросили, как понято, что отвечено.", phone: "номер телефона",
     clock: "Часы салона", now: "В салоне сейчас", hour: "+1 час", nextEvent: "До следующего события", tomorrow: "Завтра, 9:00",
     clockHint: "Переведите часы вперёд: придут напоминания, списки дня и просьбы позвонить.",
-    moving: "Время идёт: всё, что должно случиться по дороге, случается.", arrived: "Готово. Сейчас", stuck: "Дальше часы не идут:",
+    moving: "Время идёт: всё, что должно случиться по дороге, случается.", arrived: "Часы переведены:", stuck: "Дальше часы не идут:",
     file: "вложение", failed: "не доставлено", me: "Анна",
     chips: ["Сколько стоит стрижка?", "Хочу записаться", "Как вас найти?", "Позовите человека"],
   },
@@ -34,7 +34,7 @@ const words = {
     noEvents: "Every step appears here: what was asked, understood and answered.", phone: "phone number",
     clock: "The salon's clock", now: "Now in the salon:", hour: "+1 hour", nextEvent: "To the next event", tomorrow: "Tomorrow, 9:00",
     clockHint: "Put the clock forward: reminders, lists of the day and calls to make will come.",
-    moving: "Time passes: what is due on the way happens.", arrived: "Done. It is", stuck: "The clock does not go on:",
+    moving: "Time passes: what is due on the way happens.", arrived: "The clock was put forward:", stuck: "The clock does not go on:",
     file: "attachment", failed: "not delivered", me: "Anna",
     chips: ["How much is a haircut?", "I want to book", "Where are you?", "I want to talk to a person"],
   },
@@ -167,8 +167,9 @@ function showTime({ now, moving }) {
   document.body.toggleAttribute("data-moving", moving);
   for (const button of all("[data-go]")) button.setAttribute("aria-disabled", String(moving));
 }
-function tell(text) {
+function tell(text, hint) {
   const place = find("[data-clock-state]");
+  place.toggleAttribute("data-hint", Boolean(hint));
   if (place.textContent !== text) place.textContent = text;
 }
 async function go(goal) {
@@ -426,7 +427,7 @@ function speak() {
   find("#language").textContent = language === "ru" ? "EN" : "RU";
   for (const node of all("[data-i18n]")) node.textContent = say(node.dataset.i18n);
   for (const node of all("[data-i18n-label]")) node.setAttribute("aria-label", say(node.dataset.i18nLabel));
-  tell(say(stand ? "moving" : "clockHint"));
+  tell(say(stand ? "moving" : "clockHint"), !stand);
   for (const node of all("[data-i18n-hint]")) node.placeholder = say(node.dataset.i18nHint);
   for (const place of all("[data-chips]")) {
     place.replaceChildren(...say("chips").map((text) => {
