@@ -4,6 +4,7 @@ mod dead;
 mod demo;
 mod engines;
 mod parts;
+mod time;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zapis_core::config::Secret;
 use zapis_core::{Clock, causes};
+use zapis_sandbox::Move;
 
 pub use demo::{demo, sandbox};
 pub use engines::{Engines, open_queue, open_sessions, open_store};
@@ -96,18 +98,30 @@ pub async fn run(loaded: Loaded, roles: Roles, stop: Stop) -> anyhow::Result<()>
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("listening on {listen} (server.listen)"))?;
-    run_on(listener, loaded, roles, stop).await
+    let time = Time {
+        clock: Clock::system(),
+        moves: None,
+    };
+    run_on(listener, loaded, roles, time, stop).await
+}
+
+/// The time that the program lives by.
+struct Time {
+    clock: Clock,
+    /// Wishes to move it.
+    moves: Option<mpsc::Receiver<Move>>,
 }
 
 async fn run_on(
     listener: TcpListener,
     loaded: Loaded,
     roles: Roles,
+    time: Time,
     stop: Stop,
 ) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
     let config = &loaded.config;
-    let engines = Engines::open(&config.engines, &Clock::system()).await?;
+    let engines = Engines::open(&config.engines, &time.clock).await?;
     let channels = channels(config, &engines)?;
     let soft = stop.soft();
     let mut tasks = JoinSet::new();
@@ -133,6 +147,10 @@ async fn run_on(
         measured.await;
         Ok(())
     });
+    if let Some(moves) = time.moves {
+        let passage = time::Passage::new(&engines, parts::topics(&channels), &loaded.folder);
+        tasks.spawn(passage.attend(moves, soft.clone()));
+    }
     // Every process tells its health; the doors and the live journal are the gateway's.
     let doors = if roles.gateway { channels } else { Vec::new() };
     let token = if roles.gateway {

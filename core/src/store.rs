@@ -8,6 +8,7 @@ mod chat;
 mod db;
 mod desk;
 mod drafts;
+mod due;
 mod figures;
 mod group;
 mod journal;
@@ -39,6 +40,7 @@ pub use book::{
     Block, Booked, Booking, BookingChange, BookingEvent, Busy, BusyKind, Change, Changed, DayHours,
     Held, Holding, Item, NewBooking, Status, Visit, Wanted, Whose,
 };
+pub use due::NextDue;
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
 pub use waiting::{SlotOffer, WaitEntry, WaitState};

@@ -5,16 +5,21 @@ use std::path::Path;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tracing::warn;
 use uuid::Uuid;
 use zapis_channels::sms::SmsConfig;
 use zapis_channels::telegram::TelegramConfig;
 use zapis_channels::webchat::WebChatConfig;
-use zapis_channels::whatsapp::WhatsAppConfig;
+use zapis_channels::whatsapp::{Template, WhatsAppConfig};
+use zapis_core::Clock;
 use zapis_core::config::Secret;
-use zapis_sandbox::{Page, Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber};
+use zapis_sandbox::{
+    Move, Page, Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber, WhatsAppTemplate,
+};
+use zapis_workers::business::Business;
 
-use super::{Roles, run_on};
+use super::{Roles, Time, run_on};
 use crate::config::Loaded;
 use crate::lifecycle::Stop;
 use crate::output;
@@ -27,6 +32,34 @@ const VERIFY_TOKEN: &str = "sandbox-verify-token";
 const PHONE_NUMBER_ID: &str = "105500000000001";
 const SMS_API_KEY: &str = "sandbox-sms-key";
 const STAFF_CHAT: i64 = -1_001_234_567_890;
+
+/// What may be written to on WhatsApp a day after the customer: what it is for, its name, category and words.
+const TEMPLATES: [(&str, &str, &str, &str); 4] = [
+    (
+        "reminder",
+        "visit_reminder",
+        "UTILITY",
+        "Напоминаем о записи в салон «{{1}}»: {{2}}, {{3}}. Ждём вас!",
+    ),
+    (
+        "thanks",
+        "visit_thanks",
+        "UTILITY",
+        "Спасибо, что были у нас в «{{1}}»: {{2}}. Как всё прошло?",
+    ),
+    (
+        "missed",
+        "visit_missed",
+        "MARKETING",
+        "Вас не было сегодня в «{{1}}»: {{2}}. Подобрать другое время?",
+    ),
+    (
+        "return",
+        "visit_return",
+        "MARKETING",
+        "Давно не виделись! Салон «{{1}}» приглашает снова: {{2}}. Подобрать время?",
+    ),
+];
 
 /// The content that comes with the program, for a demo away from its source.
 const CONTENT: [(&str, &str); 12] = [
@@ -82,8 +115,14 @@ pub async fn demo(mut loaded: Loaded, listen: SocketAddr, stop: Stop) -> anyhow:
         journal_url: format!("{zapis_url}/console/journal?token={journal_token}"),
         zapis_url: zapis_url.clone(),
         webchat_account: "site".into(),
+        // What is wrong with the file is told by who needs it.
+        time_zone: Business::load(&loaded.folder.join("business.toml"))
+            .map_or("UTC", |business| business.time_zone.name())
+            .into(),
     };
-    let sandbox = emulators(listen, Some(page)).await?;
+    let clock = Clock::movable();
+    let (wishes, moves) = mpsc::channel(1);
+    let sandbox = emulators(listen, Some(page), clock.clone(), Some(wishes)).await?;
     configure(
         &mut loaded,
         &sandbox,
@@ -97,14 +136,16 @@ pub async fn demo(mut loaded: Loaded, listen: SocketAddr, stop: Stop) -> anyhow:
         "Open this page: a salon on Telegram, on WhatsApp and on its site, with its staff and its journal.",
     );
     output::line("Everything runs on this machine and is forgotten when you stop it with Ctrl+C.");
-    let result = run_on(listener, loaded, Roles::all(), stop).await;
+    let moves = Some(moves);
+    let time = Time { clock, moves };
+    let result = run_on(listener, loaded, Roles::all(), time, stop).await;
     sandbox.stop().await;
     result
 }
 
 /// Runs the emulated messengers alone, and says how to point a configuration at them.
 pub async fn sandbox(listen: SocketAddr, stop: Stop) -> anyhow::Result<()> {
-    let sandbox = emulators(listen, None).await?;
+    let sandbox = emulators(listen, None, Clock::movable(), None).await?;
     output::line(sandbox.url());
     output::line(format!(
         "Telegram:  api_url = \"{}\", token = \"{TOKEN}\", staff_chat = {STAFF_CHAT}",
@@ -130,7 +171,12 @@ pub async fn sandbox(listen: SocketAddr, stop: Stop) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn emulators(listen: SocketAddr, page: Option<Page>) -> anyhow::Result<Sandbox> {
+async fn emulators(
+    listen: SocketAddr,
+    page: Option<Page>,
+    clock: Clock,
+    moves: Option<mpsc::Sender<Move>>,
+) -> anyhow::Result<Sandbox> {
     let webhook_url = page
         .as_ref()
         .map(|page| format!("{}/webhooks/whatsapp/main", page.zapis_url));
@@ -148,6 +194,7 @@ async fn emulators(listen: SocketAddr, page: Option<Page>) -> anyhow::Result<San
             app_secret: APP_SECRET.into(),
             verify_token: VERIFY_TOKEN.into(),
             webhook_url,
+            templates: TEMPLATES.map(approved).into(),
             ..WhatsAppNumber::default()
         }],
         staff_chats: vec![StaffChat {
@@ -157,6 +204,8 @@ async fn emulators(listen: SocketAddr, page: Option<Page>) -> anyhow::Result<San
         }],
         sms_api_key: Some(SMS_API_KEY.into()),
         page,
+        clock,
+        moves,
         ..SandboxConfig::default()
     })
     .await
@@ -186,6 +235,7 @@ fn configure(loaded: &mut Loaded, sandbox: &Sandbox, url: &str, journal_token: &
         app_secret: Secret::new(APP_SECRET),
         verify_token: Secret::new(VERIFY_TOKEN),
         api_url: sandbox.whatsapp_api_url(),
+        templates: TEMPLATES.map(used).into(),
         ..WhatsAppConfig::default()
     }];
     config.channels.webchat = vec![WebChatConfig {
@@ -209,6 +259,23 @@ fn configure(loaded: &mut Loaded, sandbox: &Sandbox, url: &str, journal_token: &
         id: "/id".into(),
         ..SmsConfig::default()
     };
+}
+
+fn approved((_, name, category, body): (&str, &str, &str, &str)) -> WhatsAppTemplate {
+    WhatsAppTemplate {
+        name: name.into(),
+        language: "ru".into(),
+        body: body.into(),
+        category: category.into(),
+        status: "APPROVED".into(),
+        buttons: Vec::new(),
+    }
+}
+
+fn used((purpose, name, ..): (&str, &str, &str, &str)) -> (String, Template) {
+    let language = "ru".into();
+    let name = name.into();
+    (purpose.into(), Template { name, language })
 }
 
 fn unpack(folder: &Path) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod book_desk;
+mod days;
 mod desk;
 mod drafts;
 mod figures;

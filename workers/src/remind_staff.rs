@@ -49,10 +49,11 @@ enum RoundError {
 impl RemindStaff {
     /// Looks for due calls until asked to stop.
     pub async fn run(self, stop: CancellationToken) {
+        let mut moves = self.clock.moves();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = moves.within(LOOK_EVERY) => {}
             }
             if let Err(error) = self.round().await {
                 warn!(error = %causes(&error), "Could not look for unanswered calls");

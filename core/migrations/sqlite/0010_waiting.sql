@@ -7,6 +7,7 @@ CREATE TABLE waiting (
     created_at   BIGINT NOT NULL,
     version      BIGINT NOT NULL,   -- grows at each change
     is_open      BIGINT NOT NULL,   -- 0 once it is over
+    due          BIGINT,            -- when what is offered is given up; null where nothing is
     entry        TEXT NOT NULL      -- JSON
 );
 CREATE INDEX waiting_open ON waiting (created_at, id) WHERE is_open = 1;

@@ -89,6 +89,13 @@ pub struct WaitEntry {
 }
 
 impl WaitEntry {
+    /// When what is offered is given up.
+    fn due(&self) -> Option<DateTime<Utc>> {
+        let offered = self.state == WaitState::Offered;
+        let offer = self.offer.as_ref().filter(|_| offered);
+        offer.map(|offer| offer.until)
+    }
+
     /// In whose name its offer is held.
     pub fn holder(&self) -> ConversationId {
         ConversationId::of_waiting(self.id)
@@ -101,8 +108,8 @@ impl Store {
         let lines = journal::lines(events)?;
         let mut tx = self.db.begin().await?;
         let statement = sql(
-            "INSERT INTO waiting (id, conversation, created_at, version, is_open, entry) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO waiting (id, conversation, created_at, version, is_open, due, entry) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING",
         );
         let statement = statement
             .bind(entry.id)
@@ -110,6 +117,7 @@ impl Store {
             .bind(entry.created_at)
             .bind(entry.version)
             .bind(entry.state.is_open())
+            .bind(entry.due())
             .bind(json(entry)?);
         if tx.execute(statement).await? == 1 {
             journal::append(&mut tx, &lines.iter().collect::<Vec<_>>()).await?;
@@ -214,12 +222,15 @@ pub(super) async fn offers(
 }
 
 async fn save(tx: &mut Tx, entry: &WaitEntry) -> Result<bool, sqlx::Error> {
-    let statement = sql("UPDATE waiting SET version = $2, is_open = $3, entry = $4 \
-         WHERE id = $1 AND version = $5");
+    let statement = sql(
+        "UPDATE waiting SET version = $2, is_open = $3, due = $4, entry = $5 \
+         WHERE id = $1 AND version = $6",
+    );
     let statement = statement
         .bind(entry.id)
         .bind(entry.version)
         .bind(entry.state.is_open())
+        .bind(entry.due())
         .bind(json(entry)?)
         .bind(entry.version - 1);
     Ok(tx.execute(statement).await? == 1)

@@ -18,6 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         journal_url: format!("{zapis_url}/demo/journal"),
         zapis_url,
         webchat_account: "site".to_owned(),
+        time_zone: "Europe/Moscow".to_owned(),
     });
     let sandbox = zapis_sandbox::start(SandboxConfig {
         listen,

@@ -14,6 +14,9 @@ const words = {
     noTopics: "Пока никто не звал человека", noTopic: "Когда клиент позовёт человека, здесь появится его тема. Ответ отсюда придёт ему в мессенджер.",
     general: "Общая", live: "события в прямом эфире", off: "нет связи с журналом, пробуем снова",
     noEvents: "Здесь появится каждый шаг: что спросили, как понято, что отвечено.", phone: "номер телефона",
+    clock: "Часы салона", now: "В салоне сейчас", hour: "+1 час", nextEvent: "До следующего события", tomorrow: "Завтра, 9:00",
+    clockHint: "Переведите часы вперёд: придут напоминания, списки дня и просьбы позвонить.",
+    moving: "Время идёт: всё, что должно случиться по дороге, случается.", arrived: "Часы переведены:", stuck: "Дальше часы не идут:",
     file: "вложение", failed: "не доставлено", me: "Анна",
     chips: ["Сколько стоит стрижка?", "Хочу записаться", "Как вас найти?", "Позовите человека"],
   },
@@ -29,6 +32,9 @@ const words = {
     noTopics: "Nobody has asked for a person yet", noTopic: "When a customer asks for a person, a topic opens here. What you write goes to their messenger.",
     general: "General", live: "live events", off: "no connection to the journal, trying again",
     noEvents: "Every step appears here: what was asked, understood and answered.", phone: "phone number",
+    clock: "The salon's clock", now: "Now in the salon:", hour: "+1 hour", nextEvent: "To the next event", tomorrow: "Tomorrow, 9:00",
+    clockHint: "Put the clock forward: reminders, lists of the day and calls to make will come.",
+    moving: "Time passes: what is due on the way happens.", arrived: "The clock was put forward:", stuck: "The clock does not go on:",
     file: "attachment", failed: "not delivered", me: "Anna",
     chips: ["How much is a haircut?", "I want to book", "Where are you?", "I want to talk to a person"],
   },
@@ -62,13 +68,18 @@ async function ask(path, body) {
   const response = await fetch(path, options);
   return response.ok ? response.json() : null;
 }
-const telegram = (action) => ask("/sandbox/telegram", { name: say("me"), ...action });
-const whatsapp = (action) => ask("/sandbox/whatsapp", { customer: { id: me.whatsapp, name: say("me") }, ...action });
+// Nobody acts while the clock moves: what is written meanwhile is sent when it stands.
+async function act(path, action) {
+  await standing;
+  return ask(path, action);
+}
+const telegram = (action) => act("/sandbox/telegram", { name: say("me"), ...action });
+const whatsapp = (action) => act("/sandbox/whatsapp", { customer: { id: me.whatsapp, name: say("me") }, ...action });
 
 const write = {
   telegram: (text) => telegram({ do: "writes", chat: me.telegram, text }),
   whatsapp: (text) => whatsapp({ do: "writes", text }),
-  staff: (text) => staffChat && ask("/sandbox/telegram", { do: "staff_writes", chat: staffChat.id, thread: topic, text, ...replyInGroup() }),
+  staff: (text) => staffChat && act("/sandbox/telegram", { do: "staff_writes", chat: staffChat.id, thread: topic, text, ...replyInGroup() }),
 };
 
 // Without topics an answer is a reply to the last message of the bot.
@@ -126,7 +137,49 @@ function marked(text) {
   return whole;
 }
 
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hour12: false });
+// Every time on the page is the salon's, wherever the viewer is.
+const zone = document.body.dataset.zone;
+const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone });
+const day = (seconds, more) => new Date(seconds * 1000).toLocaleDateString(language, { day: "numeric", month: "long", timeZone: zone, ...more });
+
+// The salon's clock goes with the viewer's, this much ahead.
+let ahead = 0;
+let standing = Promise.resolve();
+let stand = null;
+
+function tick() {
+  const now = Date.now() / 1000 + ahead;
+  const text = `${day(now, { weekday: "long" })}, ${clock(now)}`;
+  const place = find("[data-clock]");
+  if (place.textContent !== text) place.textContent = text;
+  return text;
+}
+function showTime({ now, moving }) {
+  ahead = now - Date.now() / 1000;
+  const text = tick();
+  if (moving && !stand) standing = new Promise((stands) => (stand = stands));
+  if (moving) tell(say("moving"));
+  else if (stand) {
+    stand();
+    stand = null;
+    tell(`${say("arrived")} ${text}`);
+  }
+  document.body.toggleAttribute("data-moving", moving);
+  for (const button of all("[data-go]")) button.setAttribute("aria-disabled", String(moving));
+}
+function tell(text, hint) {
+  const place = find("[data-clock-state]");
+  place.toggleAttribute("data-hint", Boolean(hint));
+  if (place.textContent !== text) place.textContent = text;
+}
+async function go(goal) {
+  if (stand) return;
+  const response = await fetch("/sandbox/clock", { method: "POST", headers: { "Content-Type": "application/json" }, body: goal });
+  const answer = await response.json();
+  if (response.ok) return;
+  await standing;
+  tell(`${say("stuck")} ${answer.error}`);
+}
 
 function bubble(place, message) {
   const node = make("div", "bubble " + (message.own ? "own" : "other"));
@@ -143,7 +196,12 @@ function bubble(place, message) {
   const before = bubbles[place].get(message.id);
   before?.buttons?.remove();
   if (before) before.replaceWith(node);
-  else feed.append(node);
+  else {
+    const date = day(message.at);
+    if (feed.dataset.day && feed.dataset.day !== date) feed.append(make("div", "day", date));
+    feed.dataset.day = date;
+    feed.append(node);
+  }
   bubbles[place].set(message.id, node);
   if (message.buttons?.length) {
     node.buttons = make("div", "buttons");
@@ -197,7 +255,7 @@ function showStaff(message) {
   const rows = message.reply_markup?.inline_keyboard ?? [];
   const buttons = rows.flat().map((button) => ({
     title: button.text,
-    press: () => ask("/sandbox/telegram", { do: "presses", chat: staffChat.id, message_id: message.message_id, button: button.callback_data }),
+    press: () => act("/sandbox/telegram", { do: "presses", chat: staffChat.id, message_id: message.message_id, button: button.callback_data }),
   }));
   bubble("staff", {
     id: message.message_id, buttons, own: !message.from.is_bot || message.sender_chat, at: message.date,
@@ -297,6 +355,9 @@ function heed(event) {
     case "whatsapp.status":
       if (event.status === "failed") bubbles.whatsapp.get(event.id)?.querySelector("time").append(make("span", "ticks failed", " " + say("failed")));
       break;
+    case "clock":
+      showTime(event);
+      break;
     case "reset":
     case "lagged":
       reload();
@@ -348,13 +409,15 @@ function clear(place, hint) {
   bubbles[place].clear();
   const feed = find(`[data-feed="${place}"]`);
   feed.replaceChildren();
+  delete feed.dataset.day;
   if (hint) feed.append(make("div", "hello", hint));
 }
 
 async function reload() {
   clear("telegram", say("hello"));
   clear("whatsapp", say("hello"));
-  const [tg, wa] = await Promise.all([ask(`/sandbox/telegram/${me.telegram}`), ask(`/sandbox/whatsapp/${me.whatsapp}`), loadTopics()]);
+  const [tg, wa, time] = await Promise.all([ask(`/sandbox/telegram/${me.telegram}`), ask(`/sandbox/whatsapp/${me.whatsapp}`), ask("/sandbox/clock"), loadTopics()]);
+  if (time) showTime(time);
   for (const line of tg ?? []) showTelegram(line.raw);
   for (const line of wa ?? []) showWhatsApp(line);
 }
@@ -363,6 +426,8 @@ function speak() {
   document.documentElement.lang = language;
   find("#language").textContent = language === "ru" ? "EN" : "RU";
   for (const node of all("[data-i18n]")) node.textContent = say(node.dataset.i18n);
+  for (const node of all("[data-i18n-label]")) node.setAttribute("aria-label", say(node.dataset.i18nLabel));
+  tell(say(stand ? "moving" : "clockHint"), !stand);
   for (const node of all("[data-i18n-hint]")) node.placeholder = say(node.dataset.i18nHint);
   for (const place of all("[data-chips]")) {
     place.replaceChildren(...say("chips").map((text) => {
@@ -399,7 +464,7 @@ function note(event) {
   const details = make("details");
   const head = make("summary");
   const at = new Date(event.timestamp);
-  head.append(make("time", "", Number.isNaN(at.getTime()) ? "" : at.toLocaleTimeString("ru")), make("span", "kind " + (/^\w+$/.test(event.kind) ? event.kind : ""), event.kind), make("span", "what", summary(event)));
+  head.append(make("time", "", Number.isNaN(at.getTime()) ? "" : at.toLocaleTimeString("ru", { timeZone: zone })), make("span", "kind " + (/^\w+$/.test(event.kind) ? event.kind : ""), event.kind), make("span", "what", summary(event)));
   details.append(head);
   details.addEventListener("toggle", () => {
     const filled = Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null));
@@ -456,6 +521,8 @@ function start() {
   };
   for (const button of all(".tabs button")) button.addEventListener("click", () => show(button.dataset.tab));
   show("telegram");
+  for (const button of all("[data-go]")) button.addEventListener("click", () => go(button.dataset.go));
+  setInterval(tick, 1000);
   find("#fresh").addEventListener("click", () => {
     localStorage.removeItem("telegram");
     localStorage.removeItem("whatsapp");

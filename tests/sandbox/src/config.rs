@@ -3,6 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+use zapis_core::Clock;
+
+use crate::time::Move;
+
 /// Everything a sandbox is started with.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
@@ -24,6 +29,10 @@ pub struct SandboxConfig {
     pub limits: bool,
     /// The wait before the second repetition of a webhook; it doubles from there.
     pub webhook_retry: Duration,
+    /// The time of the messengers.
+    pub clock: Clock,
+    /// Who moves that clock, if the product lives by it too; otherwise the sandbox does.
+    pub moves: Option<mpsc::Sender<Move>>,
 }
 
 impl Default for SandboxConfig {
@@ -39,6 +48,8 @@ impl Default for SandboxConfig {
             page: None,
             limits: true,
             webhook_retry: Duration::from_secs(1),
+            clock: Clock::movable(),
+            moves: None,
         }
     }
 }
@@ -135,4 +146,6 @@ pub struct Page {
     pub journal_url: String,
     /// The web chat account the salon's site embeds.
     pub webchat_account: String,
+    /// The salon's time zone, for example `Europe/Moscow`.
+    pub time_zone: String,
 }

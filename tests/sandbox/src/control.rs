@@ -21,6 +21,7 @@ use crate::faults::Fault;
 use crate::llm::Script;
 use crate::sandbox::{self, ControlError};
 use crate::telegram::people::TelegramRequest;
+use crate::time::{self, Goal};
 use crate::whatsapp::people::WhatsAppRequest;
 use crate::world::World;
 
@@ -37,7 +38,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/calls", get(calls).delete(clear_calls))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/limits", post(limits))
-        .route("/clock", post(clock))
+        .route("/clock", get(clock).post(move_clock))
         .route("/reset", post(reset))
         .route("/events", get(events))
 }
@@ -178,14 +179,18 @@ async fn limits(State(world): Shared, Json(limits): Json<Limits>) -> Response {
     Json(json!({})).into_response()
 }
 
-#[derive(Deserialize)]
-struct Clock {
-    advance_seconds: u64,
+async fn clock(State(world): Shared) -> Response {
+    Json(time::time(&world)).into_response()
 }
 
-async fn clock(State(world): Shared, Json(clock): Json<Clock>) -> Response {
-    world.advance(Duration::from_secs(clock.advance_seconds));
-    Json(json!({ "now": world.now() })).into_response()
+async fn move_clock(State(world): Shared, body: Result<Json<Goal>, JsonRejection>) -> Response {
+    match body {
+        Ok(Json(goal)) => time::go(&world, goal)
+            .await
+            .map(|()| Json(time::time(&world)))
+            .into_response(),
+        Err(rejection) => unreadable(&rejection),
+    }
 }
 
 async fn reset(State(world): Shared) -> Response {

@@ -71,7 +71,8 @@ fn render(template: &str, page: &Page, policy: &str) -> Response {
     let html = template
         .replace("{{zapis_url}}", &escaped(&page.zapis_url))
         .replace("{{journal_url}}", &escaped(&page.journal_url))
-        .replace("{{webchat_account}}", &escaped(&page.webchat_account));
+        .replace("{{webchat_account}}", &escaped(&page.webchat_account))
+        .replace("{{time_zone}}", &escaped(&page.time_zone));
     let headers = [
         (CONTENT_TYPE, HTML),
         (CACHE_CONTROL, "no-cache"),

@@ -23,7 +23,7 @@ use crate::whatsapp::people::{WhatsAppAction, WhatsAppRequest};
 use crate::whatsapp::state::{Office, transcript};
 use crate::whatsapp::webhook::{self, Mode, Post};
 use crate::world::World;
-use crate::{control, llm, page, server, sms, telegram, whatsapp};
+use crate::{control, llm, page, server, sms, telegram, time, whatsapp};
 
 /// How long `stop` waits for the listener to end.
 const STOP: Duration = Duration::from_secs(5);
@@ -63,6 +63,7 @@ pub async fn start(config: SandboxConfig) -> io::Result<Sandbox> {
     for number in 0..world.config.whatsapp.len() {
         tokio::spawn(webhook::run(Arc::clone(&world), number));
     }
+    tokio::spawn(time::show(Arc::clone(&world)));
     let server = tokio::spawn(server::serve(listener, app, world.stop.clone()));
     Ok(Sandbox {
         _stop: world.stop.clone().drop_guard(),
@@ -366,6 +367,7 @@ pub(crate) fn act_in_telegram(
     world: &Arc<World>,
     request: TelegramRequest,
 ) -> Result<Value, ControlError> {
+    time::stands(world)?;
     let result = {
         let mut state = world.state();
         let bot = bot_index(&state.telegram.bots, request.bot.as_deref());
@@ -381,6 +383,7 @@ pub(crate) fn act_in_whatsapp(
     world: &Arc<World>,
     request: WhatsAppRequest,
 ) -> Result<Value, ControlError> {
+    time::stands(world)?;
     let result = {
         let mut state = world.state();
         let number = number_index(&state.whatsapp.numbers, request.number.as_deref());

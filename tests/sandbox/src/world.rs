@@ -1,8 +1,8 @@
 //! What the emulators share: state, time, the pulse of changes, a client for webhooks.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{Notify, broadcast};
@@ -25,9 +25,10 @@ pub(crate) struct World {
     pub(crate) client: reqwest::Client,
     pub(crate) stop: CancellationToken,
     pub(crate) pulse: broadcast::Sender<Value>,
+    /// Whether the clock is on its way to another time.
+    pub(crate) moving: AtomicBool,
     notify: Notify,
     limits: AtomicBool,
-    ahead_ms: AtomicI64,
     state: Mutex<State>,
 }
 
@@ -62,9 +63,9 @@ impl World {
             client,
             stop: CancellationToken::new(),
             pulse: broadcast::channel(PULSE).0,
+            moving: AtomicBool::new(false),
             notify: Notify::new(),
             limits: AtomicBool::new(config.limits),
-            ahead_ms: AtomicI64::new(0),
             state: Mutex::new(State::new(&config)),
             config,
         }
@@ -87,17 +88,13 @@ impl World {
         state.telegram.continue_ids(&next_ids);
         state.whatsapp.keep_webhook_urls(urls);
         drop(state);
-        self.ahead_ms.store(0, Ordering::Relaxed);
         self.show(serde_json::json!({"type": "reset"}));
         self.changed();
     }
 
     /// Milliseconds since 1970 on the clock of the sandbox.
     pub(crate) fn now_ms(&self) -> i64 {
-        let real = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        i64::try_from(real.as_millis()).unwrap_or(i64::MAX) + self.ahead_ms.load(Ordering::Relaxed)
+        self.config.clock.now().timestamp_millis()
     }
 
     /// Seconds since 1970 on the clock of the sandbox.
@@ -107,8 +104,7 @@ impl World {
 
     /// Puts the clock forward.
     pub(crate) fn advance(&self, by: Duration) {
-        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.ahead_ms.fetch_add(by, Ordering::Relaxed);
+        self.config.clock.advance(by);
         self.changed();
     }
 

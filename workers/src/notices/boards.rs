@@ -39,6 +39,19 @@ impl Boards<'_> {
         .collect()
     }
 
+    /// When a list is shown next.
+    pub(super) fn next_list(&self) -> Option<DateTime<Utc>> {
+        let today = self.business.local(self.now).date_naive();
+        let at = |date, minute| open_of(self.business.time_zone, date, minute);
+        let lists = self.lists();
+        let both = [today, today.checked_add_days(Days::new(1))?];
+        both.into_iter()
+            .flat_map(|date| lists.iter().map(move |(_, minute, _)| (date, *minute)))
+            .map(|(date, minute)| at(date, minute))
+            .filter(|at| *at > self.now)
+            .min()
+    }
+
     /// The lists with the visits of a date that are shown by now.
     pub(super) fn lists_of(&self, date: NaiveDate) -> Vec<(&'static str, NaiveDate)> {
         let today = self.business.local(self.now).date_naive();

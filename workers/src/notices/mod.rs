@@ -4,6 +4,7 @@
 //!
 //! Each message has the id of its cause, so that a round that comes again shows nothing twice.
 
+mod ahead;
 mod boards;
 mod news;
 mod place;
@@ -31,6 +32,7 @@ use crate::book::{Wish, close_of, open_of};
 use crate::business::{Business, CalendarKind, Location};
 use crate::desk::Desks;
 use crate::secretary;
+pub use ahead::next_told;
 use boards::Boards;
 use place::{Duty, Place};
 pub(crate) use words::Words;
@@ -82,10 +84,11 @@ impl Notices {
     /// Looks at the book until asked to stop. Of several processes one does.
     pub async fn run(self, stop: CancellationToken) {
         let mut duty = Duty::new(&self.config, self.holder.clone());
+        let mut moves = self.clock.moves();
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = moves.within(LOOK_EVERY) => {}
             }
             let round = async {
                 if !duty.is_ours(&self.store, self.clock.now()).await? {

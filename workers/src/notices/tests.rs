@@ -359,3 +359,47 @@ async fn a_visit_that_begins_is_marked_in_its_message_and_a_mistake_mended() {
         "what the staff pressed itself is no news: {after:?}"
     );
 }
+
+#[tokio::test]
+async fn the_next_moment_is_known_beforehand_and_stays_until_it_is_told() {
+    let mut scene = Scene::at("2026-11-26 12:00").await;
+    let next = async |scene: &Scene| {
+        let notices = &scene.notices;
+        let next = next_told(&notices.store, &business(), notices.clock.now()).await;
+        next.unwrap().unwrap()
+    };
+    assert_eq!(next(&scene).await, moscow("2026-11-26 20:00"), "a list");
+    scene.books("Ольга", "2026-11-27 15:00").await;
+    assert_eq!(next(&scene).await, moscow("2026-11-26 12:00"), "the news");
+
+    let times = [
+        ("2026-11-26 12:01", "2026-11-26 20:00"),
+        ("2026-11-26 20:00", "2026-11-27 09:00"),
+        ("2026-11-27 09:00", "2026-11-27 13:00"),
+        ("2026-11-27 13:00", "2026-11-27 15:00"),
+        ("2026-11-27 15:00", "2026-11-27 20:00"),
+    ];
+    for (now, then) in times {
+        scene.goes_to(now);
+        let before = next(&scene).await;
+        assert!(before <= moscow(now), "{now}: {before} is not told yet");
+        scene.round().await;
+        assert_eq!(next(&scene).await, moscow(then), "after {now}");
+    }
+}
+
+#[tokio::test]
+async fn a_visit_that_is_cancelled_or_needs_no_call_is_no_moment() {
+    let mut scene = Scene::at("2026-11-27 10:00").await;
+    scene.books("Ольга", "2026-11-27 15:00").await;
+    let vera = scene.books("Вера", "2026-11-27 12:00").await;
+    let gone = Change::Status(Status::CancelledByCustomer);
+    scene.becomes(&vera, gone, "customer").await;
+    scene.goes_to("2026-11-27 10:01");
+    scene.round().await;
+
+    let notices = &scene.notices;
+    let next = next_told(&notices.store, &business(), notices.clock.now()).await;
+
+    assert_eq!(next.unwrap(), Some(moscow("2026-11-27 15:00")));
+}

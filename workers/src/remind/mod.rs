@@ -129,10 +129,11 @@ pub enum RoundError {
 impl Remind {
     /// Looks for changes and due reminders until asked to stop.
     pub async fn run(self, stop: CancellationToken) {
+        let mut moves = self.clock.moves();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = moves.within(LOOK_EVERY) => {}
             }
             if let Err(error) = self.round().await {
                 warn!(error = %causes(&error), "Could not look after the reminders");

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use zapis_core::event::{Event, Kind, Seen};
 use zapis_core::message::{Fence, Profile};
 use zapis_core::store::{
-    BookingChange, Change, Changed, Claimed, Followed, Reminder, ReminderState, ReminderTry, Status,
+    BookingChange, Change, Changed, Claimed, Escalation, Followed, NextDue, Reminder,
+    ReminderState, ReminderTry, Status,
 };
 
 use crate::conformance::book_ground::{booked, by_staff, cause, visit};
@@ -21,6 +22,7 @@ on_both!(
     only_who_has_a_claim_settles_it,
     who_has_a_phone_is_found_and_consent_is_not_assumed,
     a_missed_visit_may_be_written_about_and_nothing_leaves_too_late,
+    the_next_due_time_is_known_with_and_without_looks_after_what_is_on_its_way,
 );
 
 const NIGHT: i64 = 100_000;
@@ -317,4 +319,45 @@ async fn a_missed_visit_may_be_written_about_and_nothing_leaves_too_late(ground:
     let answers = store.claim(&asks, at(10)).await.unwrap();
 
     assert_eq!(answers, [Claimed::Go, Claimed::Go, Claimed::Fenced]);
+}
+
+async fn the_next_due_time_is_known_with_and_without_looks_after_what_is_on_its_way(
+    ground: Ground,
+) {
+    let store = ground.open().await;
+    assert_eq!(store.next_due().await.unwrap(), NextDue::default());
+    let on_its_way = Reminder {
+        state: ReminderState::Sending,
+        ..reminder(1, 1, Some(10))
+    };
+    let rows = [
+        on_its_way,
+        reminder(2, 1, Some(30)),
+        reminder(3, 1, Some(40)),
+        reminder(4, 1, None),
+    ];
+    assert!(store.follow(&followed(0, 1, &rows)).await.unwrap());
+    let next = |any, event| NextDue {
+        any: Some(at(any)),
+        event: Some(at(event)),
+    };
+    assert_eq!(store.next_due().await.unwrap(), next(10, 30));
+
+    let call = Escalation {
+        id: Uuid::from_u128(5),
+        conversation: conversation("1"),
+        reason: "?".into(),
+        card: serde_json::Value::Null,
+        at: at(0),
+        stage: 0,
+        due: Some(at(20)),
+    };
+    store.open_escalation(&call).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), next(10, 20));
+
+    store
+        .close_escalation(&conversation("1"), at(1))
+        .await
+        .unwrap();
+    assert_eq!(store.next_due().await.unwrap(), next(10, 30));
 }

@@ -2,7 +2,8 @@
 
 use crate::support::{ANNA, Fixture, json_of};
 use serde_json::{Value, json};
-use zapis_sandbox::{Page, SandboxConfig, Script};
+use zapis_core::Clock;
+use zapis_sandbox::{Goal, Page, SandboxConfig, Script, TelegramBot};
 
 async fn post(fixture: &Fixture, path: &str, body: Value) -> (u16, Value) {
     let url = format!("{}/sandbox{path}", fixture.sandbox.url());
@@ -137,6 +138,7 @@ async fn the_page_allows_nothing_but_its_own_and_the_servers_origin() {
             zapis_url: "http://127.0.0.1:8080".to_owned(),
             journal_url: "http://127.0.0.1:8080/demo/journal".to_owned(),
             webchat_account: "site".to_owned(),
+            time_zone: "Europe/Moscow".to_owned(),
         }),
         ..SandboxConfig::default()
     })
@@ -178,4 +180,71 @@ async fn the_page_allows_nothing_but_its_own_and_the_servers_origin() {
         assert!(page.contains(file) || file == "/page/site.css");
         assert_eq!(fetch(file).await.status(), 200);
     }
+}
+
+#[tokio::test]
+async fn without_a_product_the_clock_is_only_moved() {
+    let fixture = Fixture::start().await;
+    let before = get(&fixture, "/clock").await["now"].as_i64().unwrap();
+
+    let (status, time) = post(&fixture, "/clock", json!({"advance_seconds": 90_000})).await;
+
+    assert_eq!((status, &time["moving"]), (200, &json!(false)));
+    assert!(time["now"].as_i64().unwrap() >= before + 90_000);
+    let writes = json!({"do": "writes", "chat": ANNA, "text": "привет"});
+    post(&fixture, "/telegram", writes).await;
+    let lines = get(&fixture, &format!("/telegram/{ANNA}")).await;
+    assert!(lines[0]["at"].as_i64().unwrap() >= before + 90_000);
+    for (goal, refused) in [
+        (json!("next_event"), 409),
+        (json!({"advance_seconds": 400 * 86_400}), 409),
+        (json!({"advance_seconds": -1}), 400),
+        (json!("yesterday"), 400),
+    ] {
+        assert_eq!(
+            post(&fixture, "/clock", goal.clone()).await.0,
+            refused,
+            "{goal}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn while_the_product_moves_the_clock_nobody_acts() {
+    let (wishes, mut moves) = tokio::sync::mpsc::channel(1);
+    let clock = Clock::movable();
+    let sandbox = zapis_sandbox::start(SandboxConfig {
+        telegram: vec![TelegramBot {
+            token: "100:secret".to_owned(),
+            username: "salon_bot".to_owned(),
+        }],
+        clock: clock.clone(),
+        moves: Some(wishes),
+        ..SandboxConfig::default()
+    })
+    .await
+    .unwrap();
+    sandbox.telegram_writes(ANNA, "привет").unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let fixture = Fixture { sandbox, client };
+    let product = async {
+        let wish = moves.recv().await.unwrap();
+        assert_eq!(wish.goal, Goal::NextEvent);
+        assert!(!wish.is_quiet(), "nobody has fetched what Anna wrote");
+        assert_eq!(get(&fixture, "/clock").await["moving"], true);
+        let refused = fixture.sandbox.telegram_writes(ANNA, "ау").unwrap_err();
+        assert!(refused.to_string().contains("wait until it stands"));
+        let again = post(&fixture, "/clock", json!("tomorrow")).await;
+        assert_eq!(again.0, 409, "{again:?}");
+        clock.advance(std::time::Duration::from_mins(5));
+        wish.done
+            .send(Err("the clock stands at five".to_owned()))
+            .unwrap();
+    };
+
+    let (answer, ()) = tokio::join!(post(&fixture, "/clock", json!("next_event")), product);
+
+    assert_eq!(answer, (409, json!({"error": "the clock stands at five"})));
+    assert_eq!(get(&fixture, "/clock").await["moving"], false);
+    fixture.sandbox.telegram_writes(ANNA, "ау").unwrap();
 }
