@@ -8,6 +8,7 @@ mod chat;
 mod db;
 mod desk;
 mod drafts;
+mod feeds;
 mod figures;
 mod group;
 mod journal;
@@ -38,6 +39,7 @@ pub use book::{
     Block, Booked, Booking, BookingChange, BookingEvent, Busy, BusyKind, Change, Changed, DayHours,
     Held, Holding, Item, NewBooking, Status, Visit, Wanted, Whose,
 };
+pub use feeds::{Feed, FeedOf};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
 

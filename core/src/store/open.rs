@@ -25,9 +25,13 @@ macro_rules! migrations {
             migrations!($folder, 7, "reminders"),
             migrations!($folder, 8, "consents"),
             migrations!($folder, 9, "boards"),
+            migrations!($folder, "00", 10, "feeds"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {
+        migrations!($folder, "000", $version, $name)
+    };
+    ($folder:literal, $zeros:literal, $version:literal, $name:literal) => {
         Migration::new(
             $version,
             $name.into(),
@@ -35,7 +39,8 @@ macro_rules! migrations {
             SqlStr::from_static(include_str!(concat!(
                 "../../migrations/",
                 $folder,
-                "/000",
+                "/",
+                $zeros,
                 $version,
                 "_",
                 $name,
