@@ -4,6 +4,7 @@ mod answers;
 mod book_desk;
 mod desk;
 mod drafts;
+mod feeds;
 mod figures;
 mod knowledge;
 mod models;
