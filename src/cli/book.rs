@@ -191,7 +191,12 @@ pub enum BookCommand {
         json: bool,
     },
     /// Secret addresses under which calendar programs read the book.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  zapis book feed add --person anna
+  zapis book feed list"
+    )]
     Feed(FeedCommand),
     /// Take over bookings from another program: a table or a calendar.
     #[command(after_help = "Examples:
