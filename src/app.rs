@@ -20,18 +20,20 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use zapis_core::config::Secret;
 use zapis_core::{Clock, causes};
 use zapis_sandbox::Move;
+use zapis_workers::business::FirmFile;
 
 pub use demo::{demo, sandbox};
 pub use engines::{Engines, open_queue, open_sessions, open_store};
 pub use parts::{channels, check_prompts, start_workers};
 
+use crate::calendars;
 use crate::cli::WorkerName;
 use crate::client;
 use crate::config::Loaded;
 use crate::control::{Control, Wake};
+use crate::feed;
 use crate::gateway::{self, Vitals};
 use crate::lifecycle::Stop;
 use crate::telemetry;
@@ -151,14 +153,17 @@ async fn run_on(
         let passage = time::Passage::new(&engines, parts::topics(&channels), &loaded.folder);
         tasks.spawn(passage.attend(moves, soft.clone()));
     }
-    // Every process tells its health; the doors and the live journal are the gateway's.
-    let doors = if roles.gateway { channels } else { Vec::new() };
-    let token = if roles.gateway {
-        config.observability.journal_token.clone()
+    // Every process tells its health; the doors, the live journal and the calendars are the gateway's.
+    let (doors, shown) = if roles.gateway {
+        let store = || engines.store.clone();
+        let journal = feed::routes(store(), config.observability.journal_token.clone());
+        let firm = FirmFile::new(&loaded.folder);
+        let calendars = calendars::routes(store(), engines.clock.clone(), firm);
+        (channels, journal.merge(calendars))
     } else {
-        Secret::default()
+        (Vec::new(), Router::new())
     };
-    let router = client::settle(gateway::router(&doors, vitals, token), &config.server);
+    let router = client::settle(gateway::router(&doors, shown, vitals), &config.server);
     info!(listen = %listener.local_addr()?, ?roles, "Started");
     tasks.spawn(serve(listener, router, soft.clone()));
     for channel in doors {

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 use zapis_core::message::ConversationId;
 
-pub use book::{BookCommand, Wished};
+pub use book::{BookCommand, FeedCommand, FeedWhose, Wished};
 
 /// A messenger bot gateway for salons, clinics and small service firms.
 #[derive(Debug, Parser)]

@@ -1,4 +1,4 @@
-//! The HTTP server: the channels' routes, the journal feed, health and metrics.
+//! The HTTP server: the channels' routes, health and metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +15,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::warn;
 use zapis_channels::Channel;
 use zapis_core::broker::{Broker, Topic};
-use zapis_core::config::Secret;
 use zapis_core::sessions::Sessions;
 use zapis_core::store::Store;
 use zapis_core::{Clock, causes};
 
-use crate::{feed, telemetry};
+use crate::telemetry;
 
 /// How often gauges are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
@@ -62,17 +61,17 @@ impl Vitals {
     }
 }
 
-/// Every route of the program.
-pub fn router(channels: &[Arc<dyn Channel>], vitals: Vitals, journal_token: Secret) -> Router {
+/// Every route of the program: the channels', what else it shows, health and metrics.
+pub fn router(channels: &[Arc<dyn Channel>], shown: Router, vitals: Vitals) -> Router {
     let own = Router::new()
         .route("/health/live", get(async || "ok"))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(vitals.clone());
+        .with_state(vitals);
     channels
         .iter()
         .fold(own, |router, channel| router.merge(channel.routes()))
-        .merge(feed::routes(vitals.store, journal_token))
+        .merge(shown)
         .layer(CatchPanicLayer::new())
 }
 

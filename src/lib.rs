@@ -2,6 +2,7 @@
 
 pub mod app;
 mod bench;
+pub mod calendars;
 pub mod cli;
 pub mod client;
 pub mod commands;

@@ -9,6 +9,7 @@ mod db;
 mod desk;
 mod drafts;
 mod due;
+mod feeds;
 mod figures;
 mod group;
 mod journal;
@@ -41,6 +42,7 @@ pub use book::{
     Held, Holding, Item, NewBooking, Status, Visit, Wanted, Whose,
 };
 pub use due::NextDue;
+pub use feeds::{Feed, FeedOf};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
 pub use waiting::{SlotOffer, WaitEntry, WaitState};

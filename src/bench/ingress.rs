@@ -18,7 +18,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use zapis_channels::Channel;
 use zapis_channels::whatsapp::WhatsApp;
-use zapis_core::config::Secret;
 use zapis_core::intake::Intake;
 
 use super::bare::{self, BareEngines, BareQueue, Note, Stage};
@@ -98,7 +97,7 @@ fn routes(ground: &Ground, loaded: &Loaded) -> anyhow::Result<Router> {
         metrics: telemetry::start_metrics()?,
     };
     let doors: [Arc<dyn Channel>; 1] = [Arc::new(whatsapp)];
-    let router = gateway::router(&doors, vitals, Secret::default());
+    let router = gateway::router(&doors, Router::new(), vitals);
     Ok(client::settle(router, &loaded.config.server))
 }
 

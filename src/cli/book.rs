@@ -199,6 +199,14 @@ pub enum BookCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Secret addresses under which calendar programs read the book.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  zapis book feed add --person anna
+  zapis book feed list"
+    )]
+    Feed(FeedCommand),
     /// Take over bookings from another program: a table or a calendar.
     #[command(after_help = "Examples:
   zapis book import --dry-run visits.csv
@@ -222,6 +230,56 @@ a line could not be booked, 2 when the file cannot be read.")]
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Calendars to subscribe to.
+#[derive(Debug, Subcommand)]
+pub enum FeedCommand {
+    /// Make an address for a person or a location; it is shown once.
+    #[command(after_help = "Examples:
+  zapis book feed add --person anna
+  zapis book feed add --location kolokolnaya --json
+
+Whoever has the address reads names and notes of customers: give it to one person, and make another one for the next.")]
+    Add {
+        /// Whose visits it shows.
+        #[command(flatten)]
+        whose: FeedWhose,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The addresses that were made, without their secrets.
+    #[command(after_help = "Examples:
+  zapis book feed list
+  zapis book feed list --json")]
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take an address back for good, e.g. when the phone that has it is lost.
+    #[command(after_help = "Examples:
+  zapis book feed revoke 6f1c2b1e-6f0a-4c55-9d3c-0a8f2f6f7c11")]
+    Revoke {
+        /// The feed, as `add` and `list` name it.
+        id: Uuid,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// One person or one location.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct FeedWhose {
+    /// The visits of this person.
+    #[arg(long)]
+    pub person: Option<String>,
+    /// The visits at this location.
+    #[arg(long)]
+    pub location: Option<String>,
 }
 
 /// What is to be done, and by whom.

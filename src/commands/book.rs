@@ -1,6 +1,7 @@
 //! `zapis book`: the appointment book from the terminal.
 
 mod change;
+mod feed;
 mod show;
 
 use anyhow::Context;
@@ -31,6 +32,7 @@ pub(super) async fn book(loaded: &Loaded, command: BookCommand) -> Result<(), Fa
         business,
         store,
         clock,
+        public_url: loaded.config.server.public_url.clone(),
     };
     let result = desk.does(command).await;
     desk.store.close().await;
@@ -43,6 +45,7 @@ struct Desk {
     store: Store,
     book: Book,
     clock: Clock,
+    public_url: String,
 }
 
 /// Which visits are shown.
@@ -98,6 +101,7 @@ impl Desk {
                 dry_run,
                 json,
             } => self.import(&file, person.as_deref(), dry_run, json).await,
+            BookCommand::Feed(command) => self.feed(command).await,
             change => self.change(change).await,
         }
     }

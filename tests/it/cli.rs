@@ -82,6 +82,7 @@ fn help_of_every_command_shows_examples() {
         &["dead", "retry", "--help"],
         &["knowledge", "search", "--help"],
         &["knowledge", "gaps", "--help"],
+        &["book", "feed", "add", "--help"],
         &["report", "--help"],
         &["report", "review", "--help"],
         &["report", "autonomy", "--help"],

@@ -5,6 +5,7 @@ mod book_desk;
 mod days;
 mod desk;
 mod drafts;
+mod feeds;
 mod figures;
 mod knowledge;
 mod models;

@@ -8,6 +8,7 @@ pub mod content;
 pub mod desk;
 pub mod dialogue;
 pub mod eval;
+pub mod feed;
 pub mod guard;
 pub mod journal;
 pub mod knowledge;

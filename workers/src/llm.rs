@@ -26,6 +26,7 @@ pub use breaker::State as BreakerState;
 pub use config::{EndpointConfig, LlmConfig, Structured};
 pub use embeddings::{Embedder, NoVectors};
 pub use mask::Mask;
+pub(crate) use mask::without_numbers;
 pub use prompts::{Prompt, Prompts, Purpose};
 
 use endpoint::{Endpoint, Failed, Raw};

@@ -16,17 +16,21 @@ use super::sqlite::{self, Sqlite};
 macro_rules! migrations {
     ($folder:literal) => {
         vec![
-            migrations!($folder, "000", 1, "first"),
-            migrations!($folder, "000", 2, "sight"),
-            migrations!($folder, "000", 3, "knowledge"),
-            migrations!($folder, "000", 4, "spend"),
-            migrations!($folder, "000", 5, "book"),
-            migrations!($folder, "000", 6, "drafts"),
-            migrations!($folder, "000", 7, "reminders"),
-            migrations!($folder, "000", 8, "consents"),
-            migrations!($folder, "000", 9, "boards"),
+            migrations!($folder, 1, "first"),
+            migrations!($folder, 2, "sight"),
+            migrations!($folder, 3, "knowledge"),
+            migrations!($folder, 4, "spend"),
+            migrations!($folder, 5, "book"),
+            migrations!($folder, 6, "drafts"),
+            migrations!($folder, 7, "reminders"),
+            migrations!($folder, 8, "consents"),
+            migrations!($folder, 9, "boards"),
             migrations!($folder, "00", 10, "waiting"),
+            migrations!($folder, "00", 11, "feeds"),
         ]
+    };
+    ($folder:literal, $version:literal, $name:literal) => {
+        migrations!($folder, "000", $version, $name)
     };
     ($folder:literal, $zeros:literal, $version:literal, $name:literal) => {
         Migration::new(

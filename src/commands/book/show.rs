@@ -75,7 +75,7 @@ struct ShownSlot<'a> {
 }
 
 impl Desk {
-    fn time(&self, at: DateTime<Utc>) -> String {
+    pub(super) fn time(&self, at: DateTime<Utc>) -> String {
         self.business.local(at).to_rfc3339()
     }
 

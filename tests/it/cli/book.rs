@@ -197,6 +197,18 @@ fn what_is_asked_in_the_wrong_way_is_told_with_the_right_one() {
         ),
         (&["book", "list", "--days", "0"], 2, "0 is not in 1..=366"),
         (&["book", "import", "visits.xls"], 2, "visits.xls"),
+        (
+            &["book", "feed", "add", "--person", "eve"],
+            2,
+            "there is no person `eve`: use one of anna",
+        ),
+        (
+            &["book", "feed", "add", "--location", "anna"],
+            2,
+            "there is no location `anna`: use one of kolokolnaya",
+        ),
+        (&["book", "feed", "add"], 2, "--person"),
+        (&["book", "feed", "revoke", nobody], 1, "there is no feed"),
     ];
     for (arguments, code, expected) in cases {
         let told = salon.told(arguments);
@@ -224,4 +236,30 @@ fn a_table_is_taken_over_line_by_line() {
     );
     let (_, text) = salon.told(&["book", "import", "visits.csv"]);
     assert!(text.contains("already there"), "{text}");
+}
+
+#[test]
+fn an_address_of_a_calendar_is_told_once_and_taken_back_by_its_id() {
+    let salon = Salon::with("[server]\npublic_url = \"https://bot.salon.example\"\n");
+    let added = salon.json(&["book", "feed", "add", "--location", "kolokolnaya"]);
+    let url = added["url"].as_str().unwrap();
+    assert!(
+        url.starts_with("https://bot.salon.example/calendars/"),
+        "{url}"
+    );
+    let id = added["id"].as_str().unwrap();
+
+    let (code, text) = salon.told(&["book", "feed", "list"]);
+    assert_eq!(code, 0);
+    assert!(
+        text.contains("location kolokolnaya") && text.contains(id),
+        "{text}"
+    );
+    salon.json(&["book", "feed", "revoke", id]);
+    let listed = salon.json(&["book", "feed", "list"]);
+    assert_eq!(
+        (&listed[0]["kind"], &listed[0]["whose"]),
+        (&"location".into(), &"kolokolnaya".into())
+    );
+    assert!(listed[0]["revoked_at"].is_string(), "{listed}");
 }

@@ -2,6 +2,7 @@
 
 mod book;
 mod drafts;
+mod feeds;
 mod knowledge;
 mod ledger;
 mod migrations;

@@ -1,6 +1,7 @@
 //! The firm: what `config/business.toml` says about it, and what follows for a moment in time.
 
 mod booking;
+mod file;
 mod hours;
 mod load;
 mod reader;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
 use chrono_tz::Tz;
 
 pub use booking::{BookingRules, CalendarKind, Resource};
+pub use file::FirmFile;
 pub use hours::{Span, SpecialDays, Week};
 pub(crate) use hours::{clock, day_text, weekday_short, weekday_text};
 pub use reminders::{ReminderPlan, Reminders, Step, When};

@@ -104,6 +104,15 @@ fn written(kind: Kind, n: usize) -> String {
     format!("[{}_{}]", kind.name(), n + 1)
 }
 
+/// A text with "…" for every number that belongs to somebody: for people, whom other names only puzzle.
+pub(crate) fn without_numbers(text: &str) -> String {
+    let mut out = text.to_owned();
+    for span in numbers(text).into_iter().rev() {
+        out.replace_range(span, "…");
+    }
+    out
+}
+
 /// Runs of digits with at most two marks of a phone or card number between two of them.
 fn numbers(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();

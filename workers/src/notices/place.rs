@@ -1,15 +1,14 @@
 //! How far the book was told, who tells it, and the firm's file that changes meanwhile.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 use zapis_core::store::{Store, StoreError};
 
-use crate::business::Business;
+use crate::business::{Business, FirmFile};
 
 /// Under which name it is kept.
 const NAME: &str = "notices";
@@ -59,9 +58,7 @@ impl Place {
 pub(super) struct Duty {
     holder: String,
     until: Option<DateTime<Utc>>,
-    file: PathBuf,
-    stamp: Option<(SystemTime, u64)>,
-    business: Option<Arc<Business>>,
+    firm: FirmFile,
 }
 
 impl Duty {
@@ -69,9 +66,7 @@ impl Duty {
         Self {
             holder,
             until: None,
-            file: config.join("business.toml"),
-            stamp: None,
-            business: None,
+            firm: FirmFile::new(config),
         }
     }
 
@@ -97,25 +92,6 @@ impl Duty {
 
     /// The firm; a file that is broken changes nothing.
     pub(super) async fn business(&mut self) -> Option<Arc<Business>> {
-        let file = self.file.clone();
-        let before = self.stamp;
-        let read = tokio::task::spawn_blocking(move || {
-            let about = std::fs::metadata(&file).ok()?;
-            let stamp = (about.modified().ok()?, about.len());
-            (Some(stamp) != before).then(|| (stamp, Business::load(&file)))
-        });
-        if let Ok(Some((stamp, loaded))) = read.await {
-            self.stamp = Some(stamp);
-            match loaded {
-                Ok(business) => self.business = Some(Arc::new(business)),
-                Err(problems) => {
-                    warn!(
-                        problems = problems.len(),
-                        "business.toml is broken: the staff is told of the book as it was before; see `zapis check`"
-                    );
-                }
-            }
-        }
-        self.business.clone()
+        self.firm.now().await
     }
 }

@@ -262,7 +262,8 @@ impl Words<'_> {
         format!("{}–{}", self.when(visit.starts_at()), ends.format("%H:%M"))
     }
 
-    fn service<'s>(&'s self, item: &'s Item) -> &'s str {
+    /// What a service is called.
+    pub(crate) fn service<'s>(&'s self, item: &'s Item) -> &'s str {
         self.0
             .service(&item.service)
             .map_or(item.service.as_str(), |one| one.name.in_language(RU))
@@ -275,7 +276,8 @@ impl Words<'_> {
             .map_or(id, |one| one.name.in_language(RU))
     }
 
-    fn people(&self, visit: &Visit) -> String {
+    /// Who does it: "Анна, Вера".
+    pub(crate) fn people(&self, visit: &Visit) -> String {
         let mut names: Vec<&str> = Vec::new();
         for item in &visit.items {
             let name = self.person(&item.resource);

@@ -58,6 +58,28 @@ impl Store {
         self.bookings(statement).await
     }
 
+    /// The same with the time of the last change of each.
+    pub async fn dated_bookings_between(
+        &self,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<(Booking, DateTime<Utc>)>, StoreError> {
+        let statement = sql("SELECT booking, (SELECT max(at) FROM book_changes \
+                 WHERE book_changes.booking = bookings.id) FROM bookings \
+             WHERE ends_at > $1 AND ends_at < $2 AND starts_at < $3 ORDER BY starts_at, id");
+        let statement = statement
+            .bind(from)
+            .bind(until + super::LONGEST)
+            .bind(until);
+        let rows = self.db.fetch(statement).await?;
+        let dated = |row: &Row| -> Result<_, sqlx::Error> {
+            let booking: Booking = row.json(0)?;
+            let changed = row.opt_time(1)?.unwrap_or(booking.created_at);
+            Ok((booking, changed))
+        };
+        Ok(rows.iter().map(dated).collect::<Result<_, _>>()?)
+    }
+
     async fn bookings(&self, statement: Sql) -> Result<Vec<Booking>, StoreError> {
         let rows = self.db.fetch(statement).await?;
         rows.iter().map(|row| Ok(row.json(0)?)).collect()

@@ -28,6 +28,7 @@ on_both!(
     working_time_of_a_date_is_set_and_forgotten,
     changes_are_told_in_order_with_what_was_before,
     bookings_are_found_by_customer_and_by_time,
+    a_booking_is_dated_by_its_last_change,
     what_is_no_visit_is_refused,
     holds_of_who_never_came_back_and_days_that_are_over_are_put_away,
 );
@@ -486,6 +487,25 @@ async fn bookings_are_found_by_customer_and_by_time(ground: Ground) {
     );
     assert_eq!(between(119, 180).await.unwrap(), [by_phone]);
     assert_eq!(between(120, 300).await.unwrap(), [by_chat]);
+}
+
+async fn a_booking_is_dated_by_its_last_change(ground: Ground) {
+    let store = ground.open().await;
+    let first = by_staff(1, visit("anna", 60, 60));
+    let first = booked(store.book(&first, at(0)).await.unwrap());
+    let second = by_staff(2, visit("anna", 180, 60));
+    let second = booked(store.book(&second, at(7)).await.unwrap());
+    let first = done(change(&store, &first, 3, Change::Status(Status::Confirmed)).await);
+    let minutes = |minutes| at(0) + TimeDelta::minutes(minutes);
+    let between = |from, until| store.dated_bookings_between(minutes(from), minutes(until));
+
+    let (first, second) = ((first, at(100)), (second, at(7)));
+    assert_eq!(
+        between(0, 181).await.unwrap(),
+        [first.clone(), second.clone()]
+    );
+    assert_eq!(between(119, 180).await.unwrap(), [first]);
+    assert_eq!(between(120, 300).await.unwrap(), [second]);
 }
 
 async fn what_is_no_visit_is_refused(ground: Ground) {
