@@ -215,11 +215,12 @@ impl Place {
                     .add_fault(Fault::new(Provider::Whatsapp, busy).to(&phone));
                 crowd.write_whatsapp(firm, who, "Какой у вас адрес?");
                 firm.called(Provider::Whatsapp, &phone).await;
-                let taken = || firm.count("SELECT count(*) FROM ownership WHERE staff IS NOT NULL");
-                let before = taken();
+                // Somebody else may be given back at the same time: a count of those taken over would stand still.
+                let changes = || firm.count("SELECT coalesce(sum(epoch), 0) FROM ownership");
+                let before = changes();
                 Crowd::take_over_by_phone(firm, who);
                 let deadline = Instant::now() + PATIENCE;
-                while taken() == before && Instant::now() < deadline {
+                while changes() == before && Instant::now() < deadline {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 firm.sandbox.clear_faults();
