@@ -205,6 +205,8 @@ impl Place {
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
             Scene::Overtaken => {
+                // The takeover must not wait for others to fill its webhook.
+                Crowd::calm(firm);
                 let phone = whatsapp(who);
                 let busy = FaultKind::Refuse {
                     status: 500,
