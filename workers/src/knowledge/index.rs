@@ -15,6 +15,9 @@ const BODY_LENGTH: f32 = 0.6;
 const GUESSED: f32 = 0.8;
 /// What a word counts that says what is asked and not about what.
 const FRAMING: f32 = 0.35;
+/// How often the pieces of a query are looked up in titles, the rarest pieces first. What a hundred thousand passages
+/// share tells little about any of them.
+const MOST_PIECES: usize = 500_000;
 /// The length of the pieces of words.
 const PIECE: usize = 4;
 
@@ -369,13 +372,26 @@ impl Field {
         }
     }
 
+    /// Sums of their own are a fifth as long as the fits: there are many pieces, and they jump about in them.
     fn fit_pieces(&self, terms: &[(String, f32)], fits: &mut [Fit]) {
-        let meaning = self.meaning(terms);
+        let mut meaning = self.meaning(terms);
+        let postings = |meant: &Meant| self.postings[meant.number as usize].as_slice();
+        meaning.terms.sort_by_key(|meant| postings(meant).len());
+        let mut sums = vec![0.0_f32; fits.len()];
+        let mut read = 0;
         for meant in &meaning.terms {
-            let weight = meant.weight / meaning.possible;
-            for posting in &self.postings[meant.number as usize] {
-                fits[posting.title()].pieces += weight * posting.impact;
+            let postings = postings(meant);
+            read += postings.len();
+            if read > MOST_PIECES {
+                break;
             }
+            let weight = meant.weight / meaning.possible;
+            for posting in postings {
+                sums[posting.title()] += weight * posting.impact;
+            }
+        }
+        for (fit, sum) in fits.iter_mut().zip(sums) {
+            fit.pieces = sum;
         }
     }
 }

@@ -148,10 +148,8 @@ impl Finder {
         let near = asked.meaning.map_or_else(Vec::new, |meaning| {
             nearness(meaning, &self.vectors, &usable)
         });
-        let mut best = self.best_titles(&fits, usable);
-        if near.is_empty() {
-            shorten(&mut best);
-        } else {
+        let mut best = self.best_titles(&fits, usable, near.is_empty());
+        if !near.is_empty() {
             add_near(&mut best, &near);
         }
         let mut hits: Vec<Hit> = best
@@ -178,15 +176,27 @@ impl Finder {
         hits
     }
 
-    /// The usable documents that have anything of a question, with their best title.
-    fn best_titles(&self, fits: &[Fit], usable: impl Fn(usize) -> bool) -> Vec<(usize, f32, Fit)> {
+    /// The usable documents that have anything of a question, with their best title; only those that can be
+    /// among the first, if so wished.
+    fn best_titles(
+        &self,
+        fits: &[Fit],
+        usable: impl Fn(usize) -> bool,
+        first: bool,
+    ) -> Vec<(usize, f32, Fit)> {
         let mut best: Vec<(usize, f32, Fit)> = Vec::new();
+        let (mut least, mut long) = (f32::MIN, 8 * LISTED);
         for (document, fit) in self.index.documents.iter().zip(fits) {
             let document = *document as usize;
-            if (fit.stems <= 0.0 && fit.pieces <= 0.0) || !usable(document) {
+            let score = lexical(fit);
+            let has_nothing = fit.stems <= 0.0 && fit.pieces <= 0.0;
+            if has_nothing || score < least || !usable(document) {
                 continue;
             }
-            let score = lexical(fit);
+            if first && best.len() >= long {
+                least = least.max(shorten(&mut best));
+                long = 8 * LISTED + 2 * best.len();
+            }
             match best.last_mut() {
                 // The titles of a document stand together.
                 Some(known) if known.0 == document => {
@@ -197,18 +207,23 @@ impl Finder {
                 _ => best.push((document, score, *fit)),
             }
         }
+        if first {
+            shorten(&mut best);
+        }
         best
     }
 }
 
-/// Leaves out what cannot be among the first [`LISTED`], whatever its topic.
-fn shorten(best: &mut Vec<(usize, f32, Fit)>) {
+/// Leaves out what cannot be among the first [`LISTED`], whatever its topic; the least that can.
+fn shorten(best: &mut Vec<(usize, f32, Fit)>) -> f32 {
     if best.len() <= LISTED {
-        return;
+        return f32::MIN;
     }
-    let (_, worst, _) = best.select_nth_unstable_by(LISTED - 1, |a, b| b.1.total_cmp(&a.1));
-    let least = worst.1 - TOPIC_ORDER;
+    let mut scores: Vec<f32> = best.iter().map(|(_, score, _)| *score).collect();
+    let (_, worst, _) = scores.select_nth_unstable_by(LISTED - 1, |a, b| b.total_cmp(a));
+    let least = *worst - TOPIC_ORDER;
     best.retain(|(_, score, _)| *score >= least);
+    least
 }
 
 /// Adds the documents that only their meaning brings in.
