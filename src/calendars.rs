@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tracing::warn;
 use zapis_core::store::{Store, StoreError};
 use zapis_core::{Clock, causes};
@@ -23,14 +23,26 @@ struct Calendars {
     store: Store,
     clock: Clock,
     firm: Arc<Mutex<FirmFile>>,
+    /// Calendar programs all ask on the hour, and each reads months of the book.
+    places: Arc<Semaphore>,
 }
+
+/// How many read the book at once.
+const PLACES: usize = 2;
+/// How long a token is: 32 bytes in hexadecimal.
+const TOKEN: usize = 64;
 
 /// The route.
 pub fn routes(store: Store, clock: Clock, firm: FirmFile) -> Router {
     let firm = Arc::new(Mutex::new(firm));
     Router::new()
         .route("/calendars/{file}", get(read))
-        .with_state(Calendars { store, clock, firm })
+        .with_state(Calendars {
+            store,
+            clock,
+            firm,
+            places: Arc::new(Semaphore::new(PLACES)),
+        })
 }
 
 async fn read(
@@ -69,6 +81,11 @@ impl From<StoreError> for Refusal {
 
 impl Calendars {
     async fn text(&self, token: &str) -> Result<String, Refusal> {
+        let readable = token.len() == TOKEN && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let _place = match self.places.acquire().await {
+            Ok(place) if readable => place,
+            _ => return Err(Refusal::Unknown),
+        };
         let feed = self.store.open_feed(token).await?;
         let feed = feed.ok_or(Refusal::Unknown)?;
         let business = self.firm.lock().await.now().await.ok_or(Refusal::NoFirm)?;

@@ -11,9 +11,11 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder};
 use tokio_util::sync::CancellationToken;
 use zapis_core::causes;
+use zapis_core::config::Secret;
 use zapis_core::message::{Content, Outbound, ProviderError};
 use zapis_core::sessions::Rate;
 
@@ -68,10 +70,19 @@ impl Sms {
             Format::Json => self.http.post(url).json(&fields),
             Format::Query => self.http.get(url).query(&fields),
         };
-        let headers = self.config.headers.iter();
-        headers.fold(request, |request, (name, value)| {
-            request.header(name, value.expose())
-        })
+        // In place of what the body has set, not beside it.
+        request.headers(self.headers())
+    }
+
+    /// Headers that were checked before.
+    fn headers(&self) -> HeaderMap {
+        let header = |(name, value): (&String, &Secret)| {
+            let name = HeaderName::try_from(name).ok()?;
+            let mut value = HeaderValue::try_from(value.expose()).ok()?;
+            value.set_sensitive(true);
+            Some((name, value))
+        };
+        self.config.headers.iter().filter_map(header).collect()
     }
 
     /// Asks the host for its first page: any answer will do, and no message is sent.
@@ -132,6 +143,14 @@ impl Channel for Sms {
         let phone = outbound.conversation.peer();
         if !phone.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(refused("not the phone of a customer"));
+        }
+        let mut allowed = self.config.countries.iter();
+        if !self.config.countries.is_empty()
+            && !allowed.any(|code| phone.starts_with(code.as_str()))
+        {
+            return Err(refused(
+                "a number of another country than [sms] countries has",
+            ));
         }
         let answer = self.request(phone, text).send().await.map_err(send_error)?;
         let (status, retry_after) = (answer.status().as_u16(), retry_after(&answer));

@@ -8,7 +8,6 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tracing::warn;
 use uuid::Uuid;
-use zapis_channels::sms::SmsConfig;
 use zapis_channels::telegram::TelegramConfig;
 use zapis_channels::webchat::WebChatConfig;
 use zapis_channels::whatsapp::{Template, WhatsAppConfig};
@@ -34,12 +33,24 @@ const SMS_API_KEY: &str = "sandbox-sms-key";
 const STAFF_CHAT: i64 = -1_001_234_567_890;
 
 /// What may be written to on WhatsApp a day after the customer: what it is for, its name, category and words.
-const TEMPLATES: [(&str, &str, &str, &str); 4] = [
+const TEMPLATES: [(&str, &str, &str, &str); 6] = [
     (
         "reminder",
         "visit_reminder",
         "UTILITY",
         "Напоминаем о записи в салон «{{1}}»: {{2}}, {{3}}. Ждём вас!",
+    ),
+    (
+        "cancelled",
+        "visit_cancelled",
+        "UTILITY",
+        "Ваша запись в салон «{{1}}» отменена: {{2}}. Просим прощения!",
+    ),
+    (
+        "freed",
+        "visit_freed",
+        "UTILITY",
+        "В салоне «{{1}}» освободилось время, которое вы ждали: {{2}}. Записать вас?",
     ),
     (
         "thanks",
@@ -243,22 +254,6 @@ fn configure(loaded: &mut Loaded, sandbox: &Sandbox, url: &str, journal_token: &
         allowed_origins: vec![sandbox.url()],
         ..WebChatConfig::default()
     }];
-    let fields = [
-        ("apikey", SMS_API_KEY),
-        ("phones", "{phone}"),
-        ("mes", "{text}"),
-        ("charset", "utf-8"),
-        ("fmt", "3"),
-    ];
-    config.sms = SmsConfig {
-        url: Secret::new(format!("{}/sys/send.php", sandbox.sms_url())),
-        fields: fields
-            .map(|(name, value)| (name.to_owned(), Secret::new(value)))
-            .into(),
-        error: vec!["/error".into()],
-        id: "/id".into(),
-        ..SmsConfig::default()
-    };
 }
 
 fn approved((_, name, category, body): (&str, &str, &str, &str)) -> WhatsAppTemplate {

@@ -21,8 +21,9 @@ use super::Engines;
 /// out within a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// A message on its way from one queue to the next is in neither for a moment.
-const LOOKS: u32 = 2;
+/// A message on its way from one queue to the next is in neither for a moment, and so is a time that goes from one who
+/// waited to the next.
+const LOOKS: u32 = 4;
 /// At which minute of the day a day begins for [`Goal::Tomorrow`].
 const MORNING: u32 = 9 * 60;
 

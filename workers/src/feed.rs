@@ -13,6 +13,7 @@ use zapis_core::store::{Booking, Busy, BusyKind, Feed, FeedOf, Item, Status, Sto
 use crate::business::Business;
 use crate::llm::without_numbers;
 use crate::notices::Words;
+use crate::understand::phones;
 use crate::words::Language;
 
 /// How far back a feed tells.
@@ -176,9 +177,23 @@ fn status(status: Status) -> &'static str {
     }
 }
 
-/// What customers and staff wrote, without numbers that could be phones.
+/// What customers and staff wrote, without numbers that could be phones, however they are written.
 fn foreign(text: &str) -> String {
-    without_numbers(text.trim())
+    let invisible = |c: &char| {
+        matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        )
+    };
+    let text: String = text.trim().chars().filter(|c| !invisible(c)).collect();
+    let blank = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    let mut text: String = text.chars().map(blank).collect();
+    let mut phones = phones(&text);
+    phones.sort_by_key(|span| std::cmp::Reverse(span.start));
+    for span in phones {
+        text.replace_range(span, "…");
+    }
+    without_numbers(&text)
 }
 
 /// A text in which nothing but the end of a line steers: a carriage return would begin a property of its own.

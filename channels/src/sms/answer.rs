@@ -68,8 +68,8 @@ impl Answer {
                 after: Duration::from_secs(retry_after.unwrap_or(PAUSE).clamp(1, 3_600)),
                 bucket: BUCKET.to_owned(),
             }),
-            // The request did not get in.
-            (408 | 503, _) => Err(SendError::NotSent(answered())),
+            // The request did not get in whole. A 503 may come from a balancer whose gateway has taken it.
+            (408, _) => Err(SendError::NotSent(answered())),
             // It is about the address or the access, not about this message.
             (300..=399 | 401..=405, _) => Err(SendError::Stopped(self.error(status.to_string()))),
             (400..=499, _) => Err(SendError::Refused(self.error(status.to_string()))),
@@ -91,6 +91,9 @@ impl Answer {
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
+        // "No error" again.
+        Value::Array(all) if all.is_empty() => None,
+        Value::Object(all) if all.is_empty() => None,
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     }

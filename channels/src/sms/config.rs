@@ -24,6 +24,9 @@ pub struct SmsConfig {
     pub error: Vec<String>,
     /// JSON pointer to the gateway's id of the message; empty: none.
     pub id: String,
+    /// How the numbers begin that are written to (E.164, without the plus); empty: all. A phone is what somebody
+    /// typed, and a message to the other end of the world has its price.
+    pub countries: Vec<String>,
     /// How many messages the gateway takes.
     pub per_second: u32,
     /// `socks5://…` or `http://…`; empty for none.
@@ -65,6 +68,7 @@ impl Default for SmsConfig {
             accepted: Accepted::default(),
             error: Vec::new(),
             id: String::new(),
+            countries: vec!["7".to_owned()],
             per_second: 5,
             proxy: String::new(),
             enabled: true,
@@ -84,10 +88,9 @@ impl SmsConfig {
             return;
         }
         findings.check(
-            url::Url::parse(self.url.expose())
-                .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()),
+            url::Url::parse(self.url.expose()).is_ok_and(|url| is_private(&url)),
             "sms.url",
-            "missing, or not an address",
+            "missing, or not an https address: key and phones travel with it",
             "write where the gateway takes messages, such as \"https://sms.ru/sms/send\"; enabled = false switches SMS off",
         );
         let holds = |place: &str| {
@@ -105,6 +108,24 @@ impl SmsConfig {
             "sms.fields",
             "no field holds the text",
             "write mes = \"{text}\", with the name that the gateway has for it",
+        );
+        for (name, value) in &self.fields {
+            let rest = super::filled(value.expose(), "", "");
+            findings.check(
+                !(rest.contains('{') && rest.contains('}')),
+                &format!("sms.fields.{name}"),
+                "has a place that nothing belongs into",
+                "the places are {phone}, {+phone} and {text}",
+            );
+        }
+        let digits = |country: &String| {
+            (1..=6).contains(&country.len()) && country.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        findings.check(
+            self.countries.iter().all(digits),
+            "sms.countries",
+            "not the beginning of a number",
+            "write countries = [\"7\", \"375\"]; an empty list allows every country",
         );
         self.check_headers(findings);
         self.check_answer(findings);
@@ -138,6 +159,12 @@ impl SmsConfig {
         let points = |pointer: &str| pointer.is_empty() || pointer.starts_with('/');
         let advice = "write the way to the value in the gateway's JSON, such as \"/status\" or \"/sms/{phone}/status\"";
         let not_a_way = "not a JSON pointer";
+        findings.check(
+            !path.is_empty() || !self.error.is_empty(),
+            "sms.error",
+            "nothing tells a refusal from a success",
+            "write error = [\"/error\"], or accepted = { path = \"/status\", value = \"OK\" }, as the gateway's answer has it",
+        );
         findings.check(points(path), "sms.accepted.path", not_a_way, advice);
         findings.check(points(&self.id), "sms.id", not_a_way, advice);
         for (n, pointer) in self.error.iter().enumerate() {
@@ -156,4 +183,15 @@ impl SmsConfig {
             "write accepted = { path = \"/status\", value = \"OK\" }, or leave it out",
         );
     }
+}
+
+/// Nobody on the way can read it.
+fn is_private(url: &url::Url) -> bool {
+    let here = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => return false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && here)
 }

@@ -165,6 +165,7 @@ function showTime({ now, moving }) {
     tell(`${say("arrived")} ${text}`);
   }
   document.body.toggleAttribute("data-moving", moving);
+  for (const frame of all("iframe")) frame.inert = moving;
   for (const button of all("[data-go]")) button.setAttribute("aria-disabled", String(moving));
 }
 function tell(text, hint) {

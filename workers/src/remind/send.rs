@@ -281,7 +281,10 @@ impl Remind {
     ) -> Result<Outbound, RoundError> {
         let content = self.content.now();
         let now = self.clock.now();
-        let language = self.language(&to.conversation).await;
+        let mut language = self.language(&to.conversation).await;
+        if let (None, Some(own)) = (language, &booking.conversation) {
+            language = self.language(own).await;
+        }
         let language = language.unwrap_or(content.business.language);
         let speaker = Speaker {
             business: &content.business,

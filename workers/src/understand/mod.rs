@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use entities::is_given_name;
+pub(crate) use entities::phones;
 pub use entities::{Entity, Meaning, phone_number};
 pub(crate) use features::{Sparse, counts};
 pub use intent::Intent;

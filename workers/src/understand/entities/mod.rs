@@ -16,6 +16,12 @@ use serde::Serialize;
 
 pub(super) use firm::Firm;
 
+/// Where phone numbers stand in a text, in bytes.
+pub(crate) fn phones(text: &str) -> Vec<Range<usize>> {
+    let found = phone::phones(text, &words::words(text)).into_iter();
+    found.map(|phone| phone.start..phone.end).collect()
+}
+
 /// The first phone number of a text, in E.164.
 pub fn phone_number(text: &str) -> Option<String> {
     let found = phone::phones(text, &words::words(text)).into_iter();
