@@ -24,7 +24,6 @@ mod small;
 mod spend;
 mod sqlite;
 mod story;
-mod waiting;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,13 +38,12 @@ use crate::trace::TraceParent;
 
 pub use book::{
     Block, Booked, Booking, BookingChange, BookingEvent, Busy, BusyKind, Change, Changed, DayHours,
-    Held, Holding, Item, NewBooking, Status, Visit, Wanted, Whose,
+    Held, Holding, Item, NewBooking, SlotOffer, Status, Visit, WaitEntry, WaitState, Wanted, Whose,
 };
 pub use due::NextDue;
 pub use feeds::{Feed, FeedOf};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
-pub use waiting::{SlotOffer, WaitEntry, WaitState};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]

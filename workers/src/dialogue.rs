@@ -94,7 +94,10 @@ impl Mind for Receptionist {
         let understood = content.understander.understand(&said.text);
         let meanings = self.meanings(content, &said, &understood, heard).await;
         let local = content.business.local(heard.now).naive_local();
-        let of_visit = visit::Heard::of(&said, &understood, local);
+        let mut of_visit = visit::Heard::of(&said, &understood, local);
+        if let Some(desk) = self.desk.as_ref().filter(|_| self.books(content)) {
+            desk.answer_to_offer(&mut of_visit, &state, heard).await?;
+        }
         let mut situation = Situation {
             state: &state,
             when: &of_visit.when,

@@ -21,7 +21,7 @@ use zapis_core::message::{
 use zapis_core::sessions::{Rate, Saved, Sessions, SessionsError};
 use zapis_core::store::{
     BookingChange, Change, ClaimRequest, Claimed, Item, NewBooking, NewOwner, OwnershipChange,
-    Status, Store, Visit, Wanted, Whose,
+    SendOutcome, Status, Store, Visit, Wanted, Whose,
 };
 use zapis_core::trace::TraceParent;
 use zapis_core::{Clock, ids};
@@ -143,6 +143,8 @@ struct Scene {
     count: u32,
     /// What was pressed last.
     pressed: String,
+    /// What was heard last, and the state before it.
+    heard: Option<(What, Value)>,
 }
 
 impl Scene {
@@ -181,11 +183,24 @@ impl Scene {
             at: 0,
             count: 0,
             pressed: String::new(),
+            heard: None,
         }
     }
 
     async fn hears(&mut self, what: What) {
         self.count += 1;
+        self.heard = Some((what.clone(), self.customers[self.at].state.clone()));
+        self.take_turn(what).await;
+    }
+
+    /// The last turn starts over, as after a crash before its commit.
+    async fn again(&mut self) {
+        let (what, state) = self.heard.clone().unwrap();
+        self.customers[self.at].state = state;
+        self.take_turn(what).await;
+    }
+
+    async fn take_turn(&mut self, what: What) {
         let now = self.clock.now();
         let customer = &mut self.customers[self.at];
         let inbound = Inbound {
@@ -290,6 +305,7 @@ impl Scene {
             "staff-books" => self.staff_books(rest).await,
             "staff-cancels" => self.staff_cancels().await,
             "staff-takes-over" => self.staff_takes_over().await,
+            "again" => self.again().await,
             "stops" => self.stops().await,
             "round" => self.round().await,
             "visits" => return self.visits(rest).await,
@@ -406,6 +422,9 @@ impl Scene {
             {
                 customer.said = text.replace('\u{a0}', " ");
                 customer.buttons = buttons;
+                let sent = [(outbound.id, SendOutcome::Sent { provider_id: None })];
+                let now = self.clock.now();
+                self.store.record(&sent, &[], now).await.unwrap();
             }
         }
     }

@@ -24,6 +24,7 @@ mod hold;
 mod hours;
 mod read;
 mod tidy;
+pub(super) mod waiting;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,7 @@ use crate::message::ConversationId;
 
 pub use hours::DayHours;
 pub use read::Whose;
+pub use waiting::{SlotOffer, WaitEntry, WaitState};
 
 /// How often a transaction is tried that others ran into.
 const TRIES: usize = 5;
@@ -405,6 +407,6 @@ pub struct BookingEvent {
 }
 
 /// JSON of a value of this module, which always has one.
-pub(super) fn json(value: &impl Serialize) -> Result<String, sqlx::Error> {
+fn json(value: &impl Serialize) -> Result<String, sqlx::Error> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }

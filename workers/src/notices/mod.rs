@@ -24,11 +24,11 @@ use zapis_core::board::Board;
 use zapis_core::broker::{Broker, BrokerError};
 use zapis_core::intake::outbound_message;
 use zapis_core::message::{Author, Content, ConversationId, Fence, Outbound};
-use zapis_core::store::{Booking, BookingEvent, Store, StoreError, Visit};
+use zapis_core::store::{Booking, BookingEvent, Item, Store, StoreError, Visit};
 use zapis_core::trace::{TraceParent, step};
 use zapis_core::{Clock, causes, ids};
 
-use crate::book::{Wish, close_of, open_of};
+use crate::book::{Wish, WishItem, close_of, open_of};
 use crate::business::{Business, CalendarKind, Location};
 use crate::desk::Desks;
 use crate::secretary;
@@ -218,13 +218,21 @@ impl Notices {
         business: &Business,
         freed: &Visit,
     ) -> Result<Vec<(String, String)>, StoreError> {
-        let day = business.local(freed.starts_at()).date_naive();
-        let done = |service: &str| freed.items.iter().any(|item| item.service == service);
+        let starts = business.local(freed.starts_at()).naive_local();
+        let done = |wished: &WishItem| {
+            let by = |item: &Item| {
+                wished
+                    .person
+                    .as_ref()
+                    .is_none_or(|one| *one == item.resource)
+            };
+            let mut items = freed.items.iter();
+            items.any(|item| item.service == wished.service && by(item))
+        };
         let mut waiters = Vec::new();
         for entry in self.store.waiting(WAITING).await? {
-            let suits = Wish::of(&entry).is_some_and(|wish| {
-                wish.when.admits_day(day) && wish.items.iter().any(|item| done(&item.service))
-            });
+            let suits = Wish::of(&entry)
+                .is_some_and(|wish| wish.when.admits(starts) && wish.items.iter().any(done));
             if suits {
                 let known = self.store.known(&entry.conversation).await?;
                 waiters.push((known.name.unwrap_or_default(), entry.said));

@@ -160,7 +160,7 @@ impl Remind {
                 break;
             }
         }
-        self.offer_freed().await?;
+        Box::pin(self.offer_freed()).await?;
         self.measure().await?;
         trouble
     }

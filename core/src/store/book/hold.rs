@@ -109,7 +109,7 @@ async fn make(
 }
 
 /// What a conversation holds, by place.
-async fn open(
+pub(super) async fn open(
     tx: &mut Tx,
     conversation: &ConversationId,
 ) -> Result<HashMap<String, Uuid>, sqlx::Error> {
@@ -122,7 +122,7 @@ async fn open(
         .collect()
 }
 
-async fn forget(tx: &mut Tx, ids: &[Uuid]) -> Result<(), sqlx::Error> {
+pub(super) async fn forget(tx: &mut Tx, ids: &[Uuid]) -> Result<(), sqlx::Error> {
     for chunk in ids.chunks(CHUNK) {
         let statement = sql("DELETE FROM book_holds WHERE booking IS NULL AND id IN ")
             .list(chunk.iter().map(|id| Value::from(*id)));

@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::super::book::waiting;
 use super::super::db::{CHUNK, Tx, Value, sql};
-use super::super::{Booking, ClaimRequest, Claimed, LedgerEntry, Ownership, ownership, waiting};
+use super::super::{Booking, ClaimRequest, Claimed, LedgerEntry, Ownership, ownership};
 use super::{load, save};
 use crate::message::{ConversationId, Fence};
 use crate::trace::TraceParent;

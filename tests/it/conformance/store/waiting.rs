@@ -23,6 +23,7 @@ fn entry(n: u128, who: &str, since: i64) -> WaitEntry {
         conversation: conversation(who),
         wish: serde_json::json!({ "items": [] }),
         said: "вечером".into(),
+        for_whom: None,
         language: "ru".into(),
         created_at: at(since),
         until: at(100_000),
@@ -131,12 +132,12 @@ async fn of_two_changes_of_the_same_version_one_holds(ground: Ground) {
 
 async fn an_offered_time_is_kept_from_others_and_handed_over_once(ground: Ground) {
     let store = ground.open().await;
-    let offer = offered(&store, 1, "1").await;
     let wanted = [visit("anna", 600, 60)];
+    // She was shown it before, and let it lapse.
+    held(&store, "1", 9, &wanted, -1_000).await;
+    let offer = offered(&store, 1, "1").await;
     assert_eq!(held(&store, "2", 1, &wanted, 10).await, [Held::Taken]);
     // Whatever she does otherwise does not touch it.
-    held(&store, "1", 2, &[visit("vera", 0, 60)], 10).await;
-    held(&store, "1", 3, &[], 20).await;
     assert_eq!(held(&store, "2", 4, &wanted, 30).await, [Held::Taken]);
 
     let taken = WaitEntry {

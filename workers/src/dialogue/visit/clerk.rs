@@ -105,15 +105,12 @@ impl Clerk<'_> {
         if heard.quits && !(heard.yes && waits_for_yes) {
             return self.dropped().await;
         }
-        if heard.waits {
-            self.form.waits = true;
-            self.form.take(heard, self.business);
-            return self.step().await;
-        }
         if self.form.asked == Some(Asked::Time)
+            && !heard.waits
             && let Some(offer) = self.form.chosen_by(heard, self.business)
         {
             self.form.chosen = Some(offer);
+            self.form.waits = false;
             self.form.lost = 0;
             return self.step().await;
         }
@@ -121,6 +118,11 @@ impl Clerk<'_> {
         if heard.heads.is_some_and(|heads| heads > MOST_HEADS) {
             self.hand_over(Reason::Booking);
             return Ok(());
+        }
+        if heard.waits {
+            self.form.waits = true;
+            self.form.take(heard, self.business);
+            return self.step().await;
         }
         if heard.again {
             self.as_last_time().await?;
@@ -177,19 +179,23 @@ impl Clerk<'_> {
                 }
             }
             Press::Slot(hold) => match self.form.offer(hold).cloned() {
-                Some(offer) => self.form.chosen = Some(offer),
+                Some(offer) => {
+                    self.form.chosen = Some(offer);
+                    self.form.waits = false;
+                }
                 // A button of times that are not kept free any more.
                 None => self.form.reopen_time(),
             },
             Press::OtherTime => {
+                self.form.waits = false;
                 self.form.reopen_time();
                 self.form.when = when::Wish::default();
                 self.ask(Asked::Time, Say::AskTime);
                 return Ok(());
             }
             Press::Wait => self.form.waits = true,
-            Press::Take(id) => return self.takes(id).await,
-            Press::Pass(id) => return self.passes(id).await,
+            Press::Take(hold) => return self.takes(hold).await,
+            Press::Pass(hold) => return self.passes(hold).await,
             Press::Leave(id) => return self.leaves(id).await,
             Press::Meant(date, minute) => self.meant(date, minute),
             Press::Agree(version) if version == self.business.booking.consent_version => {

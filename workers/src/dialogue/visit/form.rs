@@ -94,6 +94,8 @@ pub struct Form {
     pub when_said: String,
     /// Whether the customer waits for a time to become free.
     pub waits: bool,
+    /// Until when the chosen time was promised, where that is longer than usual.
+    pub promised: Option<DateTime<Utc>>,
     /// Times that were offered and are kept free.
     pub shown: Vec<Offer>,
     /// The one that was chosen.
@@ -131,6 +133,7 @@ impl Form {
     pub fn reopen_time(&mut self) {
         self.shown.clear();
         self.chosen = None;
+        self.promised = None;
     }
 
     /// The offer of a hold.

@@ -29,11 +29,11 @@ pub enum Press {
     OtherTime,
     /// Tell me when such a time becomes free.
     Wait,
-    /// The offered time is taken, by the entry of the waiting list.
+    /// The time that is offered with this hold is taken.
     Take(Uuid),
     /// It is not, but others are waited for.
     Pass(Uuid),
-    /// Nothing is waited for any more.
+    /// Nothing is waited for any more, by the entry of the waiting list.
     Leave(Uuid),
     /// A reading of an ambiguous time: the date and minute it stands for.
     Meant(NaiveDate, Option<u32>),
@@ -226,7 +226,7 @@ impl Heard {
                 || words.first() == Some(&"нет")
                 || words.first() == Some(&"no"),
             quits: says(&QUITS) || (short && has(QUITS_SHORT)),
-            waits: (says(&WAITS) || awaits(&words)) && !says(&WAITS_NO_MORE),
+            waits: waits(&folded, &words, !mentions.is_empty()),
             waits_no_more: says(&WAITS_NO_MORE),
             wants: has(WANTS) && !has(KNOWS),
             anybody: says(&ANYBODY),
@@ -261,15 +261,15 @@ const QUITS: [&str; 10] = [
     "changed my mind",
     "не хочу записываться",
 ];
-const WAITS: [&str; 7] = [
+const WAITS: [&str; 5] = [
     "лист ожидания",
     "листе ожидания",
     "waiting list",
     "waitlist",
-    "opens up",
-    "becomes free",
     "if somebody cancels",
 ];
+/// Then the list is asked about, or not wanted.
+const WAITS_NOT: [&str; 4] = ["не надо", "не нужно", "я еще в листе", "am i still on"];
 const WAITS_NO_MORE: [&str; 8] = [
     "больше не жду",
     "не жду больше",
@@ -356,26 +356,45 @@ fn for_whom(words: &[&str]) -> Option<&'static str> {
     })
 }
 
-/// "If something becomes free", however it is put: «если вдруг завтра вечером окошко освободится».
-fn awaits(words: &[&str]) -> bool {
+/// "If something becomes free, tell me", however it is put: «если вдруг завтра вечером окошко освободится, напишите». People
+/// become free too, which is no time for a visit.
+fn waits(folded: &str, words: &[&str], names_a_time: bool) -> bool {
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| folded.contains(phrase));
+    if says(&WAITS_NO_MORE) || says(&WAITS_NOT) {
+        return false;
+    }
+    if says(&WAITS) {
+        return true;
+    }
     let starts = |word: &str, with: &[&str]| with.iter().any(|one| word.starts_with(one));
     let tells = words
         .iter()
-        .any(|word| starts(word, &["сообщ", "напиш", "скажи", "дайте", "маякн"]));
+        .any(|word| starts(word, &["сообщ", "напиш", "скажи", "дайте", "маякн", "tell"]));
     let after = words.iter().position(|word| {
-        matches!(*word, "если" | "вдруг") || (tells && matches!(*word, "когда" | "как"))
+        matches!(*word, "если" | "вдруг" | "if")
+            || (tells && matches!(*word, "когда" | "как" | "when"))
     });
-    let Some(after) = after else {
-        return false;
-    };
-    let room = |word: &str| starts(word, &["мест", "врем", "окн", "окош"]);
-    let rest = &words[after..];
-    let appears = rest.iter().any(|word| word.starts_with("появ"));
-    rest.iter().any(|word| word.starts_with("освободи"))
-        || (appears && rest.iter().any(|word| room(word)))
-        || rest
-            .windows(2)
-            .any(|pair| starts(pair[0], &["кто", "нибудь"]) && pair[1].starts_with("отмен"))
+    let rest = after.map_or(&[][..], |after| &words[after..]);
+    let any = |with: &[&str]| rest.iter().any(|word| starts(word, with));
+    let room = any(&["мест", "врем", "окн", "окош", "slot"]);
+    let somebody = any(&["кто", "somebody", "someone"]);
+    let something = rest.iter().any(|word| {
+        matches!(
+            *word,
+            "что" | "чтото" | "чтонибудь" | "something" | "anything"
+        )
+    });
+    let frees = any(&[
+        "освободится",
+        "освободиться",
+        "освободят",
+        "освободил",
+        "opens",
+        "frees",
+    ]);
+    (frees && (room || something || names_a_time))
+        || (any(&["появится", "появиться"]) && room && tells)
+        || (any(&["отмен", "cancel"]) && somebody)
 }
 
 fn ordinal(words: &[&str]) -> Option<usize> {
@@ -437,6 +456,44 @@ fn doubt_tomorrow(wish: &mut when::Wish, words: &[&str], now: NaiveDateTime) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_for_a_time_is_told_from_who_waits_for_somebody() {
+        let hears = |text: &str| {
+            let folded = folded(text);
+            let words: Vec<&str> = tokens(&folded).collect();
+            let now = NaiveDate::from_ymd_opt(2026, 11, 26).unwrap();
+            let mentions = when::mentions(text, now.and_hms_opt(12, 0, 0).unwrap());
+            waits(&folded, &words, !mentions.is_empty())
+        };
+        for text in [
+            "Если что-то освободится, напишите",
+            "если вдруг завтра вечером окошко освободится, сообщите",
+            "сообщите, когда появится место",
+            "если кто-нибудь отменит запись, возьмите меня",
+            "Можно в лист ожидания?",
+            "а если в пятницу освободится?",
+            "please put me on the waiting list",
+            "if a slot opens up, tell me",
+        ] {
+            assert!(hears(text), "{text}");
+        }
+        for text in [
+            "когда освободится мастер?",
+            "Скажите, когда освободится мастер?",
+            "Напишите, как освободитесь",
+            "Если появится время, зайду",
+            "Если мы освободимся раньше, можно подъехать?",
+            "Если муж освободится, придём вместе",
+            "Не надо в лист ожидания",
+            "Я ещё в листе ожидания?",
+            "скажите, есть ли место завтра",
+            "what time does the salon open up?",
+            "больше не жду, уберите из листа ожидания",
+        ] {
+            assert!(!hears(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_button_is_read_back() {

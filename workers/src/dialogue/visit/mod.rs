@@ -27,6 +27,7 @@ pub use say::Say;
 pub(crate) use wait::told as waiting_line;
 pub(crate) use words::Telling;
 
+use super::DialogueState;
 use super::decide::{Reason, Situation};
 use crate::book::Calendar;
 use crate::business::{Business, Words};
@@ -87,6 +88,32 @@ pub struct Outcome {
 }
 
 impl Desk {
+    /// A bare yes or no without a form is an answer to the time that is offered from the waiting list.
+    pub(super) async fn answer_to_offer(
+        &self,
+        said: &mut Heard,
+        state: &DialogueState,
+        heard: &crate::answer::Heard<'_>,
+    ) -> Result<(), StoreError> {
+        let open = state.form.as_ref();
+        let open = open.is_some_and(|form| form.is_open(heard.now));
+        if said.press.is_some() || open || !said.short || !(said.yes || said.no) {
+            return Ok(());
+        }
+        let waiting = self.store.waiting_of(heard.conversation).await?;
+        let mut holds = waiting
+            .iter()
+            .filter_map(|entry| Some(entry.offer.as_ref()?.hold));
+        if let (Some(hold), None) = (holds.next(), holds.next()) {
+            said.press = Some(if said.no {
+                Press::Pass(hold)
+            } else {
+                Press::Take(hold)
+            });
+        }
+        Ok(())
+    }
+
     /// Goes one step on.
     pub(super) async fn serve(
         &self,

@@ -16,8 +16,13 @@ impl Clerk<'_> {
         let Some(offer) = self.form.chosen.clone() else {
             return Ok(());
         };
-        // The others that were shown are free again, and this one is kept for as long as it takes.
-        let kept = self.keep(vec![offer.visit]).await?;
+        // The others that were shown are free again, and this one is kept for as long as it takes. What was just
+        // handed over is kept already; when the turn comes again, it may be booked.
+        let kept = if self.sure {
+            vec![offer]
+        } else {
+            self.keep(vec![offer.visit]).await?
+        };
         self.form.shown.clear();
         let Some(offer) = kept.into_iter().next() else {
             return self.instead().await;

@@ -107,7 +107,8 @@ impl Clerk<'_> {
 
     /// Until when what is shown now is kept free.
     pub(super) fn kept_until(&self) -> DateTime<Utc> {
-        self.now + TimeDelta::minutes(self.business.booking.hold_minutes.into())
+        let usual = self.now + TimeDelta::minutes(self.business.booking.hold_minutes.into());
+        self.form.promised.map_or(usual, |until| until.max(usual))
     }
 
     pub(super) fn wish(&self) -> Wish {

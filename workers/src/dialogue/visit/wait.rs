@@ -15,6 +15,8 @@ use crate::dialogue::Reason;
 
 /// Nobody waits longer.
 const LONGEST: TimeDelta = TimeDelta::days(30);
+/// So many wishes of one customer wait at once.
+const WISHES: usize = 3;
 const DAY: u32 = 24 * 60;
 
 impl Clerk<'_> {
@@ -25,7 +27,8 @@ impl Clerk<'_> {
             self.hand_over(Reason::Booking);
             return Ok(());
         }
-        if self.form.when.is_empty() {
+        // Asked once: who names no time then takes any.
+        if self.form.when.is_empty() && self.form.asked != Some(Asked::Time) {
             self.ask(Asked::Time, Say::AskTime);
             return Ok(());
         }
@@ -47,16 +50,22 @@ impl Clerk<'_> {
         self.keep(Vec::new()).await?;
         self.close();
         let wish = serde_json::to_value(&wish).unwrap_or_default();
-        let before = self.store.waiting_of(self.client.conversation).await?;
-        if let Some(same) = before.into_iter().find(|one| one.wish == wish) {
-            self.say(Say::Waiting(Box::new(same)));
+        let mut before = self.store.waiting_of(self.client.conversation).await?;
+        if let Some(same) = before.iter().find(|one| one.wish == wish) {
+            self.say(Say::Waiting(Box::new(same.clone())));
             return Ok(());
+        }
+        // The oldest wish gives way.
+        before.truncate((before.len() + 1).saturating_sub(WISHES));
+        for old in before {
+            self.strike(old).await?;
         }
         let conversation = self.client.conversation.clone();
         let entry = WaitEntry {
             id: ids::of(self.turn, "waits", 0),
             wish,
             said: self.form.when_said.clone(),
+            for_whom: self.form.for_whom.clone(),
             language: self.client.language.code().to_owned(),
             created_at: self.now,
             until: self.waits_until(),
@@ -93,58 +102,62 @@ impl Clerk<'_> {
         }
     }
 
-    /// The customer's own entry.
-    async fn entry(&self, id: Uuid) -> Result<Option<WaitEntry>, StoreError> {
-        let entry = self.store.waiting_entry(id).await?;
-        Ok(entry.filter(|entry| entry.conversation == *self.client.conversation))
-    }
-
     /// Takes the offered time: it is booked at once where nothing has to be asked.
-    pub(super) async fn takes(&mut self, id: Uuid) -> Result<(), StoreError> {
+    pub(super) async fn takes(&mut self, hold: Uuid) -> Result<(), StoreError> {
+        if self
+            .form
+            .chosen
+            .as_ref()
+            .is_some_and(|one| one.hold == hold)
+        {
+            // Pressed again: what is still to be asked.
+            return self.step().await;
+        }
         self.aside();
-        let Some(entry) = self.entry(id).await? else {
-            self.say(Say::OfferOver(false));
+        let entry = self.store.waiting_offered(self.client.conversation, hold);
+        let Some(entry) = entry.await? else {
+            let waits = self.store.waiting_of(self.client.conversation).await?;
+            self.say(Say::OfferOver(!waits.is_empty()));
             return Ok(());
         };
         let again = entry.taken_by == Some(self.turn);
-        let offer = entry.offer.clone().filter(|offer| offer.until > self.now);
-        let offer = match (entry.state, offer) {
-            (WaitState::Offered, Some(offer)) => offer,
-            (WaitState::Taken, Some(offer)) if again => offer,
-            // It was pressed before: what came of it.
-            (WaitState::Taken, _) if !self.upcoming().await?.is_empty() => {
-                return self.mine().await;
-            }
-            (state, _) => {
-                self.say(Say::OfferOver(state.is_open()));
-                return Ok(());
-            }
+        let Some(offer) = entry
+            .offer
+            .clone()
+            .filter(|offer| again || (entry.state == WaitState::Offered && offer.until > self.now))
+        else {
+            return self.offer_is_over(entry.state).await;
         };
-        if !again {
-            let taken = WaitEntry {
-                version: entry.version + 1,
-                state: WaitState::Taken,
-                taken_by: Some(self.turn),
-                ..entry.clone()
-            };
-            let event = told(&taken, "offer_slot", "taken", self.now);
-            let until = self.kept_until();
-            if !self.store.take_offer(&taken, until, &[event]).await? {
-                self.say(Say::OfferOver(false));
-                return Ok(());
-            }
-        }
-        self.out.closed = false;
-        self.form = Form::new(Task::Book, self.now);
-        self.form.items = wished(&offer.visit);
-        let moving = Wish::of(&entry).and_then(|wish| wish.moving);
-        let of_hers = self.upcoming().await?;
-        if let Some(booking) = of_hers.iter().find(|one| Some(one.id) == moving) {
+        let wish = Wish::of(&entry);
+        let mut form = Form::new(Task::Book, self.now);
+        form.items = wished(&offer.visit);
+        form.together = wish.as_ref().is_some_and(|wish| wish.together);
+        form.for_whom.clone_from(&entry.for_whom);
+        form.promised = Some(offer.until);
+        let before = std::mem::replace(&mut self.form, form);
+        let moving = wish.and_then(|wish| wish.moving);
+        let hers = self.upcoming().await?;
+        if let Some(booking) = hers.iter().find(|one| Some(one.id) == moving) {
             self.form.task = Task::Move;
             if !self.aim(booking) {
                 return Ok(());
             }
         }
+        if !again {
+            let taken = WaitEntry {
+                version: entry.version + 1,
+                state: WaitState::Taken,
+                taken_by: Some(self.turn),
+                ..entry
+            };
+            let event = told(&taken, "offer_slot", "taken", self.now);
+            if !self.store.take_offer(&taken, offer.until, &[event]).await? {
+                self.form = before;
+                self.say(Say::OfferOver(false));
+                return Ok(());
+            }
+        }
+        self.out.closed = false;
         self.form.chosen = Some(Offer {
             hold: offer.hold,
             visit: offer.visit,
@@ -153,36 +166,50 @@ impl Clerk<'_> {
         self.settle().await
     }
 
+    /// A button of an offer that is no more; what came of it is told where something did.
+    async fn offer_is_over(&mut self, state: WaitState) -> Result<(), StoreError> {
+        if state == WaitState::Taken && !self.upcoming().await?.is_empty() {
+            return self.mine().await;
+        }
+        self.say(Say::OfferOver(state.is_open()));
+        Ok(())
+    }
+
     /// Another customer may have the offered time.
-    pub(super) async fn passes(&mut self, id: Uuid) -> Result<(), StoreError> {
+    pub(super) async fn passes(&mut self, hold: Uuid) -> Result<(), StoreError> {
         self.aside();
-        let Some(entry) = self.entry(id).await? else {
-            self.say(Say::OfferOver(false));
+        let entry = self.store.waiting_offered(self.client.conversation, hold);
+        let Some(entry) = entry.await? else {
+            // It went to somebody else meanwhile, or this turn has passed it on before.
+            let waits = self.store.waiting_of(self.client.conversation).await?;
+            self.say(match waits.first() {
+                Some(entry) => Say::StillWaiting(entry.id),
+                None => Say::OfferOver(false),
+            });
             return Ok(());
         };
-        if entry.state == WaitState::Offered {
-            let mut passed = WaitEntry {
-                version: entry.version + 1,
-                state: WaitState::Waiting,
-                unanswered: 0,
-                ..entry.clone()
-            };
-            let offer = passed.offer.take();
-            passed.passed.extend(offer.map(|offer| offer.visit.place()));
-            self.change_entry(&passed, "offer_slot", "declined").await?;
+        if entry.state != WaitState::Offered {
+            return self.offer_is_over(entry.state).await;
         }
-        self.say(if entry.state.is_open() {
-            Say::StillWaiting(id)
-        } else {
-            Say::OfferOver(false)
-        });
+        let mut passed = WaitEntry {
+            version: entry.version + 1,
+            state: WaitState::Waiting,
+            unanswered: 0,
+            ..entry
+        };
+        let offer = passed.offer.take();
+        passed.passed.extend(offer.map(|offer| offer.visit.place()));
+        self.change_entry(&passed, "offer_slot", "declined").await?;
+        self.say(Say::StillWaiting(passed.id));
         Ok(())
     }
 
     /// The customer waits no more.
     pub(super) async fn leaves(&mut self, id: Uuid) -> Result<(), StoreError> {
         self.aside();
-        if let Some(entry) = self.entry(id).await? {
+        let entry = self.store.waiting_entry(id).await?;
+        let own = entry.filter(|entry| entry.conversation == *self.client.conversation);
+        if let Some(entry) = own {
             self.strike(entry).await?;
         }
         self.say(Say::WaitsNoMore);

@@ -227,8 +227,8 @@ impl Telling<'_> {
         let visit = self.visit(&offer.visit);
         let text = self.phrase(Phrase::VisitFreed, &[("visit", &visit), ("until", &until)]);
         let buttons = vec![
-            self.button(Phrase::ButtonTake, &Press::Take(entry.id)),
-            self.button(Phrase::ButtonPass, &Press::Pass(entry.id)),
+            self.button(Phrase::ButtonTake, &Press::Take(offer.hold)),
+            self.button(Phrase::ButtonPass, &Press::Pass(offer.hold)),
             self.leave(entry.id),
         ];
         (text, buttons)

@@ -9,11 +9,15 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::book::{Visit, json};
-use super::db::{CHUNK, Row, Tx, Value, sql};
-use super::{Store, StoreError, journal};
+use super::{Visit, days, hold, json};
 use crate::event::Event;
 use crate::message::ConversationId;
+use crate::store::db::{CHUNK, Row, Tx, Value, sql};
+use crate::store::open::is_conflict;
+use crate::store::{Store, StoreError, journal};
+
+/// How many entries of a conversation are looked through for an offer that it was made.
+const OF_ONE: u32 = 50;
 
 /// How far somebody who waits got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +69,9 @@ pub struct WaitEntry {
     pub wish: serde_json::Value,
     /// When, in her own words; empty for any time.
     pub said: String,
+    /// For whom, when not for the customer herself.
+    #[serde(default)]
+    pub for_whom: Option<String>,
     /// Her language: `ru` or `en`.
     pub language: String,
     /// Since when.
@@ -169,6 +176,27 @@ impl Store {
         Ok(true)
     }
 
+    /// The entry that a conversation was offered this hold for, open or not.
+    pub async fn waiting_offered(
+        &self,
+        conversation: &ConversationId,
+        hold: Uuid,
+    ) -> Result<Option<WaitEntry>, StoreError> {
+        let statement = sql("SELECT entry FROM waiting WHERE conversation = $1 \
+             ORDER BY created_at DESC, id LIMIT $2");
+        let rows = self
+            .db
+            .fetch(statement.bind(conversation).bind(OF_ONE))
+            .await?;
+        for row in &rows {
+            let entry = read(row)?;
+            if entry.offer.as_ref().is_some_and(|offer| offer.hold == hold) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes the offer of an entry for its conversation, in whose name it is held from now on until then;
     /// `false` when the entry has changed meanwhile, and nothing is written.
     pub async fn take_offer(
@@ -177,24 +205,38 @@ impl Store {
         until: DateTime<Utc>,
         events: &[Event],
     ) -> Result<bool, StoreError> {
-        let Some(offer) = &taken.offer else {
+        patiently!(self.try_take_offer(taken, until, events))
+    }
+
+    async fn try_take_offer(
+        &self,
+        taken: &WaitEntry,
+        until: DateTime<Utc>,
+        events: &[Event],
+    ) -> Result<bool, sqlx::Error> {
+        let (Some(offer), conversation) = (&taken.offer, &taken.conversation) else {
             return Ok(false);
         };
-        let lines = journal::lines(events)?;
+        let lines = journal::lines(events).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
         let mut tx = self.db.begin().await?;
+        tx.lock(&format!("holds of {}", conversation.as_str()))
+            .await?;
         if !save(&mut tx, taken).await? {
             return Ok(false);
         }
+        // A hold of the same visit that ran out: one of them is enough.
+        let mut before = hold::open(&mut tx, conversation).await?;
+        if let Some(old) = before.remove(&offer.visit.place()) {
+            days::give_back(&mut tx, &[old]).await?;
+            hold::forget(&mut tx, &[old]).await?;
+        }
         let statement = sql("UPDATE book_holds SET conversation = $2 WHERE id = $1");
-        tx.execute(statement.bind(offer.hold).bind(&taken.conversation))
+        tx.execute(statement.bind(offer.hold).bind(conversation))
             .await?;
         let statement =
             sql("UPDATE book_spans SET conversation = $2, expires_at = $3 WHERE id = $1");
-        let statement = statement
-            .bind(offer.hold)
-            .bind(&taken.conversation)
-            .bind(until);
-        tx.execute(statement).await?;
+        tx.execute(statement.bind(offer.hold).bind(conversation).bind(until))
+            .await?;
         journal::append(&mut tx, &lines.iter().collect::<Vec<_>>()).await?;
         tx.commit().await?;
         Ok(true)
@@ -202,7 +244,7 @@ impl Store {
 }
 
 /// The messages that offer times now, by entry. They are locked.
-pub(super) async fn offers(
+pub(in crate::store) async fn offers(
     tx: &mut Tx,
     entries: BTreeSet<Uuid>,
 ) -> Result<HashMap<Uuid, Uuid>, sqlx::Error> {
