@@ -179,15 +179,14 @@ fn status(status: Status) -> &'static str {
 
 /// What customers and staff wrote, without numbers that could be phones, however they are written.
 fn foreign(text: &str) -> String {
-    let invisible = |c: &char| {
-        matches!(
+    let seen = |c: &char| {
+        !matches!(
             c,
             '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
         )
     };
-    let text: String = text.trim().chars().filter(|c| !invisible(c)).collect();
-    let blank = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
-    let mut text: String = text.chars().map(blank).collect();
+    let text = plain(&text.trim().replace('\t', " "));
+    let mut text: String = text.chars().filter(seen).collect();
     let mut phones = phones(&text);
     phones.sort_by_key(|span| std::cmp::Reverse(span.start));
     for span in phones {

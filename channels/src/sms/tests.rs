@@ -156,7 +156,8 @@ async fn trouble_on_the_way_is_told_apart_and_gives_no_secret_away() {
         (FaultKind::CutAfterAccept, "unknown"),
         (status(500), "unknown"),
         (status(504), "unknown"),
-        (status(503), "not sent"),
+        // Of a balancer, perhaps, whose gateway has taken it.
+        (status(503), "unknown"),
         (status(408), "not sent"),
         (
             status(302),
@@ -322,6 +323,7 @@ fn nothing_configured_is_fine_and_everything_wrong_is_told_at_once() {
         },
         error: vec!["/error".into(), String::new()],
         id: "id".into(),
+        countries: vec!["+7".into()],
         per_second: 0,
         proxy: "::".into(),
         ..SmsConfig::default()
@@ -330,6 +332,8 @@ fn nothing_configured_is_fine_and_everything_wrong_is_told_at_once() {
         "url",
         "fields",
         "fields",
+        "fields.to",
+        "countries",
         "headers.No colon:",
         "headers.X-Key",
         "accepted.path",
@@ -346,4 +350,27 @@ fn nothing_configured_is_fine_and_everything_wrong_is_told_at_once() {
         ..broken
     };
     assert_eq!(wrong(&off), Vec::<String>::new());
+
+    let open = SmsConfig {
+        url: Secret::new("http://sms.example/send"),
+        fields: values(&[("to", "{phone}"), ("text", "{text}")]),
+        ..SmsConfig::default()
+    };
+    // Anybody on the way reads it, and a refusal would pass for a success.
+    assert_eq!(wrong(&open), ["sms.url", "sms.error"]);
+}
+
+#[tokio::test]
+async fn what_may_cost_money_is_a_number_of_an_allowed_country() {
+    let sandbox = gateway().await;
+    let abroad = SmsConfig {
+        countries: vec!["375".into()],
+        ..smsc(&sandbox)
+    };
+
+    let refused = told(send(&abroad, "Ждём вас").await);
+
+    assert!(refused.starts_with("refused"), "{refused}");
+    assert!(sandbox.calls(&CallFilter::default()).is_empty());
+    sandbox.stop().await;
 }

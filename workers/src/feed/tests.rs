@@ -321,7 +321,11 @@ async fn no_phone_goes_into_other_peoples_clouds() {
     desk.book(items, |request| {
         request.name = "8 (921) 555-01-42".into();
         request.for_whom = Some("сестра 9215550143".into());
-        request.notes = Some("звонить +7 921 555 01 44, краска 7.1".into());
+        request.notes = Some(
+            "звонить +7 921 555 01 44 или 8.921.555.01.45, или 921\u{2011}555\u{2011}01\u{2011}46, или \
+             921\t555\t0147, или 8 921\u{200b}555\u{200b}0148, краска 7.1"
+                .into(),
+        );
     })
     .await;
     let block = Block {

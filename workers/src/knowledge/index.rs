@@ -17,7 +17,7 @@ const GUESSED: f32 = 0.8;
 const FRAMING: f32 = 0.35;
 /// How often the pieces of a query are looked up in titles, the rarest pieces first. What a hundred thousand passages
 /// share tells little about any of them.
-const MOST_PIECES: usize = 500_000;
+const MOST_PIECES: usize = 250_000;
 /// The length of the pieces of words.
 const PIECE: usize = 4;
 
@@ -361,6 +361,10 @@ impl Field {
             }
         }
         for (fit, title) in fits.iter_mut().zip(&self.titles) {
+            if fit.covered <= 0.0 {
+                fit.asked = if meaning.subject > 0.0 { 0.0 } else { 1.0 };
+                continue;
+            }
             fit.stems /= meaning.possible;
             fit.covered /= meaning.possible;
             fit.title = if *title > 0.0 { fit.title / title } else { 0.0 };

@@ -187,10 +187,11 @@ impl Finder {
         let mut best: Vec<(usize, f32, Fit)> = Vec::new();
         let (mut least, mut long) = (f32::MIN, 8 * LISTED);
         for (document, fit) in self.index.documents.iter().zip(fits) {
-            let document = *document as usize;
-            let score = lexical(fit);
-            let has_nothing = fit.stems <= 0.0 && fit.pieces <= 0.0;
-            if has_nothing || score < least || !usable(document) {
+            if fit.stems <= 0.0 && fit.pieces <= 0.0 {
+                continue;
+            }
+            let (document, score) = (*document as usize, lexical(fit));
+            if score < least || !usable(document) {
                 continue;
             }
             if first && best.len() >= long {
