@@ -6,7 +6,9 @@ use chrono::{DateTime, Days, TimeDelta, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use uuid::Uuid;
 use zapis_core::Clock;
-use zapis_core::store::{Booked, Item, NewBooking, Store, Visit, Wanted};
+use zapis_core::store::{
+    Booked, Followed, Item, NewBooking, Reminder, ReminderState, Store, Visit, Wanted,
+};
 use zapis_workers::book::{Asker, Book, Wish, WishItem, search};
 use zapis_workers::business::Business;
 
@@ -21,6 +23,10 @@ const DAYS: u64 = 60;
 const VISITS: i64 = 6;
 /// How many visits are booked at once.
 const AT_ONCE: usize = 64;
+/// How many reminders are planned, one a second.
+const PLANNED: usize = 100_000;
+/// For how many seconds those that are due are looked for.
+const LOOKS: usize = 500;
 /// How many searches are timed.
 const SEARCHES: usize = 500;
 /// How many times are looked for.
@@ -49,6 +55,7 @@ pub(super) async fn book(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Repor
     #[expect(clippy::cast_precision_loss, reason = "a number of bookings")]
     let rate = count as f64 / began.elapsed().as_secs_f64();
 
+    let scan = scans(store, clock.now()).await?;
     let (alone, whole) = searches(&business, Book::new(store.clone(), clock)).await?;
     ground.close().await?;
     let mut report = Report::default();
@@ -61,6 +68,12 @@ pub(super) async fn book(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Repor
     );
     report.plain("free times of 50 people in 60 days, p99", "ms", alone, most);
     report.plain("the same, with reading the book, p99", "ms", whole, None);
+    report.plain(
+        "taking what is due of 100,000 planned reminders, p99",
+        "ms",
+        scan,
+        Some(Goal::AtMost(1_000.0)),
+    );
     Ok(report)
 }
 
@@ -124,6 +137,45 @@ async fn make(store: &Store, visit: Visit, now: DateTime<Utc>) -> anyhow::Result
         Booked::Booked(_) => Ok(()),
         other => anyhow::bail!("a free time was not booked: {other:?}"),
     }
+}
+
+/// How long it takes to claim what is due of very many planned reminders, in milliseconds: one a second, looked for each
+/// second.
+async fn scans(store: &Store, now: DateTime<Utc>) -> anyhow::Result<f64> {
+    let after = store.followed_to().await?;
+    let due = |n: usize| now + TimeDelta::seconds(i64::try_from(n).unwrap_or(i64::MAX));
+    let planned = |n: usize| Reminder {
+        booking: Uuid::from_u128(n as u128),
+        version: 1,
+        step: "soon".to_owned(),
+        state: ReminderState::Planned,
+        due: Some(due(n)),
+        until: due(n) + TimeDelta::hours(2),
+        visit_at: due(n) + TimeDelta::hours(2),
+        reason: None,
+        tries: Vec::new(),
+    };
+    let planned = Followed {
+        after,
+        upto: after,
+        reminders: (0..PLANNED).map(planned).collect(),
+        events: Vec::new(),
+    };
+    anyhow::ensure!(
+        store.follow(&planned).await?,
+        "somebody else follows the book"
+    );
+    let mut times = Vec::new();
+    for second in 0..LOOKS {
+        let at = due(second);
+        let began = Instant::now();
+        let claimed = store
+            .claim_reminders(at, at + TimeDelta::days(1), 100)
+            .await?;
+        times.push(began.elapsed().as_secs_f64() * 1_000.0);
+        anyhow::ensure!(claimed.len() == 1, "{} were due at once", claimed.len());
+    }
+    Ok(p99(times))
 }
 
 /// How long searches take, in milliseconds, alone and with reading the book.

@@ -38,7 +38,7 @@ pub use plan::{Fate, Quiet, Terms};
 pub use words::{Said, Speaker};
 
 /// How often changes and due reminders are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many changes and reminders are taken at once.
 const AT_ONCE: u32 = 100;
 
