@@ -1,5 +1,8 @@
 //! What tests share: the shipped content, loaded once, and moments of the salon's time.
 
+#[path = "../tests/support/doubles.rs"]
+pub(crate) mod doubles;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 

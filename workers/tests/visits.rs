@@ -3,22 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "support/doubles.rs"]
+mod doubles;
+
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Europe::Moscow;
+use doubles::{Forgetful, Queue};
 use serde_json::Value;
-use zapis_core::broker::{Broker, BrokerError, Depth, Publish, Subscription, Topic};
 use zapis_core::event::Seen;
-use zapis_core::message::{
-    Button, Content as Sent, ConversationId, Inbound, Outbound, Profile, What,
-};
-use zapis_core::sessions::{Rate, Saved, Sessions, SessionsError};
+use zapis_core::message::{Button, Content as Sent, ConversationId, Inbound, Profile, What};
 use zapis_core::store::{
     BookingChange, Change, ClaimRequest, Claimed, Item, NewBooking, NewOwner, OwnershipChange,
     SendOutcome, Status, Store, Visit, Wanted, Whose,
@@ -70,70 +67,9 @@ impl Customer {
     }
 }
 
-/// What was published and not delivered.
-#[derive(Debug, Default)]
-struct Post(Mutex<Vec<Outbound>>);
-
-#[async_trait]
-impl Broker for Post {
-    async fn publish(&self, messages: Vec<Publish>) -> Result<(), BrokerError> {
-        let read = |one: &Publish| serde_json::from_slice::<Vec<Outbound>>(&one.body).unwrap();
-        self.0
-            .lock()
-            .unwrap()
-            .extend(messages.iter().flat_map(read));
-        Ok(())
-    }
-
-    async fn subscribe(&self, _: &Topic, _: u16) -> Result<Subscription, BrokerError> {
-        Err(BrokerError::Refused("nobody consumes".into()))
-    }
-
-    async fn depth(&self, _: &Topic) -> Result<Depth, BrokerError> {
-        Ok(Depth::default())
-    }
-
-    async fn check(&self) -> Result<(), BrokerError> {
-        Ok(())
-    }
-
-    async fn close(&self) {}
-}
-
-/// Nobody is remembered.
-#[derive(Debug)]
-struct Forgetful;
-
-#[async_trait]
-impl Sessions for Forgetful {
-    async fn load(&self, _: &ConversationId) -> Result<Option<Saved>, SessionsError> {
-        Ok(None)
-    }
-
-    async fn commit(&self, _: &ConversationId, _: u64, _: Bytes) -> Result<u64, SessionsError> {
-        Err(SessionsError::Conflict)
-    }
-
-    async fn forget(&self, _: &ConversationId) -> Result<(), SessionsError> {
-        Ok(())
-    }
-
-    async fn reserve(&self, _: &str, _: Rate) -> Result<Duration, SessionsError> {
-        Ok(Duration::ZERO)
-    }
-
-    async fn block(&self, _: &str, _: Duration) -> Result<(), SessionsError> {
-        Ok(())
-    }
-
-    async fn check(&self) -> Result<Vec<String>, SessionsError> {
-        Ok(Vec::new())
-    }
-}
-
 /// A salon with its book, and who writes to it.
 struct Scene {
-    post: Arc<Post>,
+    post: Arc<Queue>,
     remind: Remind,
     bot: Receptionist,
     store: Store,
@@ -155,7 +91,7 @@ impl Scene {
             calendar: Arc::new(Book::new(store.clone(), clock.clone())),
             store: store.clone(),
         };
-        let post = Arc::new(Post::default());
+        let post = Arc::new(Queue::default());
         let remind = Remind {
             store: store.clone(),
             sessions: Arc::new(Forgetful),
@@ -395,7 +331,7 @@ impl Scene {
     /// The worker that writes of itself looks round, and what it says arrives.
     async fn round(&mut self) {
         self.remind.round().await.unwrap();
-        let post = std::mem::take(&mut *self.post.0.lock().unwrap());
+        let post = std::mem::take(&mut *self.post.waiting.lock().unwrap());
         for one in &mut self.customers {
             one.said.clear();
         }

@@ -1,62 +1,24 @@
 //! Rounds over a real book at fixed times; what is published is kept.
 
-use std::sync::Mutex;
-
-use async_trait::async_trait;
 use zapis_core::board::Mark;
-use zapis_core::broker::{Depth, Publish, Subscription, Topic};
 use zapis_core::message::Button;
 use zapis_core::store::{
     Booked, BookingChange, Change, Changed, Item, NewBooking, Status, Visit, Wanted,
 };
 
 use super::*;
+use crate::testing::doubles::Queue;
 use crate::testing::{business, moscow};
-
-/// A queue that keeps what is published, or refuses it.
-#[derive(Debug, Default)]
-struct Kept {
-    messages: Mutex<Vec<Outbound>>,
-    refuses: Mutex<bool>,
-}
-
-#[async_trait]
-impl Broker for Kept {
-    async fn publish(&self, messages: Vec<Publish>) -> Result<(), BrokerError> {
-        for message in messages {
-            let batch: Vec<Outbound> = serde_json::from_slice(&message.body).unwrap();
-            self.messages.lock().unwrap().extend(batch);
-        }
-        if *self.refuses.lock().unwrap() {
-            return Err(BrokerError::Refused("for the test".into()));
-        }
-        Ok(())
-    }
-
-    async fn subscribe(&self, _: &Topic, _: u16) -> Result<Subscription, BrokerError> {
-        Err(BrokerError::Refused("nobody reads".into()))
-    }
-
-    async fn depth(&self, _: &Topic) -> Result<Depth, BrokerError> {
-        Err(BrokerError::Refused("nobody counts".into()))
-    }
-
-    async fn check(&self) -> Result<(), BrokerError> {
-        Ok(())
-    }
-
-    async fn close(&self) {}
-}
 
 struct Scene {
     notices: Notices,
-    queue: Arc<Kept>,
+    queue: Arc<Queue>,
     count: u128,
 }
 
 impl Scene {
     async fn at(time: &str) -> Self {
-        let queue = Arc::new(Kept::default());
+        let queue = Arc::new(Queue::default());
         let scene = Self {
             notices: Notices {
                 store: Store::open("sqlite::memory:").await.unwrap(),
@@ -85,7 +47,7 @@ impl Scene {
     }
 
     fn boards(&self) -> Vec<Board> {
-        let messages = std::mem::take(&mut *self.queue.messages.lock().unwrap());
+        let messages = std::mem::take(&mut *self.queue.waiting.lock().unwrap());
         let board = |one: Outbound| match one.content {
             Content::Board(board) => *board,
             _ => panic!("no board"),
@@ -189,17 +151,16 @@ async fn a_round_that_comes_again_says_the_same_under_the_same_id() {
     scene.goes_to("2026-11-24 12:01");
     let queue = scene.queue.clone();
     let said = || {
-        let messages = std::mem::take(&mut *queue.messages.lock().unwrap());
+        let messages = std::mem::take(&mut *queue.waiting.lock().unwrap());
         let pairs = messages.into_iter().map(|one| (one.id, one.content));
         pairs.collect::<Vec<_>>()
     };
-    *queue.refuses.lock().unwrap() = true;
+    queue.faults.lock().unwrap().push(Some(true));
     scene.notices.round(&business()).await.unwrap_err();
     let first = said();
     // More happens before it is tried again.
     scene.books("Вера", "2026-11-27 11:00").await;
     scene.goes_to("2026-11-24 12:02");
-    *queue.refuses.lock().unwrap() = false;
 
     scene.notices.round(&business()).await.unwrap();
     assert_eq!(said(), first);

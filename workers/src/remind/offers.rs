@@ -269,7 +269,8 @@ impl Remind {
             moving: wish.moving,
             until,
         };
-        let fates = book.hold(&holder, &wanted).await?;
+        // In the store at once: the book would put itself in order each time.
+        let fates = self.store.hold(&holder, &wanted, now).await?;
         let Some(Held::Held(hold)) = fates.first().copied() else {
             return Ok(false);
         };

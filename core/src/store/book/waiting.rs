@@ -96,6 +96,32 @@ pub struct WaitEntry {
 }
 
 impl WaitEntry {
+    /// Somebody who begins to wait, for any time and for herself.
+    pub fn new(
+        id: Uuid,
+        conversation: ConversationId,
+        wish: serde_json::Value,
+        created_at: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            conversation,
+            wish,
+            said: String::new(),
+            for_whom: None,
+            language: "ru".to_owned(),
+            created_at,
+            until,
+            version: 1,
+            state: WaitState::Waiting,
+            offer: None,
+            passed: Vec::new(),
+            unanswered: 0,
+            taken_by: None,
+        }
+    }
+
     /// When what is offered is given up.
     fn due(&self) -> Option<DateTime<Utc>> {
         let offered = self.state == WaitState::Offered;

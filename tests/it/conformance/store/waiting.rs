@@ -18,22 +18,14 @@ on_both!(
 );
 
 fn entry(n: u128, who: &str, since: i64) -> WaitEntry {
-    WaitEntry {
-        id: Uuid::from_u128(n),
-        conversation: conversation(who),
-        wish: serde_json::json!({ "items": [] }),
-        said: "вечером".into(),
-        for_whom: None,
-        language: "ru".into(),
-        created_at: at(since),
-        until: at(100_000),
-        version: 1,
-        state: WaitState::Waiting,
-        offer: None,
-        passed: Vec::new(),
-        unanswered: 0,
-        taken_by: None,
-    }
+    let wish = serde_json::json!({ "items": [] });
+    WaitEntry::new(
+        Uuid::from_u128(n),
+        conversation(who),
+        wish,
+        at(since),
+        at(100_000),
+    )
 }
 
 fn event(n: u128) -> Event {

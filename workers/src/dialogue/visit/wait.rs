@@ -60,22 +60,13 @@ impl Clerk<'_> {
         for old in before {
             self.strike(old).await?;
         }
+        let id = ids::of(self.turn, "waits", 0);
         let conversation = self.client.conversation.clone();
         let entry = WaitEntry {
-            id: ids::of(self.turn, "waits", 0),
-            wish,
             said: self.form.when_said.clone(),
             for_whom: self.form.for_whom.clone(),
             language: self.client.language.code().to_owned(),
-            created_at: self.now,
-            until: self.waits_until(),
-            version: 1,
-            state: WaitState::Waiting,
-            offer: None,
-            passed: Vec::new(),
-            unanswered: 0,
-            taken_by: None,
-            conversation,
+            ..WaitEntry::new(id, conversation, wish, self.now, self.waits_until())
         };
         let event = told(&entry, "join_waiting", "waiting", self.now);
         self.store.put_waiting(&entry, &[event]).await?;

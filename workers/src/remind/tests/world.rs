@@ -1,22 +1,17 @@
 //! Workers, messengers and people at random: what goes out goes out once, in time, and of what is booked.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use uuid::Uuid;
 use zapis_core::Clock;
-use zapis_core::broker::{Broker, BrokerError, Depth, Publish, Subscription, Topic};
+use zapis_core::broker::Broker;
 use zapis_core::event::{Event, Kind, Seen};
 use zapis_core::message::{
-    Content as Said, ConversationId, DeliveryReport, DeliveryStatus, Fence, Outbound, Profile,
-    ProviderError,
+    Content as Said, DeliveryReport, DeliveryStatus, Fence, Outbound, Profile, ProviderError,
 };
-use zapis_core::sessions::{Rate, Saved, Sessions, SessionsError};
 use zapis_core::store::{
     Booking, BookingChange, Change, Changed, ClaimRequest, Claimed, Item, NewBooking, Reminder,
     ReminderState, SendOutcome, Status, Store, Visit, Wanted,
@@ -28,6 +23,7 @@ use super::super::{Offers, Remind, send};
 use crate::business::Step;
 use crate::content::Content;
 use crate::desk::Desks;
+use crate::testing::doubles::{Forgetful, Queue};
 use crate::testing::{config, moscow};
 
 static CONTENT: LazyLock<Arc<Content>> = LazyLock::new(|| {
@@ -35,75 +31,6 @@ static CONTENT: LazyLock<Arc<Content>> = LazyLock::new(|| {
 });
 
 const DESK: &str = "telegram:main:-100";
-
-/// A queue whose publishing fails as the test wants.
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: Mutex<Vec<Outbound>>,
-    /// What becomes of the next publishings: `Some(true)` takes the message and says it did not.
-    faults: Mutex<Vec<Option<bool>>>,
-}
-
-#[async_trait]
-impl Broker for Queue {
-    async fn publish(&self, messages: Vec<Publish>) -> Result<(), BrokerError> {
-        let fault = self.faults.lock().unwrap().pop().flatten();
-        if fault != Some(false) {
-            let batches = messages.iter();
-            let read = |one: &Publish| serde_json::from_slice::<Vec<Outbound>>(&one.body).unwrap();
-            self.waiting.lock().unwrap().extend(batches.flat_map(read));
-        }
-        match fault {
-            Some(_) => Err(BrokerError::Unavailable("lost".into())),
-            None => Ok(()),
-        }
-    }
-
-    async fn subscribe(&self, _: &Topic, _: u16) -> Result<Subscription, BrokerError> {
-        Err(BrokerError::Refused("nobody consumes".into()))
-    }
-
-    async fn depth(&self, _: &Topic) -> Result<Depth, BrokerError> {
-        Ok(Depth::default())
-    }
-
-    async fn check(&self) -> Result<(), BrokerError> {
-        Ok(())
-    }
-
-    async fn close(&self) {}
-}
-
-/// Nobody is remembered.
-#[derive(Debug)]
-struct Forgetful;
-
-#[async_trait]
-impl Sessions for Forgetful {
-    async fn load(&self, _: &ConversationId) -> Result<Option<Saved>, SessionsError> {
-        Ok(None)
-    }
-
-    async fn commit(&self, _: &ConversationId, _: u64, _: Bytes) -> Result<u64, SessionsError> {
-        Err(SessionsError::Conflict)
-    }
-
-    async fn forget(&self, _: &ConversationId) -> Result<(), SessionsError> {
-        Ok(())
-    }
-
-    async fn reserve(&self, _: &str, _: Rate) -> Result<Duration, SessionsError> {
-        Ok(Duration::ZERO)
-    }
-
-    async fn block(&self, _: &str, _: Duration) -> Result<(), SessionsError> {
-        Ok(())
-    }
-
-    async fn check(&self) -> Result<Vec<String>, SessionsError> {
-        Ok(Vec::new())
-    }
-}
 
 /// What a messenger makes of a message.
 #[derive(Debug, Clone, Copy, PartialEq)]
