@@ -1,10 +1,14 @@
 //! A sandbox alone, on the address given as the first argument; ends with its input.
-//! A second argument is the address of a zapis server: the demo page is served then.
+//! A second argument is the address of a zapis server: the demo page is served then, if it is not empty.
+//! A third is a folder with `certificate.pem` and `key.pem`: everything is served over TLS too, and its
+//! address is the second line.
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use zapis_sandbox::{
-    Page, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber, WhatsAppTemplate,
+    Bitrix24App, Bitrix24Portal, Page, SandboxConfig, StaffChat, TelegramBot, Tls, WhatsAppNumber,
+    WhatsAppTemplate,
 };
 
 #[tokio::main]
@@ -14,11 +18,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .next()
         .unwrap_or_else(|| "127.0.0.1:0".to_owned())
         .parse()?;
-    let page = arguments.next().map(|zapis_url| Page {
+    let zapis_url = arguments.next().filter(|url| !url.is_empty());
+    let page = zapis_url.map(|zapis_url| Page {
         journal_url: format!("{zapis_url}/demo/journal"),
         zapis_url,
         webchat_account: "site".to_owned(),
         time_zone: "Europe/Moscow".to_owned(),
+    });
+    let tls = arguments.next().map(PathBuf::from).map(|folder| Tls {
+        certificate: folder.join("certificate.pem"),
+        key: folder.join("key.pem"),
     });
     let sandbox = zapis_sandbox::start(SandboxConfig {
         listen,
@@ -49,6 +58,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             title: "Салон: обращения".to_owned(),
         }],
         llm_api_key: Some("llm-key".to_owned()),
+        bitrix24: Some(Bitrix24Portal {
+            app: Some(Bitrix24App::default()),
+            ..Bitrix24Portal::default()
+        }),
+        tls,
         page,
         ..SandboxConfig::default()
     })
@@ -59,6 +73,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     )]
     {
         println!("{}", sandbox.url());
+        if let Some(url) = sandbox.tls_url() {
+            println!("{url}");
+        }
     }
     // The end of the input is the signal to end: no process is left behind.
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;

@@ -9,7 +9,7 @@ const words = {
     step3: "Позовите человека и ответьте из чата сотрудников",
     fresh: "Новый клиент", salon: "Белый шиповник", bot: "бот", business: "бизнес-аккаунт",
     message: "Сообщение", answer: "Ответить клиенту", staff: "Чат сотрудников", journal: "Журнал",
-    staffHint: "в Telegram, тема на клиента", tabSite: "Сайт", tabStaff: "Сотрудники",
+    staffHint: "в Telegram, тема на клиента", openCrm: "Открыть CRM", openSite: "Открыть сайт", tabSite: "Сайт", tabStaff: "Сотрудники",
     typing: "печатает…", hello: "Вы — клиент салона. Напишите что-нибудь или нажмите на подсказку.",
     noTopics: "Пока никто не звал человека", noTopic: "Когда клиент позовёт человека, здесь появится его тема. Ответ отсюда придёт ему в мессенджер.",
     general: "Общая", live: "события в прямом эфире", off: "нет связи с журналом, пробуем снова",
@@ -27,7 +27,7 @@ const words = {
     step3: "Ask for a person and answer from the staff chat",
     fresh: "New customer", salon: "White Briar", bot: "bot", business: "business account",
     message: "Message", answer: "Answer the customer", staff: "Staff chat", journal: "Journal",
-    staffHint: "in Telegram, a topic per customer", tabSite: "Site", tabStaff: "Staff",
+    staffHint: "in Telegram, a topic per customer", openCrm: "Open the CRM", openSite: "Open the site", tabSite: "Site", tabStaff: "Staff",
     typing: "typing…", hello: "You are a customer. Write something or tap a suggestion.",
     noTopics: "Nobody has asked for a person yet", noTopic: "When a customer asks for a person, a topic opens here. What you write goes to their messenger.",
     general: "General", live: "live events", off: "no connection to the journal, trying again",
@@ -356,6 +356,10 @@ function heed(event) {
     case "whatsapp.status":
       if (event.status === "failed") bubbles.whatsapp.get(event.id)?.querySelector("time").append(make("span", "ticks failed", " " + say("failed")));
       break;
+    case "bitrix24":
+      notice("crm");
+      if (document.body.dataset.window !== "crm") find('.chrome [data-window="crm"]').classList.add("new");
+      break;
     case "clock":
       showTime(event);
       break;
@@ -521,6 +525,14 @@ function start() {
     for (const feed of all(".feed")) feed.scrollTop = feed.scrollHeight;
   };
   for (const button of all(".tabs button")) button.addEventListener("click", () => show(button.dataset.tab));
+  if (document.body.dataset.crm === "on") find("[data-src]").src = find("[data-src]").dataset.src;
+  for (const button of all(".chrome [data-window]")) {
+    button.addEventListener("click", () => {
+      document.body.dataset.window = button.dataset.window;
+      button.classList.remove("new");
+      find(`[data-panel="${button.dataset.window}"] .chrome button`).focus();
+    });
+  }
   show("telegram");
   for (const button of all("[data-go]")) button.addEventListener("click", () => go(button.dataset.go));
   setInterval(tick, 1000);

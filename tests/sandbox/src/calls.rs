@@ -16,6 +16,8 @@ pub enum Provider {
     Whatsapp,
     /// The SMS gateway.
     Sms,
+    /// The portal of Bitrix24.
+    Bitrix24,
     /// The language model.
     Llm,
 }

@@ -1,11 +1,13 @@
 //! What a sandbox consists of.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use zapis_core::Clock;
 
+use crate::bitrix24::config::Bitrix24Portal;
 use crate::time::Move;
 
 /// Everything a sandbox is started with.
@@ -23,6 +25,10 @@ pub struct SandboxConfig {
     pub sms_api_key: Option<String>,
     /// The key of the language model; without one its routes answer 401.
     pub llm_api_key: Option<String>,
+    /// The portal of Bitrix24, if there is one.
+    pub bitrix24: Option<Bitrix24Portal>,
+    /// Serves everything over TLS too, on a port of its own.
+    pub tls: Option<Tls>,
     /// The demo page, if it is to be served.
     pub page: Option<Page>,
     /// Whether the providers' rate limits apply from the start.
@@ -45,6 +51,8 @@ impl Default for SandboxConfig {
             staff_chats: Vec::new(),
             sms_api_key: None,
             llm_api_key: None,
+            bitrix24: None,
+            tls: None,
             page: None,
             limits: true,
             webhook_retry: Duration::from_secs(1),
@@ -52,6 +60,15 @@ impl Default for SandboxConfig {
             moves: None,
         }
     }
+}
+
+/// A certificate for this machine and its key.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The chain, PEM.
+    pub certificate: PathBuf,
+    /// The key, PEM.
+    pub key: PathBuf,
 }
 
 /// A bot.

@@ -16,6 +16,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_stream::wrappers::BroadcastStream;
 
+use crate::bitrix24;
+use crate::bitrix24::acts::Bitrix24Request;
 use crate::calls::CallFilter;
 use crate::faults::Fault;
 use crate::llm::Script;
@@ -34,6 +36,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/whatsapp", post(whatsapp))
         .route("/whatsapp/handshake", post(handshake))
         .route("/whatsapp/{customer}", get(whatsapp_transcript))
+        .route("/bitrix24", get(board).post(bitrix24))
         .route("/llm", post(llm))
         .route("/calls", get(calls).delete(clear_calls))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
@@ -131,6 +134,25 @@ async fn handshake(State(world): Shared, Query(view): Query<WhatsAppView>) -> Re
     Json(sandbox::handshake(&world, view.number.as_deref()).await).into_response()
 }
 
+async fn bitrix24(
+    State(world): Shared,
+    body: Result<Json<Bitrix24Request>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => bitrix24::api::act(&world, request)
+            .map(Json)
+            .into_response(),
+        Err(rejection) => unreadable(&rejection),
+    }
+}
+
+async fn board(State(world): Shared) -> Response {
+    match bitrix24::board(&world) {
+        Some(board) => Json(board).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
 async fn llm(State(world): Shared, body: Result<Json<Script>, JsonRejection>) -> Response {
     match body {
         Ok(Json(script)) => {
@@ -165,7 +187,7 @@ async fn add_fault(State(world): Shared, body: Result<Json<Fault>, JsonRejection
 }
 
 async fn clear_faults(State(world): Shared) -> Response {
-    world.state().faults.clear();
+    world.clear_faults();
     Json(json!({})).into_response()
 }
 

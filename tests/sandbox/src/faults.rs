@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use axum::http::header::LOCATION;
 use axum::response::{Html, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,6 +12,9 @@ use serde_json::Value;
 use crate::calls::{Call, Provider};
 use crate::server::Cut;
 use crate::world::World;
+
+/// Longer than any test or demonstration.
+const FOREVER: Duration = Duration::from_hours(24);
 
 /// Trouble, and which calls it befalls.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,6 +96,20 @@ pub enum FaultKind {
         #[serde(default)]
         html: bool,
     },
+    /// The provider's own refusal with a word for a code, as of Bitrix24: `expired_token`.
+    Error {
+        /// The HTTP status.
+        status: u16,
+        /// The word.
+        error: String,
+        /// The text in the body.
+        description: String,
+    },
+    /// Sends the caller to another address.
+    Redirect {
+        /// Where.
+        location: String,
+    },
     /// The provider's own refusal with this code and text.
     Refuse {
         /// The HTTP status.
@@ -105,6 +123,13 @@ pub enum FaultKind {
     TimeOutAfterAccept,
     /// The connection is cut and the call has no effect.
     CutBeforeAccept,
+    /// The call takes effect, and a proxy answers with its page of this status.
+    StatusAfterAccept {
+        /// For example 502.
+        status: u16,
+    },
+    /// The call takes effect; the answer is held back until `release` or the end of all trouble.
+    HoldAfterAccept,
     /// The connection is cut after the call took effect.
     CutAfterAccept,
     /// The answer comes late.
@@ -114,10 +139,47 @@ pub enum FaultKind {
     },
 }
 
+impl FaultKind {
+    /// Bitrix24: the access token has ended.
+    pub fn expired_token() -> Self {
+        Self::word(
+            401,
+            "expired_token",
+            "The access token provided has expired.",
+        )
+    }
+
+    /// Bitrix24: the plan of the portal has no REST any more.
+    pub fn plan_expired() -> Self {
+        let why = "REST API is available only on commercial plans";
+        Self::word(403, "ACCESS_DENIED", why)
+    }
+
+    /// Bitrix24: the subscription has ended.
+    pub fn payment_required() -> Self {
+        Self::word(401, "PAYMENT_REQUIRED", "Subscription has been ended")
+    }
+
+    /// Bitrix24: the portal is gone.
+    pub fn portal_deleted() -> Self {
+        Self::word(410, "PORTAL_DELETED", "Portal was deleted")
+    }
+
+    fn word(status: u16, error: &str, description: &str) -> Self {
+        Self::Error {
+            status,
+            error: error.to_owned(),
+            description: description.to_owned(),
+        }
+    }
+}
+
 /// An error a provider has to put into its own words.
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) code: i64,
+    /// The code, where it is a word.
+    pub(crate) error: Option<String>,
     pub(crate) message: String,
     pub(crate) retry_after: Option<u64>,
 }
@@ -150,6 +212,7 @@ impl World {
             Some(FaultKind::TooManyRequests { retry_after }) => refused(Refusal {
                 status: 429,
                 code: 429,
+                error: None,
                 message: format!("Too Many Requests: retry after {retry_after}"),
                 retry_after: Some(retry_after),
             }),
@@ -160,6 +223,7 @@ impl World {
             }) => refused(Refusal {
                 status,
                 code: i64::from(status),
+                error: None,
                 message: "Internal Server Error".to_owned(),
                 retry_after: None,
             }),
@@ -170,9 +234,24 @@ impl World {
             }) => refused(Refusal {
                 status,
                 code,
+                error: None,
                 message,
                 retry_after: None,
             }),
+            Some(FaultKind::Error {
+                status,
+                error,
+                description,
+            }) => refused(Refusal {
+                status,
+                code: 0,
+                error: Some(error),
+                message: description,
+                retry_after: None,
+            }),
+            Some(FaultKind::Redirect { location }) => (moved(&location), false),
+            Some(FaultKind::StatusAfterAccept { status }) => (proxy_page(status), ran(run.await).1),
+            Some(FaultKind::HoldAfterAccept) => self.hold(number, ran(run.await)).await,
             Some(FaultKind::CutBeforeAccept) => (Cut.into_response(), false),
             Some(FaultKind::CutAfterAccept) => (Cut.into_response(), ran(run.await).1),
             Some(FaultKind::TimeOutAfterAccept) => {
@@ -185,6 +264,17 @@ impl World {
         let status = Cut::is_not(&response).then(|| response.status().as_u16());
         self.end(number, status, accepted);
         response
+    }
+
+    /// Keeps an answer back until somebody lets it go.
+    async fn hold(&self, number: u64, (response, accepted): (Response, bool)) -> (Response, bool) {
+        let before = self.state().releases;
+        self.end(number, None, accepted);
+        let released = || (self.state().releases > before).then_some(());
+        match self.until(FOREVER, released).await {
+            Some(()) => (response, accepted),
+            None => (Cut.into_response(), accepted),
+        }
     }
 
     fn begin(&self, incoming: Incoming) -> (u64, Option<FaultKind>) {
@@ -228,6 +318,11 @@ fn ran(response: Response) -> (Response, bool) {
     let refused = response.extensions().get::<Refused>().is_some();
     let accepted = response.status().is_success() && !refused;
     (response, accepted)
+}
+
+/// Whoever follows blindly asks with another method, and without a body.
+fn moved(location: &str) -> Response {
+    (StatusCode::FOUND, [(LOCATION, location.to_owned())]).into_response()
 }
 
 /// What a proxy in front of a provider that is down shows.

@@ -1,6 +1,7 @@
-//! Strict emulators of the messengers and of a language model, and the demo page.
+//! Strict emulators of the messengers, of a CRM and of a language model, and the demo page.
 #![doc = include_str!("../README.md")]
 
+mod bitrix24;
 mod calls;
 mod config;
 mod control;
@@ -16,9 +17,17 @@ mod transcript;
 mod whatsapp;
 mod world;
 
+pub use bitrix24::acts::{Bitrix24Action, Bitrix24Request};
+pub use bitrix24::config::{
+    Bitrix24App, Bitrix24Field, Bitrix24Mode, Bitrix24Outgoing, Bitrix24Portal, Bitrix24User,
+    Bitrix24Webhook, Presence,
+};
+pub use bitrix24::events::Bitrix24Post;
+pub use bitrix24::fields::CrmEntity;
+pub use bitrix24::view::{CrmComment, CrmItem, CrmMulti, CrmTodo};
 pub use calls::{Call, CallFilter, Provider};
 pub use config::{
-    Flavour, Page, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber, WhatsAppTemplate,
+    Flavour, Page, SandboxConfig, StaffChat, TelegramBot, Tls, WhatsAppNumber, WhatsAppTemplate,
 };
 pub use faults::{Fault, FaultKind};
 pub use llm::Script;

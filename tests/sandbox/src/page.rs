@@ -1,4 +1,4 @@
-//! The demo page and the salon's site on it.
+//! The demo page with the salon's site and CRM on it.
 
 use std::sync::Arc;
 
@@ -15,6 +15,24 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
+
+/// `/bitrix24`: the inbox of the portal, and everything it loads.
+pub(crate) fn crm() -> Router<Arc<World>> {
+    Router::new()
+        .route("/bitrix24", get(inbox))
+        .route(
+            "/page/crm.css",
+            get(|| async { file(CSS, include_str!("../page/crm.css")) }),
+        )
+        .route(
+            "/page/crm.js",
+            get(|| async { file(JS, include_str!("../page/crm.js")) }),
+        )
+        .route(
+            "/page/icon.svg",
+            get(|| async { file(SVG, include_str!("../page/icon.svg")) }),
+        )
+}
 
 /// `/` and everything it loads.
 pub(crate) fn router() -> Router<Arc<World>> {
@@ -33,10 +51,6 @@ pub(crate) fn router() -> Router<Arc<World>> {
             "/page/site.css",
             get(|| async { file(CSS, include_str!("../page/site.css")) }),
         )
-        .route(
-            "/page/icon.svg",
-            get(|| async { file(SVG, include_str!("../page/icon.svg")) }),
-        )
 }
 
 fn file(kind: &'static str, text: &'static str) -> Response {
@@ -51,7 +65,30 @@ async fn index(State(world): State<Arc<World>>) -> Response {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-src 'self'; connect-src 'self' {}; base-uri 'none'; form-action 'none'",
         origin(&page.journal_url)
     );
-    render(include_str!("../page/index.html"), page, &policy)
+    let crm = world.config.bitrix24.is_some();
+    let html =
+        include_str!("../page/index.html").replace("{{crm}}", if crm { "on" } else { "off" });
+    render(&html, page, &policy)
+}
+
+/// What a manager sees in the portal. It has no use for anything but the sandbox.
+async fn inbox(State(world): State<Arc<World>>) -> Response {
+    let Some(portal) = &world.config.bitrix24 else {
+        return axum::http::StatusCode::NOT_FOUND.into_response();
+    };
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
+    let zone = match &world.config.page {
+        Some(page) => page.time_zone.clone(),
+        // The signs of these names are the other way round.
+        None => format!("Etc/GMT{:+}", -portal.offset_hours),
+    };
+    let html = include_str!("../page/crm.html").replace("{{time_zone}}", &escaped(&zone));
+    let headers = [
+        (CONTENT_TYPE, HTML),
+        (CACHE_CONTROL, "no-cache"),
+        (CONTENT_SECURITY_POLICY, policy),
+    ];
+    (headers, html).into_response()
 }
 
 /// A page of somebody else's origin, with a strict policy, that embeds the widget.

@@ -23,7 +23,7 @@ use crate::whatsapp::people::{WhatsAppAction, WhatsAppRequest};
 use crate::whatsapp::state::{Office, transcript};
 use crate::whatsapp::webhook::{self, Mode, Post};
 use crate::world::World;
-use crate::{control, llm, page, server, sms, telegram, time, whatsapp};
+use crate::{bitrix24, control, llm, page, server, sms, telegram, time, whatsapp};
 
 /// How long `stop` waits for the listener to end.
 const STOP: Duration = Duration::from_secs(5);
@@ -40,6 +40,7 @@ pub enum ControlError {
 pub struct Sandbox {
     world: Arc<World>,
     server: JoinHandle<()>,
+    secure: Option<JoinHandle<()>>,
     _stop: DropGuard,
 }
 
@@ -58,17 +59,29 @@ pub async fn start(config: SandboxConfig) -> io::Result<Sandbox> {
         .map_err(io::Error::other)?;
     let listener = TcpListener::bind(config.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let world = Arc::new(World::new(config, url, client));
+    let secure = match &config.tls {
+        Some(tls) => Some(server::secure(tls, config.listen.ip()).await?),
+        None => None,
+    };
+    let tls_url = secure.as_ref().map(|(_, _, url)| url.clone());
+    let world = Arc::new(World::new(config, (url, tls_url), client));
     let app = router(&world);
+    let stop = world.stop.clone();
+    let secure = secure.map(|(listener, acceptor, _)| {
+        let serving = server::serve(listener, app.clone(), stop, Some(acceptor));
+        tokio::spawn(serving)
+    });
     for number in 0..world.config.whatsapp.len() {
         tokio::spawn(webhook::run(Arc::clone(&world), number));
     }
+    tokio::spawn(bitrix24::events::run(Arc::clone(&world)));
     tokio::spawn(time::show(Arc::clone(&world)));
-    let server = tokio::spawn(server::serve(listener, app, world.stop.clone()));
+    let server = tokio::spawn(server::serve(listener, app, world.stop.clone(), None));
     Ok(Sandbox {
         _stop: world.stop.clone().drop_guard(),
         world,
         server,
+        secure,
     })
 }
 
@@ -79,6 +92,8 @@ fn router(world: &Arc<World>) -> Router {
         .nest("/d360", whatsapp::router_360dialog())
         .nest("/sms", sms::router())
         .nest("/llm/v1", llm::router())
+        .merge(bitrix24::router())
+        .merge(page::crm())
         .nest("/sandbox", control::router());
     let router = if world.config.page.is_some() {
         router.merge(page::router())
@@ -100,6 +115,15 @@ impl Sandbox {
     /// Where everything is, without a slash at the end.
     pub fn url(&self) -> String {
         self.world.url.clone()
+    }
+
+    /// The same over TLS, if it is served: its port is another.
+    pub fn tls_url(&self) -> Option<String> {
+        self.world.tls_url.clone()
+    }
+
+    pub(crate) fn world(&self) -> &Arc<World> {
+        &self.world
     }
 
     /// What stands in for `https://api.telegram.org`.
@@ -130,8 +154,10 @@ impl Sandbox {
     /// Ends it; open connections are dropped.
     pub async fn stop(self) {
         self.world.stop.cancel();
-        if tokio::time::timeout(STOP, self.server).await.is_err() {
-            tracing::warn!("The sandbox did not end in time");
+        for serving in self.secure.into_iter().chain([self.server]) {
+            if tokio::time::timeout(STOP, serving).await.is_err() {
+                tracing::warn!("The sandbox did not end in time");
+            }
         }
     }
 
@@ -279,9 +305,14 @@ impl Sandbox {
         self.world.state().faults.push(fault);
     }
 
-    /// Ends all trouble.
+    /// Ends all trouble, and lets go of the answers that were held back.
     pub fn clear_faults(&self) {
-        self.world.state().faults.clear();
+        self.world.clear_faults();
+    }
+
+    /// Lets go of the answers that were held back.
+    pub fn release(&self) {
+        self.world.release();
     }
 
     /// Switches the providers' rate limits.

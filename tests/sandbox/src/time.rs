@@ -43,7 +43,9 @@ impl Move {
     /// Whether the messengers have nothing that they must still deliver to the product.
     pub fn is_quiet(&self) -> bool {
         let state = self.world.state();
-        state.telegram.bots.iter().all(|bot| bot.updates.is_empty())
+        let portal = state.bitrix24.as_ref();
+        portal.is_none_or(|portal| portal.outbox.waiting.is_empty())
+            && state.telegram.bots.iter().all(|bot| bot.updates.is_empty())
             && state
                 .whatsapp
                 .numbers

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
+use crate::bitrix24::state::Portal;
 use crate::calls::Calls;
 use crate::config::SandboxConfig;
 use crate::faults::Fault;
@@ -22,6 +23,8 @@ const PULSE: usize = 1024;
 pub(crate) struct World {
     pub(crate) config: SandboxConfig,
     pub(crate) url: String,
+    /// The same over TLS, if it is served.
+    pub(crate) tls_url: Option<String>,
     pub(crate) client: reqwest::Client,
     pub(crate) stop: CancellationToken,
     pub(crate) pulse: broadcast::Sender<Value>,
@@ -41,10 +44,14 @@ pub(crate) struct State {
     pub(crate) llm: Llm,
     /// How many SMS were taken.
     pub(crate) sms: u64,
+    pub(crate) bitrix24: Option<Portal>,
+    /// How often the answers that were held back were let go.
+    pub(crate) releases: u64,
 }
 
 impl State {
     fn new(config: &SandboxConfig) -> Self {
+        let portal = config.bitrix24.as_ref();
         Self {
             calls: Calls::default(),
             faults: Vec::new(),
@@ -52,14 +59,22 @@ impl State {
             whatsapp: WhatsApp::new(config),
             llm: Llm::default(),
             sms: 0,
+            bitrix24: portal
+                .map(|portal| Portal::new(portal, config.clock.now().timestamp_millis())),
+            releases: 0,
         }
     }
 }
 
 impl World {
-    pub(crate) fn new(config: SandboxConfig, url: String, client: reqwest::Client) -> Self {
+    pub(crate) fn new(
+        config: SandboxConfig,
+        (url, tls_url): (String, Option<String>),
+        client: reqwest::Client,
+    ) -> Self {
         Self {
             url,
+            tls_url,
             client,
             stop: CancellationToken::new(),
             pulse: broadcast::channel(PULSE).0,
@@ -83,10 +98,15 @@ impl World {
         state.telegram.close();
         let next_ids = state.telegram.next_ids();
         let urls = state.whatsapp.webhook_urls();
+        let (portal, releases) = (state.bitrix24.take(), state.releases + 1);
         *state = State::new(&self.config);
+        state.releases = releases;
         // Ids that were used stay used: receivers remember them.
         state.telegram.continue_ids(&next_ids);
         state.whatsapp.keep_webhook_urls(urls);
+        if let (Some(fresh), Some(before)) = (&mut state.bitrix24, portal) {
+            fresh.go_on(before);
+        }
         drop(state);
         self.show(serde_json::json!({"type": "reset"}));
         self.changed();
@@ -97,6 +117,11 @@ impl World {
         self.config.clock.now().timestamp_millis()
     }
 
+    /// Where the portal of Bitrix24 says it is: its clients want TLS, where there is some.
+    pub(crate) fn portal_url(&self) -> String {
+        self.tls_url.clone().unwrap_or_else(|| self.url.clone())
+    }
+
     /// Seconds since 1970 on the clock of the sandbox.
     pub(crate) fn now(&self) -> i64 {
         self.now_ms() / 1000
@@ -105,6 +130,18 @@ impl World {
     /// Puts the clock forward.
     pub(crate) fn advance(&self, by: Duration) {
         self.config.clock.advance(by);
+        self.changed();
+    }
+
+    /// Ends all trouble.
+    pub(crate) fn clear_faults(&self) {
+        self.state().faults.clear();
+        self.release();
+    }
+
+    /// Lets go of the answers that were held back.
+    pub(crate) fn release(&self) {
+        self.state().releases += 1;
         self.changed();
     }
 

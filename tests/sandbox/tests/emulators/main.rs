@@ -6,6 +6,8 @@
     reason = "a test fails by panicking, its helpers included"
 )]
 
+mod bitrix24;
+mod bitrix24_trouble;
 mod control;
 mod sms;
 mod support;

@@ -11,7 +11,8 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tokio::sync::Notify;
 use zapis_sandbox::{
-    Flavour, Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber, WhatsAppTemplate,
+    Bitrix24App, Bitrix24Portal, Flavour, Sandbox, SandboxConfig, StaffChat, TelegramBot,
+    WhatsAppNumber, WhatsAppTemplate,
 };
 
 pub(crate) const WITHIN: Duration = Duration::from_secs(20);
@@ -45,6 +46,27 @@ impl Fixture {
         let (_, answer) = self.bot(method, body).await;
         assert_eq!(answer["ok"], false, "{answer}");
         answer["description"].as_str().unwrap().to_owned()
+    }
+
+    /// Calls a method of the portal by its webhook: status and body.
+    pub(crate) async fn b24(&self, method: &str, body: Value) -> (u16, Value) {
+        let url = format!("{}/{method}", self.sandbox.bitrix24_url());
+        json_of(self.client.post(url).json(&body).send().await.unwrap()).await
+    }
+
+    /// The result of a method that the portal does not refuse.
+    pub(crate) async fn b24_ok(&self, method: &str, body: Value) -> Value {
+        let (status, mut answer) = self.b24(method, body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["result"].take()
+    }
+
+    /// The code and the words of a method that the portal refuses with 400.
+    pub(crate) async fn b24_refused(&self, method: &str, body: Value) -> (String, String) {
+        let (status, answer) = self.b24(method, body).await;
+        assert_eq!(status, 400, "{answer}");
+        let text = |key: &str| answer[key].as_str().unwrap().to_owned();
+        (text("error"), text("error_description"))
     }
 
     /// Posts to `/messages` of the first number.
@@ -98,6 +120,10 @@ fn config() -> SandboxConfig {
         staff_chats: vec![group(FORUM, true), group(PLAIN, false)],
         sms_api_key: Some("sms-key".to_owned()),
         llm_api_key: Some("llm-key".to_owned()),
+        bitrix24: Some(Bitrix24Portal {
+            app: Some(Bitrix24App::default()),
+            ..Bitrix24Portal::default()
+        }),
         limits: false,
         webhook_retry: Duration::from_millis(5),
         ..SandboxConfig::default()
