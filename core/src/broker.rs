@@ -52,6 +52,11 @@ impl Topic {
         Self("journal".into())
     }
 
+    /// What the CRM is to be told.
+    pub fn crm() -> Self {
+        Self("crm".into())
+    }
+
     /// A topic by its name, as stored with a dead or parked message.
     pub fn named(name: &str) -> Self {
         Self(name.into())

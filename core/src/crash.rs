@@ -5,7 +5,7 @@
 //! third time (without a number: the first).
 
 /// All places, in the order in which a message passes them. A test holds this list equal to the code.
-pub const POINTS: [&str; 35] = [
+pub const POINTS: [&str; 39] = [
     "intake.owned",
     "intake.buried",
     "intake.published",
@@ -41,6 +41,10 @@ pub const POINTS: [&str; 35] = [
     "remind.published",
     "remind.advanced",
     "dead.republished",
+    "crm.heard",
+    "crm.claimed",
+    "crm.tried",
+    "crm.settled",
 ];
 
 /// Passes a place.

@@ -5,6 +5,8 @@
 
 mod book;
 mod chat;
+mod crm;
+mod crm_tokens;
 mod db;
 mod desk;
 mod drafts;
@@ -40,6 +42,8 @@ pub use book::{
     Block, Booked, Booking, BookingChange, BookingEvent, Busy, BusyKind, Change, Changed, DayHours,
     Held, Holding, Item, NewBooking, SlotOffer, Status, Visit, WaitEntry, WaitState, Wanted, Whose,
 };
+pub use crm::{CrmCounts, CrmJob, CrmJobState, CrmOutcome, CrmSettled, Enquiry, NewCrmJob};
+pub use crm_tokens::CrmTokens;
 pub use due::NextDue;
 pub use feeds::{Feed, FeedOf};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};

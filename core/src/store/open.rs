@@ -27,6 +27,8 @@ macro_rules! migrations {
             migrations!($folder, 9, "boards"),
             migrations!($folder, "00", 10, "waiting"),
             migrations!($folder, "00", 11, "feeds"),
+            migrations!($folder, "00", 12, "crm_tokens"),
+            migrations!($folder, "00", 13, "crm"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {

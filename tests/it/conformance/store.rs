@@ -1,6 +1,8 @@
 //! What every store promises.
 
 mod book;
+mod crm;
+mod crm_tokens;
 mod drafts;
 mod feeds;
 mod knowledge;
