@@ -160,6 +160,12 @@ visit-day = { $weekday }, { $date }, at { $time }
 visit-what = { $services }, with { $people }
 button-confirm = Confirm
 
+# One question to who left a booking unfinished, or wanted to think.
+nudge-booking = Your booking is not finished yet: shall we find a time?
+nudge-thinking = If you are still thinking about a visit, I will gladly find a time that suits you.
+button-go-on = Go on booking
+button-not-now = Not now
+
 # To the staff: no message about a visit reached the customer.
 call-cancelled = please call the customer: the visit is cancelled, and the message about it has not arrived. { $name }, phone { $phone }, the visit was { $visit }
 call-customer = please call the customer, no message about the visit has arrived. { $name }, phone { $phone }, visit { $visit }

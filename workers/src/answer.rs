@@ -34,6 +34,7 @@ use zapis_core::sessions::{Sessions, SessionsError};
 use zapis_core::store::{Ownership, Store, StoreError};
 use zapis_core::{Clock, causes, crash, ids};
 
+use crate::crm::Wish;
 use crate::desk::Desks;
 use crate::knowledge::import::learn;
 use crate::llm::Said;
@@ -51,6 +52,11 @@ const REMEMBERED: usize = 100_000;
 pub trait Mind: Send + Sync + fmt::Debug + 'static {
     /// Decides.
     async fn think(&self, heard: &Heard<'_>) -> Result<Thought, StoreError>;
+
+    /// What the customer wants, as an intent's id, where a person answers in the bot's place.
+    fn overhears(&self, _heard: &[&Inbound]) -> Option<String> {
+        None
+    }
 
     /// What to say and do when no person let an answer through.
     fn refused(&self, decided: &DraftDecided, state: &Value, now: DateTime<Utc>) -> Thought;
@@ -168,6 +174,8 @@ pub struct Facts {
     pub rating: Option<(Uuid, u8)>,
     /// What language models did for it, in order.
     pub models: Vec<ModelUse>,
+    /// What the customer wants, for the CRM.
+    pub wish: Option<Box<Wish>>,
 }
 
 /// What a language model did for a decision.
@@ -231,6 +239,8 @@ pub struct Answer {
     pub desks: Desks,
     /// How turns are taken.
     pub rules: TurnRules,
+    /// The intents that an enquiry begins with, where a CRM is to hear of them.
+    pub enquiries: Option<Vec<String>>,
     /// The time.
     pub clock: Clock,
     /// The last turn of each conversation whose outbox this process knows to be in the queue.
@@ -285,6 +295,9 @@ impl Answer {
             .await
             .map_err(Failure::systemic)?;
         let mut turn = turn::Turn::new(turn_id, conversation.clone(), &ownership, &fresh, now);
+        if let Some(intents) = &self.enquiries {
+            turn.tell_crm(&fresh, intents);
+        }
         self.heed_staff(&mut turn, &fresh, now).await?;
         turn.record(&fresh, &mut session, &self.desks);
         let outcome = self
@@ -445,6 +458,7 @@ impl Answer {
         }
         if let Some(person) = &ownership.staff {
             turn.keep_silent(person);
+            turn.overhear(|| self.mind.overhears(&expecting));
             return Ok("silent");
         }
         let stage = Stage::begin("think");

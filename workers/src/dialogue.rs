@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zapis_core::message::{DraftDecided, Outbound, Verdict};
+use zapis_core::message::{DraftDecided, Inbound, Outbound, Verdict};
 use zapis_core::store::StoreError;
 
 pub use decide::{Decision, Reason, Situation, Step, decide};
@@ -29,6 +29,7 @@ use crate::answer::{Heard, Mind, Thought};
 use crate::autonomy::{Autonomy, Mode};
 use crate::business::CalendarKind;
 use crate::content::{Content, Live};
+use crate::crm::Wish;
 use crate::knowledge::Vectors;
 use crate::llm::Mask;
 use crate::secretary::{Asked, Secretary};
@@ -139,7 +140,22 @@ impl Mind for Receptionist {
         }
         thought.facts.consent = outcome.consent;
         thought.facts.rating = outcome.rating;
+        thought.facts.wish = Some(Box::new(Wish::of(
+            &said.text,
+            situation.understood,
+            &decision.state,
+            &content.business,
+            local,
+        )));
         Ok(thought)
+    }
+
+    fn overhears(&self, heard: &[&Inbound]) -> Option<String> {
+        let content = self.content.now();
+        let understood = content.understander.understand(&Said::of(heard).text);
+        let surest = understood.intents.first()?;
+        let sure = understood.believes(surest.intent);
+        sure.then(|| surest.intent.id().to_owned())
     }
 
     fn refused(&self, decided: &DraftDecided, state: &Value, now: DateTime<Utc>) -> Thought {

@@ -5,6 +5,7 @@ pub mod autonomy;
 pub mod book;
 pub mod business;
 pub mod content;
+pub mod crm;
 pub mod desk;
 pub mod dialogue;
 pub mod eval;

@@ -317,6 +317,14 @@ phrases! {
     CallCancelled = "call-cancelled" ["name", "phone", "visit"];
     /// Button: I shall come.
     ButtonConfirm = "button-confirm" [];
+    /// A booking was left unfinished.
+    NudgeBooking = "nudge-booking" [];
+    /// The customer wanted to think.
+    NudgeThinking = "nudge-thinking" [];
+    /// Button: goes on with the booking.
+    ButtonGoOn = "button-go-on" [];
+    /// Button: not now.
+    ButtonNotNow = "button-not-now" [];
 }
 
 /// How a phrase sounds to whom one says «ты».

@@ -15,6 +15,7 @@ use zapis_core::store::{Escalation, Ownership, Proposal};
 use zapis_core::trace::TraceParent;
 
 use super::{Handover, ModelUse, Proposed, Thought};
+use crate::crm::{Called, Told, TurnTold, opens_enquiry, told};
 use crate::desk::Desks;
 use crate::llm::Mask;
 
@@ -36,7 +37,14 @@ pub(super) struct Turn {
     to_desk: Vec<Outbound>,
     events: Vec<Event>,
     news: Vec<Seen>,
+    crm: Option<ForCrm>,
     pub(super) deeds: Deeds,
+}
+
+/// What the CRM hears of a turn.
+struct ForCrm {
+    told: TurnTold,
+    intents: Vec<String>,
 }
 
 /// What must be in the store before the turn is committed.
@@ -74,13 +82,60 @@ impl Turn {
             to_desk: Vec::new(),
             events: Vec::new(),
             news: Vec::new(),
+            crm: None,
             deeds: Deeds::default(),
             conversation,
         }
     }
 
+    /// The CRM hears of this turn; an enquiry begins with one of the `intents`.
+    pub(super) fn tell_crm(&mut self, fresh: &[&Inbound], intents: &[String]) {
+        let newest = |of: fn(&Inbound) -> Option<&String>| {
+            let told = fresh.iter().rev().find_map(|inbound| of(inbound));
+            told.cloned()
+        };
+        let wrote = |inbound: &&Inbound| inbound.what.expects_answer();
+        let stops = |inbound: &&Inbound| inbound.what.is_stop();
+        let told = TurnTold {
+            turn: self.id,
+            conversation: self.conversation.clone(),
+            at: self.now,
+            name: self.client.name.clone(),
+            username: newest(|inbound| inbound.profile.username.as_ref()),
+            phone: self.client.phone.clone(),
+            source: fresh
+                .iter()
+                .find_map(|inbound| inbound.profile.source.clone()),
+            language: "ru".to_owned(),
+            lines: Vec::new(),
+            history: Vec::new(),
+            enquires: false,
+            wish: None,
+            called: None,
+            wrote: fresh.iter().any(wrote),
+            staff: fresh.iter().find_map(|inbound| match &inbound.what {
+                What::Staff { who, .. } => Some(who.clone()),
+                _ => None,
+            }),
+            stopped: fresh.iter().any(stops),
+        };
+        let intents = intents.to_vec();
+        self.crm = Some(ForCrm { told, intents });
+    }
+
+    /// What was said, in the session and for the CRM.
+    fn say(&mut self, line: Line, session: &mut Session) {
+        if let Some(crm) = &mut self.crm {
+            crm.told.lines.push(line.clone());
+        }
+        session.say(line);
+    }
+
     /// Takes what happened into the transcript, the journal and, where the staff looks on, the desk.
     pub(super) fn record(&mut self, fresh: &[&Inbound], session: &mut Session, desks: &Desks) {
+        if let Some(crm) = &mut self.crm {
+            crm.told.history.clone_from(&session.transcript);
+        }
         for (n, inbound) in fresh.iter().enumerate() {
             self.news.push(seen(inbound));
             self.events.push(self.inbound_event(inbound, n));
@@ -91,6 +146,9 @@ impl Turn {
             } = &inbound.what
             {
                 session.phone = Some(phone.clone());
+                if let Some(crm) = &mut self.crm {
+                    crm.told.phone = Some(phone.clone());
+                }
             }
             self.heed_staff(&inbound.what, session, desks);
             let Some(text) = in_words(&inbound.what) else {
@@ -101,11 +159,12 @@ impl Turn {
                 What::Draft(_) => Author::Bot,
                 _ => Author::Customer,
             };
-            session.say(Line {
+            let line = Line {
                 from,
                 text: text.clone(),
                 at: inbound.at,
-            });
+            };
+            self.say(line, session);
             let watched = self.owner.is_some() || session.called_staff.is_some();
             if watched && from == Author::Customer {
                 self.relay(desks, ids::of(self.id, "relay", n), from, text);
@@ -186,6 +245,13 @@ impl Turn {
         self.events.push(event);
     }
 
+    /// The CRM hears of a wish that a person is to answer too.
+    pub(super) fn overhear(&mut self, intent: impl FnOnce() -> Option<String>) {
+        if let Some(crm) = &mut self.crm {
+            crm.told.enquires = opens_enquiry(intent().as_deref(), false, &crm.intents);
+        }
+    }
+
     /// Turns a thought into messages, journal lines and deeds.
     pub(super) fn speak(
         &mut self,
@@ -212,11 +278,12 @@ impl Turn {
                 at: self.now,
                 trace: self.trace.child(),
             });
-            session.say(Line {
+            let line = Line {
                 from: Author::Bot,
                 text: reply.text.clone(),
                 at: self.now,
-            });
+            };
+            self.say(line, session);
             if session.called_staff.is_some() {
                 self.relay(
                     desks,
@@ -227,6 +294,9 @@ impl Turn {
             }
         }
         self.journal_turn(thought);
+        if let Some(crm) = &mut self.crm {
+            crm.hear(thought);
+        }
         if let Some(draft) = &thought.draft {
             self.propose(draft, thought, desks);
         }
@@ -314,6 +384,10 @@ impl Turn {
         }
         if !self.to_desk.is_empty() {
             messages.push(outbound_message(&self.to_desk));
+        }
+        let crm = self.crm.map(ForCrm::finish);
+        if let Some(crm) = crm.filter(|told| !told.is_empty()) {
+            messages.push(told(&Told::Turn(Box::new(crm)), self.trace.child()));
         }
         Outbox {
             messages: messages.into_iter().map(Outgoing::from).collect(),
@@ -450,6 +524,30 @@ impl Turn {
                 advertising: Some(false),
             });
         }
+    }
+}
+
+impl ForCrm {
+    fn hear(&mut self, thought: &Thought) {
+        let facts = &thought.facts;
+        self.told.language.clone_from(&thought.language);
+        self.told.stopped |= facts.opt_out;
+        self.told.wish = facts.wish.as_deref().cloned();
+        self.told.called = thought.handover.as_ref().map(|handover| Called {
+            reason: handover.reason.clone(),
+            expected_at: handover.expected_at,
+        });
+        let called = self.told.called.is_some();
+        self.told.enquires = facts.action == "create_booking"
+            || opens_enquiry(facts.intent.as_deref(), called, &self.intents);
+    }
+
+    /// What was said before matters only where an enquiry begins.
+    fn finish(mut self) -> TurnTold {
+        if !self.told.enquires {
+            self.told.history.clear();
+        }
+        self.told
     }
 }
 

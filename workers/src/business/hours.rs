@@ -1,8 +1,10 @@
 //! Working time: weeks, breaks, holidays, and how they read.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{Datelike, NaiveDate, Weekday};
+use serde::Deserialize;
 
 use crate::words::Language;
 
@@ -10,6 +12,10 @@ use crate::words::Language;
 pub(super) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const DAYS_RU: [&str; 7] = ["пн", "вт", "ср", "чт", "пт", "сб", "вс"];
 const DAYS_EN: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// How working time is written.
+pub(super) const HOURS_HINT: &str =
+    "write \"10:00-21:00\", \"10:00-14:00, 15:00-21:00\" or \"closed\"";
 
 /// Minutes in a day.
 const DAY: u32 = 24 * 60;
@@ -84,8 +90,30 @@ pub(super) fn days(key: &str) -> Option<std::ops::RangeInclusive<usize>> {
 }
 
 /// Working time of a week, Monday first. A break is a gap between two spans of a day.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "BTreeMap<String, String>")]
 pub struct Week(pub [Vec<Span>; 7]);
+
+/// As files write it: `{ mon-fri = "10:00-19:00", sat = "11:00-16:00" }`.
+impl TryFrom<BTreeMap<String, String>> for Week {
+    type Error = String;
+
+    fn try_from(written: BTreeMap<String, String>) -> Result<Self, String> {
+        let mut week = Self::default();
+        for (name, hours) in written {
+            let no_day = || {
+                let known = DAYS.join(", ");
+                format!("{name} is not a day: use {known} or a run such as mon-fri")
+            };
+            let no_time = || format!("{name} is not working time: {HOURS_HINT}");
+            let spans = day(&hours).ok_or_else(no_time)?;
+            for day in days(&name).ok_or_else(no_day)? {
+                week.0[day].clone_from(&spans);
+            }
+        }
+        Ok(week)
+    }
+}
 
 impl Week {
     /// The working time of a day.

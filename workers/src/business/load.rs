@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use chrono_tz::Tz;
 use toml::de::DeTable;
 
-use super::hours::{self, DAYS, Span, SpecialDays, Week};
+use super::hours::{self, DAYS, HOURS_HINT, Span, SpecialDays, Week};
 use super::reader::{Reader, Section};
 use super::{
     Address, Business, Employee, Escalation, Location, Price, ReminderPlan, Service, Tone,
@@ -16,9 +16,6 @@ use super::{
 use crate::source_text::SourceText;
 use crate::words::Language;
 use zapis_core::config::Problem;
-
-/// What a day's hours look like, for hints.
-const HOURS_HINT: &str = "write \"10:00-21:00\", \"10:00-14:00, 15:00-21:00\" or \"closed\"";
 
 /// Reads the firm.
 pub(super) fn business(source: &SourceText) -> Result<Business, Vec<Problem>> {

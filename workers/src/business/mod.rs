@@ -201,23 +201,33 @@ impl Business {
 
     /// Whether somebody is there to answer messages.
     pub fn staff_on_duty(&self, at: DateTime<Utc>) -> bool {
-        let local = self.local(at);
-        let minute = local.hour() * 60 + local.minute();
-        self.duty_on(local.date_naive())
-            .iter()
-            .any(|span| span.holds(minute))
+        self.on_duty(None, at)
     }
 
     /// The next moment when somebody is there: now, when somebody is.
     pub fn next_staff_time(&self, at: DateTime<Utc>) -> Option<DateTime<Tz>> {
-        if self.staff_on_duty(at) {
+        self.next_duty(None, at)
+    }
+
+    /// Whether somebody who answers messages in this week is there; `None` is the week of all of them.
+    pub fn on_duty(&self, week: Option<&Week>, at: DateTime<Utc>) -> bool {
+        let local = self.local(at);
+        let minute = local.hour() * 60 + local.minute();
+        self.duty_on(week, local.date_naive())
+            .iter()
+            .any(|span| span.holds(minute))
+    }
+
+    /// The next moment when somebody of this week is there: now, when it is so.
+    pub fn next_duty(&self, week: Option<&Week>, at: DateTime<Utc>) -> Option<DateTime<Tz>> {
+        if self.on_duty(week, at) {
             return Some(self.local(at));
         }
         let now = self.local(at);
         let today = now.date_naive();
         (0..HORIZON_DAYS).find_map(|ahead| {
             let date = today.checked_add_days(chrono::Days::new(ahead))?;
-            let spans = self.duty_on(date);
+            let spans = self.duty_on(week, date);
             let mut starts = spans.iter().filter_map(|span| self.moment(date, span.from));
             starts.find(|start| *start > now)
         })
@@ -245,15 +255,17 @@ impl Business {
         self.services.iter().find(|service| service.id == id)
     }
 
-    /// Staff is not asked to answer when the main location is closed for a holiday.
-    fn duty_on(&self, date: NaiveDate) -> Vec<Span> {
+    /// Staff is not asked to answer when the main location is closed for a holiday. Who does not work on a
+    /// day of the week does not because it is unlike the rest.
+    fn duty_on(&self, week: Option<&Week>, date: NaiveDate) -> Vec<Span> {
+        let usual = week.unwrap_or(&self.escalation.hours).on(date.weekday());
         let special = self
             .locations
             .first()
             .and_then(|location| location.special_days.iter().find(|days| days.hold(date)));
         match special {
-            Some(days) => days.hours.clone(),
-            None => self.escalation.hours.on(date.weekday()).to_vec(),
+            Some(days) if week.is_none() || !usual.is_empty() => days.hours.clone(),
+            _ => usual.to_vec(),
         }
     }
 
@@ -351,6 +363,8 @@ pub(crate) fn read(text: &str) -> Result<Business, Vec<Problem>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::testing::{business, moscow};
 
@@ -380,6 +394,19 @@ mod tests {
         let first = moscow("2027-01-01 12:00");
         assert!(!business.staff_on_duty(first));
         assert!(business.next_staff_time(first).unwrap() > moscow("2027-01-01 23:00"));
+    }
+
+    #[test]
+    fn on_a_holiday_who_works_that_day_is_there_while_the_firm_is() {
+        let business = business();
+        let weekdays = BTreeMap::from([("mon-fri".to_owned(), "09:00-13:00".to_owned())]);
+        let week = Week::try_from(weekdays).unwrap();
+        let there = |at| business.on_duty(Some(&week), moscow(at));
+
+        assert!(there("2026-11-26 09:30"), "before the others");
+        assert!(!there("2027-01-01 12:00"), "a Friday, but a holiday");
+        assert!(there("2027-01-04 19:00"), "a Monday with hours of its own");
+        assert!(!there("2027-01-03 12:30"), "a Sunday, with them too");
     }
 
     #[test]

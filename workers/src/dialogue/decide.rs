@@ -269,6 +269,7 @@ fn pressed(payload: &str, situation: &Situation<'_>, decision: &mut Decision) {
     let entry = match payload {
         "person" => return decision.hand_over(Reason::Person, "asked_for_person"),
         "booking" => return decision.hand_over(Reason::Booking, "booking_wish"),
+        "confirm_no" => return decision.say(Phrase::Noted),
         "prices" => "price-list",
         other => other.strip_prefix("show:").unwrap_or(other),
     };

@@ -365,6 +365,7 @@ impl Voice<'_> {
             consent: None,
             rating: None,
             models: Vec::new(),
+            wish: None,
         }
     }
 }

@@ -345,6 +345,7 @@ fn buttons_lead_where_they_say() {
     assert!(said(&customer.does(press("prices"))).contains("Женская стрижка"));
     assert!(said(&customer.does(press("show:wifi"))).contains("бесплатный"));
     assert!(customer.does(press("show:gone")).handover.is_none());
+    assert!(said(&customer.does(press("confirm_no"))).starts_with("Хорошо."));
     assert!(customer.does(press("person")).handover.is_some());
 }
 

@@ -14,6 +14,11 @@ use zapis_core::store::{Booking, Visit};
 const THANKS: TimeDelta = TimeDelta::hours(48);
 const MISSED: TimeDelta = TimeDelta::days(7);
 const RETURN: TimeDelta = TimeDelta::days(14);
+/// When nobody wants to be written to.
+const NIGHT: Span = Span {
+    from: 21 * 60,
+    until: 9 * 60,
+};
 /// Clock changes move quiet hours by less.
 const CHANGE: u32 = 4 * 60;
 const DAY: u32 = 24 * 60;
@@ -235,9 +240,18 @@ impl Terms {
 impl Quiet {
     /// The firm's quiet hours on the clock of the customer, where her phone (E.164) tells it; else on the firm's.
     pub fn of(business: &Business, phone: Option<&str>) -> Option<Self> {
+        business
+            .quiet_hours
+            .map(|_| Self::or_night(business, phone))
+    }
+
+    /// The same, and the night where the firm has set none.
+    pub fn or_night(business: &Business, phone: Option<&str>) -> Self {
         let zone = phone.and_then(zones::of_phone);
-        let zone = zone.unwrap_or(business.time_zone);
-        business.quiet_hours.map(|span| Self { span, zone })
+        Self {
+            span: business.quiet_hours.unwrap_or(NIGHT),
+            zone: zone.unwrap_or(business.time_zone),
+        }
     }
 
     fn minute(self, at: DateTime<Utc>) -> u32 {

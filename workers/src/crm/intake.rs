@@ -1,0 +1,246 @@
+//! Takes in what the CRM is to hear of: turns of conversations, and news of records.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tracing::info;
+use zapis_core::crash;
+use zapis_core::lanes::{Failure, Gather, Message, Worker, unreadable};
+use zapis_core::message::ConversationId;
+use zapis_core::store::{NewOwner, OwnershipChange, StoreError};
+
+use super::enquiry::{Case, State};
+use super::notes::IN_THE_CRM;
+use super::told::{Told, TurnTold};
+use super::{CrmWorker, Fate, Record, Trouble, Verdict};
+
+/// How often a change is tried that others ran into.
+const TRIES: usize = 10;
+/// How much of a record's news one reading answers.
+const AT_ONCE: usize = 100;
+/// How long the bot keeps silent for a customer whom a person took from it.
+const SILENCED: chrono::TimeDelta = chrono::TimeDelta::days(365);
+
+impl Worker for CrmWorker {
+    type Task = Told;
+
+    fn name(&self) -> &'static str {
+        "crm"
+    }
+
+    fn read(&self, message: &Message) -> Result<Told, String> {
+        serde_json::from_slice(&message.body).map_err(|error| unreadable(&error))
+    }
+
+    /// A record that changed many times is read once.
+    fn gather(&self, waiting: &[&Told], _: Duration, _: Duration) -> Gather {
+        let news = waiting
+            .iter()
+            .take_while(|told| matches!(told, Told::Changed { .. }));
+        Gather::Take(news.count().clamp(1, AT_ONCE))
+    }
+
+    async fn handle(&self, _lane: &str, tasks: &[Arc<Told>]) -> Result<(), Failure> {
+        match tasks.first().map(Arc::as_ref) {
+            Some(Told::Turn(told)) => self.hear(told).await.map_err(Failure::systemic),
+            Some(Told::Changed { record }) => self.reread(record).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl CrmWorker {
+    /// Takes a turn in.
+    pub(super) async fn hear(&self, told: &TurnTold) -> Result<(), StoreError> {
+        let content = self.content.now();
+        for _ in 0..TRIES {
+            let open = self.store.open_enquiry(&told.conversation).await?;
+            let mut case = match open {
+                Some(row) => Case::of(row)?,
+                None if told.enquires => {
+                    let case = Case::begin(&told.conversation, told.turn, told.at);
+                    // It began with this very turn, and is over.
+                    if self.store.enquiry(case.row.id).await?.is_some() {
+                        return Ok(());
+                    }
+                    case
+                }
+                None => return Ok(()),
+            };
+            let is_new = case.row.version == 0;
+            if case.state.card.link.is_none() {
+                case.state.card.link = self.link(&told.conversation).await?;
+            }
+            case.hear(told, self.rules(&content));
+            if self.save(case).await? {
+                crash::point("crm.heard");
+                if is_new {
+                    metrics::counter!("zapis_crm_enquiries_total").increment(1);
+                }
+                self.pace.wake.notify_one();
+                return Ok(());
+            }
+        }
+        Err(busy())
+    }
+
+    /// Where the staff reads a conversation: its topic in the group.
+    async fn link(&self, conversation: &ConversationId) -> Result<Option<String>, StoreError> {
+        let thread = self.store.staff_thread(conversation).await?;
+        Ok(thread.and_then(|thread| {
+            // Of a supergroup Telegram shows the id without this beginning.
+            let group = thread.desk.peer().strip_prefix("-100")?;
+            Some(format!("https://t.me/c/{group}/{}", thread.thread))
+        }))
+    }
+
+    /// Saves what became of a case; `false` when somebody else changed it meanwhile.
+    pub(super) async fn save(&self, case: Case) -> Result<bool, StoreError> {
+        let (row, jobs, events) = case.finish(&self.config);
+        let now = self.clock.now();
+        self.store.save_enquiry(&row, &jobs, &events, now).await
+    }
+
+    /// Reads a record again that something happened to.
+    async fn reread(&self, record: &Record) -> Result<(), Failure> {
+        let name = record.to_string();
+        let ours = self.store.enquiries_of_record(&name).await;
+        if ours.map_err(Failure::systemic)?.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        if let Some(left) = self.rests_for() {
+            return Err(Failure::Wait { after: left });
+        }
+        match self.crm.fate(record).await {
+            Ok(fate) => {
+                let heeded = self.heed(&fate, record, now).await;
+                heeded.map_err(Failure::systemic)
+            }
+            // A record that was turned into another is found by the next job about it.
+            Err(trouble) if trouble.verdict == Verdict::Gone => {
+                self.gone(&name, now).await.map_err(Failure::systemic)
+            }
+            // It is asked for again with all that changed.
+            Err(trouble) if trouble.verdict == Verdict::Refused => Ok(()),
+            Err(Trouble { after, .. }) => Err(Failure::Wait {
+                after: after.unwrap_or(super::deliver::PROBE),
+            }),
+        }
+    }
+
+    /// Takes in what became of a record, for those who asked for this one too: a lead's fate may be that of
+    /// the deal that was made of it.
+    pub(super) async fn heed(
+        &self,
+        fate: &Fate,
+        asked: &Record,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let told = fate.record.to_string();
+        let mut rows = self.store.enquiries_of_record(&told).await?;
+        if fate.record != *asked {
+            rows.extend(self.store.enquiries_of_record(&asked.to_string()).await?);
+        }
+        // What is over is over; only whether the bot is wanted holds for the newest all the same.
+        let newest = rows.first().map(|row| row.id);
+        for row in rows {
+            let is_newest = Some(row.id) == newest;
+            if row.closed_at.is_some() && !is_newest {
+                continue;
+            }
+            let before = State::of(&row)?.no_bot;
+            self.change(row.id, |case| case.fate(fate, now)).await?;
+            match (before, fate.no_bot) {
+                (before, true) => {
+                    let since = before.unwrap_or(fate.updated_at);
+                    self.silence(&row.conversation, fate, since, now).await?;
+                }
+                (Some(_), false) => self.unsilence(&row.conversation, fate, now).await?,
+                (None, false) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn gone(&self, record: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        for row in self.store.enquiries_of_record(record).await? {
+            match self.crm.find(row.id).await {
+                Ok(Some(found)) => self.change(row.id, |case| case.moved(&found)).await?,
+                Ok(None) => self.change(row.id, |case| case.gone(now)).await?,
+                // The next job about it finds out.
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes an enquiry, over whatever others do to it.
+    pub(super) async fn change(
+        &self,
+        id: uuid::Uuid,
+        mut how: impl FnMut(&mut Case),
+    ) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let Some(row) = self.store.enquiry(id).await? else {
+                return Ok(());
+            };
+            let before = row.clone();
+            let mut case = Case::of(row)?;
+            how(&mut case);
+            let untouched = case.row == before && case.jobs.is_empty() && case.events.is_empty();
+            let same = serde_json::to_value(&case.state).ok().as_ref() == Some(&before.state);
+            if (untouched && same) || self.save(case).await? {
+                return Ok(());
+            }
+        }
+        Err(busy())
+    }
+
+    /// A person switched the bot off for this customer: it keeps silent until somebody gives it the
+    /// conversation back, here or there.
+    async fn silence(
+        &self,
+        conversation: &ConversationId,
+        fate: &Fate,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let change = OwnershipChange {
+            cause: format!("crm:{}:no_bot:{}", fate.record, since.timestamp()),
+            at: now,
+            to: NewOwner::Staff {
+                who: IN_THE_CRM.to_owned(),
+                until: now + SILENCED,
+            },
+        };
+        self.store.change_ownership(conversation, &change).await?;
+        Ok(())
+    }
+
+    /// It may speak again, unless somebody else has the conversation.
+    async fn unsilence(
+        &self,
+        conversation: &ConversationId,
+        fate: &Fate,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let owner = self.store.ownership(conversation, now).await?;
+        if owner.staff.as_deref() != Some(IN_THE_CRM) {
+            return Ok(());
+        }
+        let change = OwnershipChange {
+            cause: format!("crm:{}:bot:{}", fate.record, fate.updated_at.timestamp()),
+            at: now,
+            to: NewOwner::Bot,
+        };
+        self.store.change_ownership(conversation, &change).await?;
+        info!(?conversation, "The bot was switched on again at the CRM");
+        Ok(())
+    }
+}
+
+fn busy() -> StoreError {
+    StoreError::Unavailable("an enquiry keeps changing".into())
+}
