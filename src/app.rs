@@ -144,13 +144,14 @@ async fn run_on(
         clock: engines.clock.clone(),
         metrics,
     };
-    let measured = gateway::measure(vitals.clone(), parts::topics(&channels), soft.clone());
+    let topics = parts::topics(config, &channels);
+    let measured = gateway::measure(vitals.clone(), topics.clone(), soft.clone());
     tasks.spawn(async move {
         measured.await;
         Ok(())
     });
     if let Some(moves) = time.moves {
-        let passage = time::Passage::new(&engines, parts::topics(&channels), &loaded.folder);
+        let passage = time::Passage::new(&engines, topics, &loaded.folder);
         tasks.spawn(passage.attend(moves, soft.clone()));
     }
     // Every process tells its health; the doors, the live journal and the calendars are the gateway's.
@@ -159,7 +160,8 @@ async fn run_on(
         let journal = feed::routes(store(), config.observability.journal_token.clone());
         let firm = FirmFile::new(&loaded.folder);
         let calendars = calendars::routes(store(), engines.clock.clone(), firm);
-        (channels, journal.merge(calendars))
+        let crm = parts::crm_events(config, &engines)?;
+        (channels, journal.merge(calendars).merge(crm))
     } else {
         (Vec::new(), Router::new())
     };

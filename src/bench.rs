@@ -6,6 +6,7 @@
 
 mod bare;
 mod book;
+mod crm;
 mod ground;
 mod growth;
 mod http;
@@ -48,6 +49,7 @@ async fn measure(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Report> {
         BenchTarget::Stall => path::stall(loaded, bench).await,
         BenchTarget::Sessions => sessions::sessions(loaded, bench).await,
         BenchTarget::Book => book::book(loaded, bench).await,
+        BenchTarget::Crm => crm::crm(loaded, bench).await,
         BenchTarget::Growth => growth::growth(loaded, bench).await,
         BenchTarget::Duplicates => idle::duplicates(loaded, bench).await,
         BenchTarget::Idle => idle::idle(loaded).await,

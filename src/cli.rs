@@ -97,6 +97,17 @@ The first line of the output is the address of the page. Nothing outside this ma
   zapis dead retry --all"
     )]
     Dead(DeadCommand),
+    /// See what the CRM was told and what waits, try again, take everything out, try a real portal.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  zapis crm status
+  zapis crm ledger --state parked
+  zapis crm retry --all
+  zapis crm export --days 90 > enquiries.csv
+  zapis crm test"
+    )]
+    Crm(CrmCommand),
     /// Look into the appointment book, book, move and cancel, set working time.
     #[command(
         subcommand,
@@ -253,7 +264,7 @@ fn days() -> clap::builder::RangedI64ValueParser<u16> {
 pub struct Bench {
     /// What to measure.
     pub what: BenchTarget,
-    /// How many messages, sessions or sockets.
+    /// How many messages, sessions, enquiries or sockets.
     #[arg(long, default_value_t = 20_000, value_parser = within(100, 10_000_000))]
     pub messages: usize,
     /// From how many customers.
@@ -299,6 +310,8 @@ pub enum WorkerName {
     Send,
     /// Repeats calls for a person that nobody answered.
     Remind,
+    /// Brings enquiries to the CRM, and what becomes of them back.
+    Crm,
     /// Writes what messengers report of deliveries into the ledger and the journal.
     Journal,
 }
@@ -333,6 +346,8 @@ pub enum BenchTarget {
     Sessions,
     /// Visits booked and free times found in a large firm.
     Book,
+    /// Enquiries until an emulated CRM has all of them: 2,000 at most.
+    Crm,
     /// The cost of a message with many conversations and a long journal.
     Growth,
     /// Webhooks that came before.
@@ -393,6 +408,75 @@ pub struct Selection {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What the CRM was told.
+#[derive(Debug, Subcommand)]
+pub enum CrmCommand {
+    /// How the CRM is, and how much waits for it.
+    #[command(after_help = "Examples:
+  zapis crm status
+  zapis crm status --json")]
+    Status {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What it was told and is to be told, newest first.
+    #[command(after_help = "Examples:
+  zapis crm ledger
+  zapis crm ledger --state parked
+  zapis crm ledger --limit 500 --json
+
+States: pending (waits for its time), in_flight (somebody has it in hand), done, parked (a person must look).")]
+    Ledger {
+        /// Only what is in this state.
+        #[arg(long, value_enum)]
+        state: Option<JobState>,
+        /// At most this many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try what is parked again, once what was wrong is mended.
+    #[command(after_help = "Examples:
+  zapis crm retry 6f1c2b1e-6f0a-5c55-9d3c-0a8f2f6f7c11
+  zapis crm retry --all")]
+    Retry(Selection),
+    /// All enquiries with what became of them, as CSV. It shows names and phones.
+    #[command(after_help = "Examples:
+  zapis crm export > enquiries.csv
+  zapis crm export --days 365 --json")]
+    Export {
+        /// How many days back.
+        #[arg(long, default_value_t = 30, value_parser = days())]
+        days: u16,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make, find, comment and delete one test record on the configured portal, and print each step.
+    #[command(after_help = "Examples:
+  zapis crm test
+
+The record is marked as a test, gets a comment and a task, and is deleted again.")]
+    Test,
+}
+
+/// How far something for the CRM is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum JobState {
+    /// It waits for its time.
+    Pending,
+    /// Somebody has it in hand.
+    InFlight,
+    /// The CRM has it.
+    Done,
+    /// A person must look.
+    Parked,
 }
 
 /// What to bring in.

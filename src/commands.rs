@@ -2,6 +2,8 @@
 
 mod book;
 mod check;
+mod crm;
+mod crm_test;
 mod dead;
 mod gaps;
 mod knowledge;
@@ -92,6 +94,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Sandbox(listen) => run::sandbox(listen.listen).await,
         Command::Check { connect, json } => check::check(path, connect, json).await,
         Command::Book(command) => book::book(&load(path)?, command).await,
+        Command::Crm(command) => crm::crm(&load(path)?, command).await,
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
         Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command).await,
         Command::Understand { text, json } => understand::understand(&content(path)?, &text, json),

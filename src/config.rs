@@ -20,6 +20,7 @@ use serde::Deserialize;
 use zapis_channels::sms::SmsConfig;
 use zapis_core::config::{EnginesConfig, Findings};
 use zapis_workers::autonomy::AutonomyConfig;
+use zapis_workers::crm::CrmConfig;
 use zapis_workers::knowledge::KnowledgeConfig;
 use zapis_workers::llm::LlmConfig;
 
@@ -54,6 +55,8 @@ pub struct Config {
     pub knowledge: KnowledgeConfig,
     /// `[llm]`
     pub llm: LlmConfig,
+    /// `[crm]`
+    pub crm: CrmConfig,
     /// `[observability]`
     pub observability: ObservabilityConfig,
 }
@@ -70,6 +73,7 @@ impl Config {
         self.autonomy.check(findings);
         self.knowledge.check(findings);
         self.llm.check(findings);
+        self.crm.check(findings);
         self.observability.check(findings);
     }
 

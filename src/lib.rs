@@ -8,6 +8,7 @@ pub mod client;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod crm_events;
 pub mod feed;
 pub mod gateway;
 pub mod lifecycle;

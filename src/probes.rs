@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use zapis_core::{Clock, causes};
+use zapis_workers::crm::bitrix24::{Bitrix24, Client};
 use zapis_workers::knowledge::Vectors;
 use zapis_workers::llm::Llm;
 
@@ -77,6 +78,13 @@ async fn accounts(loaded: &Loaded) -> anyhow::Result<Vec<Probed>> {
     if let Some(llm) = Llm::new(&config.llm, &engines.store, &engines.clock)? {
         let models = llm.probe().await.into_iter();
         probed.extend(models.map(|(name, result)| Probed::of(&format!("llm {name}"), result)));
+    }
+    if config.crm.is_used() {
+        let bitrix24 = &config.crm.bitrix24;
+        let client = Client::new(bitrix24, &engines.store, &engines.sessions, &engines.clock)?;
+        let portal = Bitrix24::new(bitrix24, client, &engines.clock);
+        let told = portal.check().await.into_iter();
+        probed.extend(told.map(|(what, result)| Probed::of(&what, result)));
     }
     if let Some(vectors) = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir)? {
         probed.push(Probed::of("vectors", vectors.probe().await));

@@ -14,9 +14,11 @@ use zapis_channels::whatsapp::{Template, WhatsAppConfig};
 use zapis_core::Clock;
 use zapis_core::config::Secret;
 use zapis_sandbox::{
-    Move, Page, Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber, WhatsAppTemplate,
+    Bitrix24Outgoing, Bitrix24Portal, Bitrix24Webhook, Move, Page, Sandbox, SandboxConfig,
+    StaffChat, TelegramBot, WhatsAppNumber, WhatsAppTemplate,
 };
 use zapis_workers::business::Business;
+use zapis_workers::crm::bitrix24::Bitrix24Config;
 
 use super::{Roles, Time, run_on};
 use crate::config::Loaded;
@@ -30,6 +32,8 @@ const APP_SECRET: &str = "sandbox-app-secret";
 const VERIFY_TOKEN: &str = "sandbox-verify-token";
 const PHONE_NUMBER_ID: &str = "105500000000001";
 const SMS_API_KEY: &str = "sandbox-sms-key";
+const CRM_CODE: &str = "sandboxwebhook";
+const CRM_TOKEN: &str = "sandbox-application-token";
 const STAFF_CHAT: i64 = -1_001_234_567_890;
 
 /// What may be written to on WhatsApp a day after the customer: what it is for, its name, category and words.
@@ -173,6 +177,10 @@ pub async fn sandbox(listen: SocketAddr, stop: Stop) -> anyhow::Result<()> {
         sandbox.sms_url()
     ));
     output::line(format!(
+        "Bitrix24:  [crm.bitrix24] webhook_url = \"{}/\"",
+        sandbox.bitrix24_url()
+    ));
+    output::line(format!(
         "LLM:       base_url = \"{}\"",
         sandbox.llm_base_url()
     ));
@@ -188,9 +196,16 @@ async fn emulators(
     clock: Clock,
     moves: Option<mpsc::Sender<Move>>,
 ) -> anyhow::Result<Sandbox> {
-    let webhook_url = page
-        .as_ref()
-        .map(|page| format!("{}/webhooks/whatsapp/main", page.zapis_url));
+    let webhook = |of: &str| {
+        let page = page.as_ref()?;
+        Some(format!("{}/webhooks/{of}", page.zapis_url))
+    };
+    let (webhook_url, crm_url) = (webhook("whatsapp/main"), webhook("bitrix24"));
+    let tells = |url| Bitrix24Outgoing {
+        url,
+        token: CRM_TOKEN.into(),
+        events: Vec::new(),
+    };
     zapis_sandbox::start(SandboxConfig {
         listen,
         telegram: vec![TelegramBot {
@@ -214,6 +229,11 @@ async fn emulators(
             title: "Администраторы".into(),
         }],
         sms_api_key: Some(SMS_API_KEY.into()),
+        bitrix24: Some(Bitrix24Portal {
+            webhooks: vec![Bitrix24Webhook::new(1, CRM_CODE)],
+            outgoing: crm_url.into_iter().map(tells).collect(),
+            ..Bitrix24Portal::default()
+        }),
         page,
         clock,
         moves,
@@ -249,6 +269,11 @@ fn configure(loaded: &mut Loaded, sandbox: &Sandbox, url: &str, journal_token: &
         templates: TEMPLATES.map(used).into(),
         ..WhatsAppConfig::default()
     }];
+    config.crm.bitrix24 = Bitrix24Config {
+        webhook_url: Secret::new(format!("{}/", sandbox.bitrix24_url())),
+        application_tokens: vec![Secret::new(CRM_TOKEN)],
+        ..Bitrix24Config::default()
+    };
     config.channels.webchat = vec![WebChatConfig {
         account: "site".into(),
         allowed_origins: vec![sandbox.url()],

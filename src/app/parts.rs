@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,8 @@ use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
 use zapis_workers::autonomy::{Adjusted, Adjuster, Autonomy};
 use zapis_workers::book::Book;
 use zapis_workers::content::{Live, Watch};
+use zapis_workers::crm::bitrix24::{Bitrix24, Client};
+use zapis_workers::crm::{CrmWorker, Pace};
 use zapis_workers::desk::Desks;
 use zapis_workers::dialogue::visit::Desk;
 use zapis_workers::dialogue::{Generator, Interpreter, Receptionist};
@@ -37,6 +40,7 @@ use zapis_workers::remind_staff::RemindStaff;
 use super::{Engines, Roles};
 use crate::cli::WorkerName;
 use crate::config::Config;
+use crate::crm_events;
 
 /// The doors. A new one is one more line here.
 pub fn channels(config: &Config, engines: &Engines) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
@@ -68,14 +72,27 @@ pub fn channels(config: &Config, engines: &Engines) -> anyhow::Result<Vec<Arc<dy
 }
 
 /// The topics of an installation.
-pub(super) fn topics(channels: &[Arc<dyn Channel>]) -> Vec<Topic> {
+pub(super) fn topics(config: &Config, channels: &[Arc<dyn Channel>]) -> Vec<Topic> {
     let outbound = channels
         .iter()
         .map(|channel| Topic::outbound(channel.name()));
     [Topic::inbound(), Topic::journal()]
         .into_iter()
+        .chain(config.crm.is_used().then(Topic::crm))
         .chain(outbound)
         .collect()
+}
+
+/// What a portal tells of its own accord, where one is configured.
+pub(super) fn crm_events(config: &Config, engines: &Engines) -> anyhow::Result<Router> {
+    let bitrix24 = &config.crm.bitrix24;
+    if !bitrix24.is_used() {
+        return Ok(Router::new());
+    }
+    let client = Client::new(bitrix24, &engines.store, &engines.sessions, &engines.clock);
+    let client = Arc::new(client.context("setting Bitrix24 up ([crm.bitrix24])")?);
+    let broker = Arc::clone(&engines.broker);
+    Ok(crm_events::routes(bitrix24, client, broker))
 }
 
 /// Starts the workers of these roles.
@@ -91,7 +108,8 @@ pub async fn start_workers(
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
     let adjusted = adjust(tasks, config, engines, has(WorkerName::Remind), stop);
-    if has(WorkerName::Answer) || has(WorkerName::Remind) {
+    let crm = has(WorkerName::Crm) && config.crm.is_used();
+    if has(WorkerName::Answer) || has(WorkerName::Remind) || crm {
         let mut watch = Watch::start(content_dir, &engines.store).await?;
         if has(WorkerName::Answer) {
             let (answer, equipped) = answering(config, watch, adjusted, &desks, engines)?;
@@ -107,6 +125,9 @@ pub async fn start_workers(
                 notices.run(stop).await;
                 Ok(())
             });
+        }
+        if crm {
+            start_crm(tasks, config, watch.live(), &desks, engines, stop)?;
         }
         let stop = stop.clone();
         tasks.spawn(async move {
@@ -255,6 +276,49 @@ fn start_reminders(
     });
 }
 
+/// Those who bring enquiries to the CRM, and what becomes of them back.
+fn start_crm(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    config: &Config,
+    content: Live,
+    desks: &Desks,
+    engines: &Engines,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let bitrix24 = &config.crm.bitrix24;
+    let client = Client::new(bitrix24, &engines.store, &engines.sessions, &engines.clock);
+    let client = client.context("setting Bitrix24 up ([crm.bitrix24])")?;
+    let crm = Bitrix24::new(bitrix24, client, &engines.clock);
+    let worker = Arc::new(CrmWorker {
+        crm: Arc::new(crm),
+        store: engines.store.clone(),
+        broker: Arc::clone(&engines.broker),
+        content,
+        desks: desks.clone(),
+        config: config.crm.clone(),
+        clock: engines.clock.clone(),
+        holder: holder(config),
+        pace: Pace::default(),
+    });
+    let intake = Arc::clone(&worker);
+    tasks.spawn(consume(intake, Topic::crm(), engines.clone(), stop.clone()));
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        worker.run(stop).await;
+        Ok(())
+    });
+    Ok(())
+}
+
+/// Names this process among those that do the same. The only one need not wait for its own leases after a crash.
+fn holder(config: &Config) -> String {
+    if config.engines.embedded_broker() {
+        "the only process".to_owned()
+    } else {
+        uuid::Uuid::new_v4().to_string()
+    }
+}
+
 async fn consume<W: lanes::Worker>(
     worker: Arc<W>,
     topic: Topic,
@@ -288,6 +352,7 @@ fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines)
             remind_after: minutes(config.staff.remind_after_minutes),
             typing: true,
         },
+        enquiries: config.crm.is_used().then(|| config.crm.intents.clone()),
         clock: engines.clock.clone(),
         published: PublishedTurns::default(),
     }
@@ -301,12 +366,7 @@ fn notices(config: &Config, content_dir: &Path, desks: &Desks, engines: &Engines
         desks: desks.clone(),
         config: content_dir.to_owned(),
         clock: engines.clock.clone(),
-        // The only process need not wait for its own lease after a crash.
-        holder: if config.engines.embedded_broker() {
-            "the only process".to_owned()
-        } else {
-            uuid::Uuid::new_v4().to_string()
-        },
+        holder: holder(config),
     }
 }
 

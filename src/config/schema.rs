@@ -8,10 +8,17 @@ use super::tree::{Item, Source, Value};
 pub const DOCUMENTED: &str = include_str!("../../config/zapis.toml");
 
 /// Sections that the documentation of later versions speaks of.
-const PLANNED: [&str; 3] = ["crm", "privacy", "reminders"];
+const PLANNED: [&str; 2] = ["privacy", "reminders"];
 
 /// Sections whose keys the operator makes up; each takes what the documented one takes.
-const FREE: [&str; 3] = ["templates", "fields", "headers"];
+const FREE: [&str; 6] = [
+    "templates",
+    "fields",
+    "headers",
+    "stages",
+    "sources",
+    "hours",
+];
 
 /// The documented value of a setting: it shows the type and is the example in hints.
 #[derive(Debug, Clone, Copy)]

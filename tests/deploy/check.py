@@ -149,8 +149,10 @@ def settings(binary, folder):
 
     secrets = made_secrets(folder)
     for secret in secrets.iterdir():
-        # What the messengers would have given.
-        secret.write_text(secret.read_text() or "1234567:AAabcdefghijklmnopqrstuvwxyz0123456")
+        # What the messengers and the portal would have given.
+        given = {"bitrix24_webhook_url": "https://salon.bitrix24.example/rest/1/abc123/"}
+        given = given.get(secret.name, "1234567:AAabcdefghijklmnopqrstuvwxyz0123456")
+        secret.write_text(secret.read_text() or given)
     place = {"/run/secrets": str(secrets), "/var/lib/zapis": str(folder / "var")}
     config = folder / "config"
     checked = set()
@@ -164,7 +166,7 @@ def settings(binary, folder):
         engines = {f"ZAPIS__ENGINES__{engine}" for engine in ("BROKER", "SESSIONS", "STORE")}
         if command[0] != "run" and not engines <= set(variables):
             yield f"{name} needs engines that several processes can share"
-        if command[0] not in ("run", "gateway", "worker") or not set(command[1:]) <= {"answer", "send", "remind", "journal"}:
+        if command[0] not in ("run", "gateway", "worker") or not set(command[1:]) <= {"answer", "send", "remind", "crm", "journal"}:
             yield f"{name} runs an unknown command: {command}"
 
     lay(config, DEPLOY / "systemd/zapis.toml", place)

@@ -4,6 +4,7 @@
 //! `tests/run` plays a few seeds of each, `tests/faults` the long form: the same tests with many.
 
 pub(crate) mod checker;
+mod crm;
 pub(crate) mod crowd;
 mod host;
 mod kill;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod book_desk;
+mod crm;
 mod days;
 mod desk;
 mod drafts;

@@ -11,6 +11,7 @@ mod backup;
 mod browser;
 mod cli;
 mod conformance;
+mod crm;
 mod faults;
 mod fence;
 mod fuzz;

@@ -208,7 +208,9 @@ impl Account {
             Some(desk) => store.message_of_draft(desk, id).await?,
             None => None,
         };
-        if let Some(message) = shown {
+        // Whoever presses at once may be faster than the note of which message it is.
+        let pressed = post.item.message.filter(|_| verdict == Verdict::Sent);
+        if let Some(message) = shown.or(pressed) {
             taken.effects.push(Effect::Rewrite {
                 chat: post.item.address.chat,
                 message,

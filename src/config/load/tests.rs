@@ -3,6 +3,10 @@ use zapis_channels::telegram::{Mode, TelegramConfig};
 use zapis_channels::webchat::WebChatConfig;
 use zapis_channels::whatsapp::{Template, WhatsAppConfig};
 use zapis_core::config::{EnginesConfig, QueueType, Secret};
+use zapis_workers::crm::CrmConfig;
+use zapis_workers::crm::bitrix24::Bitrix24Config;
+use zapis_workers::crm::route::ManagerConfig;
+use zapis_workers::crm::score::Weights;
 
 use super::super::schema::with_examples;
 use super::super::{
@@ -65,6 +69,12 @@ fn the_examples_of_the_documented_file_can_be_used() {
             ("WHATSAPP_WEBHOOK_SECRET", "0123456789abcdef"),
             ("SMS_API_ID", "A0B1"),
             ("LLM_API_KEY", "sk-1"),
+            (
+                "BITRIX24_WEBHOOK_URL",
+                "https://salon.bitrix24.example/rest/1/code/",
+            ),
+            ("BITRIX24_APPLICATION_TOKEN", "0123456789abcdef"),
+            ("BITRIX24_CLIENT_SECRET", "secret"),
         ],
     );
 
@@ -76,6 +86,9 @@ fn the_examples_of_the_documented_file_can_be_used() {
     assert_eq!(channels.webchat[0].account, "site");
     assert_eq!(channels.whatsapp[0].templates["reminder"].language, "ru");
     assert_eq!(loaded.config.sms.fields["api_id"].expose(), "A0B1");
+    let crm = &loaded.config.crm;
+    assert!(crm.managers[0].duty && !crm.managers[0].hours.is_empty());
+    assert_eq!(crm.bitrix24.stages["came"], "CONVERTED");
 }
 
 #[test]
@@ -148,6 +161,10 @@ fn every_setting_is_documented() {
     compare::<Accepted>("sms.accepted");
     compare::<StaffConfig>("staff");
     compare::<DialogueConfig>("dialogue");
+    compare::<CrmConfig>("crm");
+    compare::<Weights>("crm.weights");
+    compare::<ManagerConfig>("crm.managers.0");
+    compare::<Bitrix24Config>("crm.bitrix24");
     compare::<ObservabilityConfig>("observability");
 }
 
@@ -314,7 +331,7 @@ fn columns_count_letters_and_not_bytes() {
 
 #[test]
 fn sections_of_later_versions_are_only_warned_of() {
-    let text = "[crm.bitrix24]\nwebhook_url = \"env:BITRIX24_WEBHOOK_URL\"\n[privacy]\nretention_days = 90\n";
+    let text = "[privacy]\nretention_days = 90\ntoken = \"env:NOT_SET\"\n";
 
     let loaded = load_text(text, [("ZAPIS__REMINDERS__SOON", "-2h")]).unwrap();
 
@@ -323,9 +340,9 @@ fn sections_of_later_versions_are_only_warned_of() {
         .iter()
         .map(|problem| problem.key.as_str())
         .collect();
-    assert_eq!(keys, ["reminders", "crm", "privacy"]);
+    assert_eq!(keys, ["reminders", "privacy"]);
     assert!(
-        told(text, [])[0].starts_with("my.toml:1:2: warning: crm: not in this version yet"),
+        told(text, [])[0].starts_with("my.toml:1:2: warning: privacy: not in this version yet"),
         "{:?}",
         told(text, [])
     );
@@ -511,4 +528,26 @@ fn only_the_demo_does_without_a_file() {
         problems[0].message.contains("cannot be read"),
         "{problems:?}"
     );
+}
+
+#[test]
+fn a_manager_has_hours_as_the_firm_writes_them_and_what_is_none_is_told_at_its_place() {
+    let manager = |hours| format!("[[crm.managers]]\nid = \"6\"\nduty = true\nhours = {hours}\n");
+    let text = manager("{ mon-fri = \"10:00-19:00\", sat = \"closed\" }");
+    let week = load_text(&text, []).unwrap().config.crm.managers[0]
+        .hours
+        .clone();
+    assert!(week.0[4][0].holds(10 * 60) && week.0[5].is_empty());
+
+    for (wrong, told_as) in [
+        ("{ fri-mon = \"10:00-19:00\" }", "fri-mon is not a day"),
+        ("{ mon = \"10-19\" }", "mon is not working time"),
+    ] {
+        let lines = told(&manager(wrong), []);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            lines[0].starts_with("my.toml:4:") && lines[0].contains(told_as),
+            "{lines:?}"
+        );
+    }
 }

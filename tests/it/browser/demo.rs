@@ -114,3 +114,29 @@ async fn a_visit_is_booked_reminded_of_and_confirmed_on_the_demos_page() {
     phone.until(STANDS).await;
     assert_eq!(axe(&phone).await, fine);
 }
+
+#[tokio::test]
+async fn an_enquiry_stands_in_the_crm_of_the_demo() {
+    let demo = Demo::start().await;
+    let browser = Browser::start(Screen::Desktop).await;
+    browser.goto(&demo.url).await;
+    browser
+        .until("return document.querySelector('[data-clock]').textContent !== '…'")
+        .await;
+    writes(&browser, "Сколько стоит маникюр без покрытия?").await;
+    shows(&browser, "telegram", "₽").await;
+
+    let button = ".chrome [data-window=crm]";
+    let script = format!("document.querySelector({}).focus()", json!(button));
+    browser.run(&script).await;
+    browser.types(ENTER).await;
+    let card = "const inside = document.querySelector('[data-src]').contentDocument;
+         return inside?.body?.innerText.includes('Telegram:') && inside.body.innerText.includes('Маникюр')";
+    browser.until(card).await;
+
+    browser.goto(&format!("{}/bitrix24", demo.url)).await;
+    browser
+        .until("return document.body.innerText.includes('Telegram:')")
+        .await;
+    assert_eq!(axe(&browser).await, Value::Array(Vec::new()));
+}

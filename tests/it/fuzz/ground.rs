@@ -133,6 +133,7 @@ impl Ground {
                     remind_after: TimeDelta::minutes(5),
                     typing: false,
                 },
+                enquiries: None,
                 clock: clock.clone(),
                 published: PublishedTurns::default(),
             },

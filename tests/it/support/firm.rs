@@ -15,7 +15,8 @@ use zapis_core::config::EnginesConfig;
 use zapis_core::message::ConversationId;
 use zapis_core::store::Store;
 use zapis_sandbox::{
-    Call, CallFilter, Provider, Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber,
+    Bitrix24Outgoing, Bitrix24Portal, Bitrix24Webhook, Call, CallFilter, Provider, Sandbox,
+    SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber,
 };
 
 /// The staff group of every firm.
@@ -26,6 +27,8 @@ pub(crate) const TELEGRAM_TOKEN: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PA
 pub(crate) const WHATSAPP_TOKEN: &str = "EAAwhatsappcanarytoken";
 pub(crate) const SMS_KEY: &str = "sms-canary-of-the-gateway";
 pub(crate) const LLM_KEY: &str = "sk-canary-of-the-model";
+pub(crate) const CRM_CODE: &str = "canarycodeofthewebhook";
+pub(crate) const CRM_TOKEN: &str = "canary-token-of-the-portal";
 pub(crate) const APP_SECRET: &str = "canaryappsecret0123456789";
 
 /// How long anything may take before a test fails. Not a measure of speed.
@@ -234,6 +237,16 @@ impl Firm {
             }],
             sms_api_key: Some(SMS_KEY.into()),
             llm_api_key: Some(LLM_KEY.into()),
+            bitrix24: Some(Bitrix24Portal {
+                webhooks: vec![Bitrix24Webhook::new(1, CRM_CODE)],
+                outgoing: vec![Bitrix24Outgoing {
+                    url: format!("{url}/webhooks/bitrix24"),
+                    token: CRM_TOKEN.into(),
+                    events: Vec::new(),
+                }],
+                is_box: true,
+                ..Bitrix24Portal::default()
+            }),
             limits: false,
             webhook_retry: Duration::from_millis(300),
             ..SandboxConfig::default()
@@ -299,9 +312,18 @@ format = "json"
             whatsapp = self.sandbox.whatsapp_api_url(),
             more = more
                 .replace("{llm}", &self.sandbox.llm_base_url())
-                .replace("{sms}", &self.sandbox.sms_url()),
+                .replace("{sms}", &self.sandbox.sms_url())
+                .replace("{crm}", &self.crm_lines()),
         );
         fs::write(self.config_dir().join("zapis.toml"), text).unwrap();
+    }
+
+    /// The section of its CRM, for firms that have one.
+    fn crm_lines(&self) -> String {
+        format!(
+            "[crm.bitrix24]\nwebhook_url = \"{}/\"\napplication_tokens = [\"{CRM_TOKEN}\"]\nburst = 0\n",
+            self.sandbox.bitrix24_url()
+        )
     }
 
     /// The configuration file, for programs that a test starts by itself.
