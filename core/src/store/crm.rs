@@ -225,6 +225,22 @@ impl Store {
         Ok(rows.iter().map(read_enquiry).collect::<Result<_, _>>()?)
     }
 
+    /// Open enquiries that have a record, in the order of their ids after that one; at most so many.
+    pub async fn recorded_enquiries(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Enquiry>, StoreError> {
+        let statement = sql(concat!(
+            "SELECT ",
+            enquiry_columns!(),
+            " FROM enquiries WHERE closed_at IS NULL AND record IS NOT NULL AND id > $1 \
+             ORDER BY id LIMIT $2"
+        ));
+        let rows = self.db.fetch(statement.bind(after).bind(limit)).await?;
+        Ok(rows.iter().map(read_enquiry).collect::<Result<_, _>>()?)
+    }
+
     /// All enquiries that began in a time, oldest first.
     pub async fn enquiries_between(
         &self,

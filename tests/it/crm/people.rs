@@ -1,11 +1,13 @@
 //! Nobody is in the CRM twice, and whoever looked after a customer goes on with it.
 
+use chrono::TimeDelta;
 use zapis_sandbox::{Bitrix24Action, CrmEntity};
 
 use super::world::{On, World, chat, entered, on_both, wants, wants_with_phone};
 
 on_both!(
     an_open_lead_of_the_person_is_gone_on_with,
+    the_fate_of_a_record_of_others_comes_back_too,
     a_customer_of_old_keeps_contact_and_manager,
     a_phone_that_comes_later_is_added_once,
     without_leads_an_enquiry_is_a_contact_and_a_deal,
@@ -38,6 +40,26 @@ async fn an_open_lead_of_the_person_is_gone_on_with(on: On) {
     let todos = world.sandbox.bitrix24_todos();
     assert_eq!(todos.len(), 1);
     assert_eq!(todos[0].responsible, 7);
+}
+
+async fn the_fate_of_a_record_of_others_comes_back_too(on: On) {
+    let world = World::open(on).await;
+    let lead = Bitrix24Action::Creates {
+        entity: CrmEntity::Lead,
+        fields: entered("С улицы", "+79210000012"),
+    };
+    world.sandbox.bitrix24(lead).unwrap();
+    let lead = world.leads(1).await[0].id;
+    world
+        .hears(wants_with_phone(&world, &chat(12), 1, "+79210000012"))
+        .await;
+    world.done().await;
+
+    world.sandbox.bitrix24_moves(lead, "JUNK").unwrap();
+    world.passes(TimeDelta::minutes(6));
+
+    let lost = |row: &zapis_core::store::Enquiry, _: &_| row.closed_at.is_some();
+    world.until_enquiry(&chat(12), "closed", lost).await;
 }
 
 async fn a_customer_of_old_keeps_contact_and_manager(on: On) {

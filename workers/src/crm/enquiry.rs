@@ -68,6 +68,8 @@ pub struct State {
     pub nudged: bool,
     /// The visits that came of it, and until when each lasts; one that was called off has no end.
     pub bookings: Vec<(Uuid, Option<DateTime<Utc>>)>,
+    /// Whether the record was made by somebody else: it is not among those that the CRM tells of ours.
+    pub joined: bool,
     /// The contact at the CRM.
     pub contact: Option<String>,
     /// Who is responsible.
@@ -456,6 +458,7 @@ impl Case {
         now: DateTime<Utc>,
     ) {
         let card = self.state.card.clone();
+        self.state.joined = joined;
         self.row.record = Some(opened.record.to_string());
         self.state.contact.clone_from(&opened.contact);
         self.state.responsible.clone_from(&opened.responsible);
@@ -572,10 +575,11 @@ impl Case {
     ) -> Vec<Deed> {
         let mut deeds = Vec::new();
         self.close_segment(now, false, rules);
-        if let Some((kind, _)) = self.state.nudge.filter(|(_, due)| *due <= now) {
-            self.state.nudge = None;
-            self.state.nudged = true;
-            if may_ask {
+        if let Some((kind, planned)) = self.state.nudge.filter(|(_, due)| *due <= now) {
+            let due = self.asks_at(now, planned, rules).filter(|_| may_ask);
+            self.state.nudge = due.filter(|due| *due > now).map(|due| (kind, due));
+            self.state.nudged = self.state.nudge.is_none();
+            if due == Some(now) {
                 deeds.push(Deed::Nudge(kind));
                 let text = notes::nudged(kind);
                 let id = ids::of(self.row.id, "nudged", 0);
@@ -591,6 +595,19 @@ impl Case {
             self.close(now, if visited { "over" } else { "silent" });
         }
         deeds
+    }
+
+    /// When a question that is due may be asked.
+    fn asks_at(
+        &self,
+        now: DateTime<Utc>,
+        planned: DateTime<Utc>,
+        rules: Rules<'_>,
+    ) -> Option<DateTime<Utc>> {
+        let phone = self.state.card.phones.first().map(String::as_str);
+        let quiet = Quiet::or_night(rules.business, phone);
+        let window = nudge::window(self.row.conversation.channel());
+        nudge::again(now, planned, self.state.wrote_at?, quiet, window)
     }
 
     /// When the staff is told of a hot enquiry that the CRM does not take.

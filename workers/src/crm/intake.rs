@@ -164,7 +164,7 @@ impl CrmWorker {
         Ok(())
     }
 
-    async fn gone(&self, record: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub(super) async fn gone(&self, record: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
         for row in self.store.enquiries_of_record(record).await? {
             match self.crm.find(row.id).await {
                 Ok(Some(found)) => self.change(row.id, |case| case.moved(&found)).await?,

@@ -16,6 +16,9 @@ const WHATSAPP: TimeDelta = TimeDelta::hours(24);
 /// What is left of that time at least: a queue may hold a message up.
 const SPARE: TimeDelta = TimeDelta::minutes(30);
 
+/// So long after its time a question is out of place.
+const STALE: TimeDelta = TimeDelta::days(2);
+
 /// What the button of who declines carries.
 const NOT_NOW: &str = Intent::ConfirmNo.id();
 
@@ -53,6 +56,24 @@ pub(super) fn due(
     };
     let fits = window.is_none_or(|window| due <= wrote_at + window - SPARE);
     fits.then_some(due)
+}
+
+/// What becomes of a question that is due now: when it may be asked, at once or later; nothing where the channel
+/// takes it no more. Whoever was away comes back at night, or days later.
+pub(super) fn again(
+    now: DateTime<Utc>,
+    planned: DateTime<Utc>,
+    wrote_at: DateTime<Utc>,
+    quiet: Quiet,
+    window: Option<TimeDelta>,
+) -> Option<DateTime<Utc>> {
+    let due = if quiet.holds(now) {
+        quiet.later(now)?
+    } else {
+        now
+    };
+    let end = window.map_or(planned + STALE, |window| wrote_at + window - SPARE);
+    (due <= end).then_some(due)
 }
 
 /// What is asked. «Not now» is the answer of who declines.
@@ -96,6 +117,24 @@ mod tests {
         let due = due(moscow(wrote), minutes, false, quiet, window(channel))?;
         let due = due.with_timezone(&chrono_tz::Europe::Moscow);
         Some(due.format("%d %H:%M").to_string())
+    }
+
+    #[test]
+    fn who_comes_back_late_asks_in_the_morning_or_not_at_all() {
+        let again = |now: &str, channel| {
+            let (planned, wrote) = (moscow("2026-11-26 15:00"), moscow("2026-11-26 12:00"));
+            let due = again(moscow(now), planned, wrote, quiet(None), window(channel))?;
+            Some(
+                due.with_timezone(&chrono_tz::Europe::Moscow)
+                    .format("%d %H:%M")
+                    .to_string(),
+            )
+        };
+        assert_eq!(again("2026-11-26 16:00", "telegram").unwrap(), "26 16:00");
+        assert_eq!(again("2026-11-27 03:00", "telegram").unwrap(), "27 09:00");
+        assert_eq!(again("2026-11-27 03:00", "whatsapp").unwrap(), "27 09:00");
+        assert_eq!(again("2026-11-27 12:00", "whatsapp"), None);
+        assert_eq!(again("2026-11-29 12:00", "telegram"), None);
     }
 
     #[test]

@@ -50,6 +50,10 @@ const ROUNDS: &str = "crm rounds";
 const FOLLOWED: &str = "crm followed";
 /// Until when the CRM was asked for changes.
 pub const POLLED: &str = "crm polled";
+/// The last enquiry whose record of others was read.
+const JOINED: &str = "crm joined";
+/// How many of those are read with each look.
+const MOST_JOINED: usize = 20;
 /// How the CRM was when the staff was last told.
 pub const HEALTH: &str = "crm health";
 
@@ -317,6 +321,7 @@ impl CrmWorker {
                     self.heed(fate, &fate.record, now).await?;
                 }
                 self.works();
+                self.look_at_joined(now).await?;
                 self.store.set_value(POLLED, &now.to_rfc3339()).await?;
             }
             Err(trouble) => {
@@ -330,6 +335,35 @@ impl CrmWorker {
             }
         }
         Ok(())
+    }
+
+    /// Reads some records that others made and enquiries have joined, in turn: the CRM does not tell of them
+    /// among ours.
+    async fn look_at_joined(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let after = self.store.value(JOINED).await?.unwrap_or_default();
+        let rows = self.store.recorded_enquiries(&after, AT_ONCE).await?;
+        let last = rows.last().filter(|_| rows.len() == AT_ONCE as usize);
+        let mut reached = last.map_or_else(String::new, |row| row.id.to_string());
+        let mut read = 0;
+        for row in rows {
+            let case = Case::of(row)?;
+            let Some(record) = case.record().filter(|_| case.state.joined) else {
+                continue;
+            };
+            match self.crm.fate(&record).await {
+                Ok(fate) => self.heed(&fate, &record, now).await?,
+                Err(trouble) if trouble.verdict == Verdict::Gone => {
+                    self.gone(&record.to_string(), now).await?;
+                }
+                Err(_) => {}
+            }
+            read += 1;
+            if read == MOST_JOINED {
+                reached = case.row.id.to_string();
+                break;
+            }
+        }
+        self.store.set_value(JOINED, &reached).await
     }
 
     /// Tells the staff when the CRM stops, and when it works again.
