@@ -282,8 +282,12 @@ impl Quiet {
     pub(super) fn next(self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let forth = (self.span.from + DAY - self.minute(at)) % DAY;
         let near = at - TimeDelta::seconds(at.timestamp() % 60) + TimeDelta::minutes(forth.into());
-        // Where a clock change moved them, the first minute that is quiet.
-        let around = (-i64::from(CHANGE)..i64::from(CHANGE)).map(|n| near + TimeDelta::minutes(n));
+        // Where a clock change moved them, the first minute that is quiet. A clock that was put back shows their
+        // end once more.
+        let ahead = |at: DateTime<Utc>| at.with_timezone(&self.zone).naive_local() - at.naive_utc();
+        let moved = ahead(at) != ahead(near);
+        let before = if moved { CHANGE.max(forth) } else { CHANGE };
+        let around = (-i64::from(before)..i64::from(CHANGE)).map(|n| near + TimeDelta::minutes(n));
         let mut around = around.filter(|minute| *minute > at && self.holds(*minute));
         around.next()
     }

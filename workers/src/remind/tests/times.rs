@@ -191,6 +191,18 @@ fn whens() -> impl Strategy<Value = ReminderPlan> {
     })
 }
 
+#[test]
+fn a_clock_that_is_put_back_shows_the_end_of_quiet_hours_once_more() {
+    let zone = Tz::Europe__Amsterdam;
+    let quiet = terms(zone, Some((7 * 60 + 1, 2 * 60 + 1))).quiet.unwrap();
+    let second = Utc.with_ymd_and_hms(2027, 10, 31, 1, 0, 0).unwrap();
+    let before = second - TimeDelta::minutes(1);
+
+    assert!(!quiet.holds(before) && quiet.holds(second));
+    assert_eq!(quiet.next(before), Some(second));
+    assert_eq!(quiet.next(before - TimeDelta::minutes(30)), Some(second));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
