@@ -352,7 +352,10 @@ fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines)
             remind_after: minutes(config.staff.remind_after_minutes),
             typing: true,
         },
-        enquiries: config.crm.is_used().then(|| config.crm.intents.clone()),
+        enquiries: config
+            .crm
+            .is_used()
+            .then(|| config.crm.intents.clone().into()),
         clock: engines.clock.clone(),
         published: PublishedTurns::default(),
     }

@@ -238,6 +238,7 @@ impl Exported {
         let name = |value: serde_json::Value| value.as_str().map(str::to_owned);
         let Card {
             name: customer,
+            phones,
             channel,
             service,
             time,
@@ -260,7 +261,7 @@ impl Exported {
                 .and_then(|milestone| name(serde_json::to_value(milestone).ok()?)),
             responsible: state.responsible,
             name: customer,
-            phone: row.phone,
+            phone: phones.into_iter().next(),
             channel,
             service,
             time,

@@ -221,7 +221,11 @@ fn words(step: &Step) -> String {
         (_, Kind::Draft) => format!("A reply was kept as a draft{}", said(&event.bot_response)),
         (_, Kind::Booking) => "The booking changed".to_owned(),
         (_, Kind::Reminder) => "A reminder".to_owned(),
-        (_, Kind::Lead) => "The CRM was told".to_owned(),
+        (_, Kind::Lead) => match event.action.as_deref() {
+            Some("create_lead") => "The enquiry is at the CRM".to_owned(),
+            Some("lead_stage") => format!("The CRM moved it on{}", said(&event.reason)),
+            _ => "The enquiry is over".to_owned(),
+        },
         (_, Kind::Consent) => "The customer agreed to the processing of data".to_owned(),
         (_, Kind::Optout) => "The customer wants no messages".to_owned(),
         (_, Kind::Rating) => "The customer rated us".to_owned(),

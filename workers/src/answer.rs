@@ -91,6 +91,8 @@ pub struct Heard<'a> {
     pub stale: bool,
     /// Whether the staff was called and has not answered yet.
     pub staff_called: bool,
+    /// Whether a CRM is to hear what the customer wants.
+    pub for_crm: bool,
     /// The dialogue's state of the last turn, `Null` at first.
     pub state: &'a Value,
     /// The newest lines of the conversation, oldest first, with those of this turn.
@@ -240,7 +242,7 @@ pub struct Answer {
     /// How turns are taken.
     pub rules: TurnRules,
     /// The intents that an enquiry begins with, where a CRM is to hear of them.
-    pub enquiries: Option<Vec<String>>,
+    pub enquiries: Option<Arc<[String]>>,
     /// The time.
     pub clock: Clock,
     /// The last turn of each conversation whose outbox this process knows to be in the queue.
@@ -475,6 +477,7 @@ impl Answer {
                     now: turn.now,
                     stale: newest.is_some_and(|at| turn.now - at > self.rules.stale_after),
                     staff_called: session.called_staff.is_some(),
+                    for_crm: self.enquiries.is_some(),
                     state: &session.dialogue,
                     transcript: &session.transcript,
                 };

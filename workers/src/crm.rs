@@ -14,7 +14,7 @@ mod notes;
 mod nudge;
 pub mod route;
 pub mod score;
-mod signals;
+pub(crate) mod signals;
 mod source;
 mod told;
 mod wish;
@@ -171,8 +171,6 @@ pub struct Person {
 pub struct Opened {
     /// The record.
     pub record: Record,
-    /// The contact that it belongs to.
-    pub contact: Option<String>,
     /// Whom it was given to.
     pub responsible: Option<String>,
 }

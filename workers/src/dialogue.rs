@@ -29,7 +29,7 @@ use crate::answer::{Heard, Mind, Thought};
 use crate::autonomy::{Autonomy, Mode};
 use crate::business::CalendarKind;
 use crate::content::{Content, Live};
-use crate::crm::Wish;
+use crate::crm::{Wish, signals};
 use crate::knowledge::Vectors;
 use crate::llm::Mask;
 use crate::secretary::{Asked, Secretary};
@@ -140,13 +140,12 @@ impl Mind for Receptionist {
         }
         thought.facts.consent = outcome.consent;
         thought.facts.rating = outcome.rating;
-        thought.facts.wish = Some(Box::new(Wish::of(
-            &said.text,
-            situation.understood,
-            &decision.state,
-            &content.business,
-            local,
-        )));
+        if heard.for_crm {
+            let signals = signals::of(situation.understood, &of_visit.when, local);
+            let (state, business) = (&decision.state, &content.business);
+            let wish = Wish::of(&said.text, situation.understood, signals, state, business);
+            thought.facts.wish = Some(Box::new(wish));
+        }
         Ok(thought)
     }
 

@@ -158,6 +158,7 @@ impl Scene {
             now,
             stale: false,
             staff_called: customer.called,
+            for_crm: false,
             state: &customer.state,
             transcript: &[],
         };

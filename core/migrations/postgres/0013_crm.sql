@@ -4,7 +4,6 @@ CREATE TABLE enquiries (
     conversation TEXT NOT NULL,
     opened_at    BIGINT NOT NULL,
     closed_at    BIGINT,
-    phone        TEXT,              -- E.164, the newest known
     record       TEXT,              -- as the CRM names it: lead:3465
     due          BIGINT,            -- when it is to be looked at again
     version      BIGINT NOT NULL,   -- grows at each change

@@ -23,8 +23,6 @@ pub struct Enquiry {
     pub opened_at: DateTime<Utc>,
     /// When something came of it, or nothing more will.
     pub closed_at: Option<DateTime<Utc>>,
-    /// The newest known, in E.164.
-    pub phone: Option<String>,
     /// As the CRM names it: `lead:3465`.
     pub record: Option<String>,
     /// When it is to be looked at again.
@@ -184,7 +182,7 @@ macro_rules! job_columns {
 
 macro_rules! enquiry_columns {
     () => {
-        "id, conversation, opened_at, closed_at, phone, record, due, version, state"
+        "id, conversation, opened_at, closed_at, record, due, version, state"
     };
 }
 
@@ -462,17 +460,6 @@ impl Store {
         Ok(rows.iter().map(read_job).collect::<Result<_, _>>()?)
     }
 
-    /// All jobs of an enquiry, in order.
-    pub async fn crm_jobs_of(&self, enquiry: Uuid) -> Result<Vec<CrmJob>, StoreError> {
-        let statement = sql(concat!(
-            "SELECT ",
-            job_columns!(),
-            " FROM crm_jobs AS job WHERE job.enquiry = $1 ORDER BY job.position"
-        ));
-        let rows = self.db.fetch(statement.bind(enquiry)).await?;
-        Ok(rows.iter().map(read_job).collect::<Result<_, _>>()?)
-    }
-
     /// Tries parked jobs again, one or all; how many there are.
     pub async fn retry_crm_jobs(
         &self,
@@ -562,19 +549,18 @@ async fn write_enquiry(tx: &mut Tx, enquiry: &Enquiry) -> Result<bool, sqlx::Err
         .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     let statement = if enquiry.version == 0 {
         sql("INSERT INTO enquiries \
-             (id, version, closed_at, phone, record, due, state, conversation, opened_at) \
-             VALUES ($1, $2 + 1, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING")
+             (id, version, closed_at, record, due, state, conversation, opened_at) \
+             VALUES ($1, $2 + 1, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING")
     } else {
         sql(
-            "UPDATE enquiries SET version = $2 + 1, closed_at = $3, phone = $4, record = $5, \
-             due = $6, state = $7 WHERE id = $1 AND version = $2",
+            "UPDATE enquiries SET version = $2 + 1, closed_at = $3, record = $4, \
+             due = $5, state = $6 WHERE id = $1 AND version = $2",
         )
     };
     let statement = statement
         .bind(enquiry.id)
         .bind(enquiry.version)
         .bind(enquiry.closed_at)
-        .bind(enquiry.phone.as_deref())
         .bind(enquiry.record.as_deref())
         .bind(enquiry.due)
         .bind(state);
@@ -628,11 +614,10 @@ fn read_enquiry(row: &Row) -> Result<Enquiry, sqlx::Error> {
         conversation: row.parsed(1)?,
         opened_at: row.time(2)?,
         closed_at: row.opt_time(3)?,
-        phone: row.get(4)?,
-        record: row.get(5)?,
-        due: row.opt_time(6)?,
-        version: row.get(7)?,
-        state: row.json(8)?,
+        record: row.get(4)?,
+        due: row.opt_time(5)?,
+        version: row.get(6)?,
+        state: row.json(7)?,
     })
 }
 

@@ -41,7 +41,6 @@ impl Crm for Quick {
                 kind: RecordKind::Lead,
                 id: id.to_string(),
             },
-            contact: None,
             responsible: responsible.map(str::to_owned),
         })
     }

@@ -1,5 +1,7 @@
 //! What one turn leads to: messages to the customer, to the staff desk, lines for the journal.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use zapis_core::broker::Publish;
@@ -44,7 +46,7 @@ pub(super) struct Turn {
 /// What the CRM hears of a turn.
 struct ForCrm {
     told: TurnTold,
-    intents: Vec<String>,
+    intents: Arc<[String]>,
 }
 
 /// What must be in the store before the turn is committed.
@@ -89,7 +91,7 @@ impl Turn {
     }
 
     /// The CRM hears of this turn; an enquiry begins with one of the `intents`.
-    pub(super) fn tell_crm(&mut self, fresh: &[&Inbound], intents: &[String]) {
+    pub(super) fn tell_crm(&mut self, fresh: &[&Inbound], intents: &Arc<[String]>) {
         let newest = |of: fn(&Inbound) -> Option<&String>| {
             let told = fresh.iter().rev().find_map(|inbound| of(inbound));
             told.cloned()
@@ -119,7 +121,7 @@ impl Turn {
             }),
             stopped: fresh.iter().any(stops),
         };
-        let intents = intents.to_vec();
+        let intents = Arc::clone(intents);
         self.crm = Some(ForCrm { told, intents });
     }
 

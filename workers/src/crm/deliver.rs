@@ -17,15 +17,12 @@ use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
-use zapis_core::board::Board;
 use zapis_core::causes;
-use zapis_core::intake::outbound_message;
-use zapis_core::message::Content;
 use zapis_core::store::{CrmJob, CrmOutcome, CrmSettled, Enquiry, StoreError};
-use zapis_core::trace::TraceParent;
 use zapis_core::{crash, ids};
 
 use super::enquiry::{Case, WISH};
+use super::intake::{TRIES, busy};
 use super::route::Need;
 use super::{
     Card, CrmWorker, Health, Milestone, Opened, Person, Record, Todo, Trouble, Verdict, notes,
@@ -122,6 +119,24 @@ enum Tried {
     Busy,
 }
 
+/// Why a try came to nothing.
+enum Failed {
+    Crm(Trouble),
+    Store(StoreError),
+}
+
+impl From<Trouble> for Failed {
+    fn from(trouble: Trouble) -> Self {
+        Self::Crm(trouble)
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 impl CrmWorker {
     /// Brings jobs to the CRM until asked to stop.
     pub(super) async fn deliver(self: Arc<Self>, stop: CancellationToken) {
@@ -190,9 +205,9 @@ impl CrmWorker {
         };
         crash::point("crm.tried");
         let settled = match tried {
-            Ok(Ok(tried)) => self.succeed(job, tried).await,
-            Ok(Err(trouble)) => self.fail(job, &trouble).await,
-            Err(error) => Err(error),
+            Ok(tried) => self.succeed(job, tried).await,
+            Err(Failed::Crm(trouble)) => self.fail(job, &trouble).await,
+            Err(Failed::Store(error)) => Err(error),
         };
         crash::point("crm.settled");
         if let Err(error) = settled {
@@ -201,18 +216,17 @@ impl CrmWorker {
         }
     }
 
-    async fn attempt(&self, job: &CrmJob) -> Result<Result<Tried, Trouble>, StoreError> {
+    async fn attempt(&self, job: &CrmJob) -> Result<Tried, Failed> {
         let Some(row) = self.store.enquiry(job.enquiry).await? else {
-            return Ok(Ok(Tried::Done(None)));
+            return Ok(Tried::Done(None));
         };
         let case = Case::of(row)?;
         if job.kind == "open" {
             return self.open(job, &case).await;
         }
-        let Some(record) = case.record() else {
-            return Ok(Err(damaged("the enquiry has no record at the CRM yet")));
-        };
-        Ok(self.tell(job, &record, &case).await)
+        let record = case.record();
+        let record = record.ok_or_else(|| damaged("the enquiry has no record at the CRM yet"))?;
+        Ok(self.tell(job, &record, &case).await?)
     }
 
     /// Tells the CRM something of a record.
@@ -248,82 +262,69 @@ impl CrmWorker {
     }
 
     /// Makes the record of an enquiry, alone for its phone.
-    async fn open(&self, job: &CrmJob, case: &Case) -> Result<Result<Tried, Trouble>, StoreError> {
-        let phone = case.state.card.phones.first().cloned();
-        let lock = phone.as_deref().map(name_of_lock);
-        let now = self.clock.now();
-        if let Some(lock) = &lock {
-            let holder = job.id.to_string();
-            if !self.store.lease(lock, &holder, ALONE, now).await? {
-                return Ok(Ok(Tried::Busy));
-            }
+    async fn open(&self, job: &CrmJob, case: &Case) -> Result<Tried, Failed> {
+        let Some(phone) = case.state.card.phones.first() else {
+            return self.open_alone(job, case).await;
+        };
+        // In the store there is no phone in the name of a lease.
+        let lock = ids::derive(&["crm person", phone]).to_string();
+        let (holder, now) = (job.id.to_string(), self.clock.now());
+        if !self.store.lease(&lock, &holder, ALONE, now).await? {
+            return Ok(Tried::Busy);
         }
-        let tried = self.open_alone(job, case, now).await;
+        let tried = self.open_alone(job, case).await;
         // What may have been made is found by the next try, which is ours: until then nobody else makes one.
-        let in_doubt = |tried: &Result<Tried, Trouble>| matches!(tried, Err(trouble) if trouble.verdict == Verdict::Unknown);
-        if let (Some(lock), Ok(tried)) = (&lock, &tried)
-            && !in_doubt(tried)
-        {
-            self.store.release(lock, &job.id.to_string()).await?;
+        let in_doubt = match &tried {
+            Err(Failed::Crm(trouble)) => trouble.verdict == Verdict::Unknown,
+            Err(Failed::Store(_)) => true,
+            Ok(_) => false,
+        };
+        if !in_doubt {
+            self.store.release(&lock, &holder).await?;
         }
         tried
     }
 
-    async fn open_alone(
-        &self,
-        job: &CrmJob,
-        case: &Case,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Tried, Trouble>, StoreError> {
-        let (card, origin) = (case.state.card.clone(), case.row.id);
-        if job.doubt {
-            match self.crm.find(origin).await {
-                Ok(Some(found)) => return Ok(Ok(Trying::of(job).made(found))),
-                Ok(None) => {}
-                Err(trouble) => return Ok(Err(trouble)),
-            }
+    async fn open_alone(&self, job: &CrmJob, case: &Case) -> Result<Tried, Failed> {
+        let (card, origin) = (&case.state.card, case.row.id);
+        if job.doubt
+            && let Some(found) = self.crm.find(origin).await?
+        {
+            return Ok(Trying::of(job).made(found));
         }
-        let person = match self.crm.who(&card).await {
-            Ok(person) => person,
-            Err(trouble) => return Ok(Err(trouble)),
-        };
-        if let Some(record) = person.open.clone() {
-            let found = Opened {
-                record,
-                contact: person.contact.clone(),
-                responsible: person.responsible.clone(),
-            };
-            return Ok(Ok(Tried::Opened {
-                opened: found,
+        let person = self.crm.who(card).await?;
+        if let Some(record) = person.open {
+            return Ok(Tried::Opened {
+                opened: Opened {
+                    record,
+                    responsible: person.responsible,
+                },
                 joined: true,
                 sent: None,
                 known: true,
                 opening: None,
-            }));
+            });
         }
-        let (responsible, opening) = match self.choose(case, &person, now).await? {
-            Ok(chosen) => chosen,
-            Err(trouble) => return Ok(Err(trouble)),
-        };
+        let (responsible, opening) = self.choose(case, &person).await?;
         let trying = Trying {
-            card: Some(card),
+            card: Some(card.clone()),
             known: person.contact.is_some(),
             opening,
         };
         // The clock may have jumped over the lease: whoever has it now makes the record.
+        let noted = trying.noted(job);
         if !self
             .store
-            .note_crm_job(&self.holder, job.id, &trying.noted(job))
+            .note_crm_job(&self.holder, job.id, &noted)
             .await?
         {
-            return Ok(Ok(Tried::Busy));
+            return Ok(Tried::Busy);
         }
-        let card = trying.card.as_ref().unwrap_or(&case.state.card);
         let made = self
             .crm
             .open(origin, card, &person, responsible.as_deref())
-            .await;
-        Ok(made.map(|made| trying.made(made)))
+            .await?;
+        Ok(trying.made(made))
     }
 
     /// Whom the enquiry is given to; with it the time when somebody will be there, where nobody is.
@@ -331,12 +332,9 @@ impl CrmWorker {
         &self,
         case: &Case,
         person: &Person,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Chosen, Trouble>, StoreError> {
-        let managers = match self.crm.managers().await {
-            Ok(managers) => managers,
-            Err(trouble) => return Ok(Err(trouble)),
-        };
+    ) -> Result<(Option<String>, Option<DateTime<Utc>>), Failed> {
+        let now = self.clock.now();
+        let managers = self.crm.managers().await?;
         let content = self.content.now();
         let chosen = self.router(&managers, &content).choose(
             &Need {
@@ -349,11 +347,11 @@ impl CrmWorker {
             now,
         );
         let Some(chosen) = chosen else {
-            return Ok(Ok((person.responsible.clone(), None)));
+            return Ok((person.responsible.clone(), None));
         };
         // A repeat keeps whom it chose.
         let manager = self.store.assign(case.row.id, &chosen.manager, now).await?;
-        Ok(Ok((Some(manager), chosen.due)))
+        Ok((Some(manager), chosen.due))
     }
 
     async fn succeed(&self, job: &CrmJob, tried: Tried) -> Result<(), StoreError> {
@@ -466,14 +464,10 @@ impl CrmWorker {
                 self.settle(job, &outcome, |case| case.moved(&found))
                     .await?;
             }
-            Ok(Some(_)) => drop(
-                self.settle(job, &again(TimeDelta::minutes(5)), |_| {})
-                    .await?,
-            ),
-            Err(_) => drop(
-                self.settle(job, &again(pause(job.attempts)), |_| {})
-                    .await?,
-            ),
+            Ok(Some(_)) | Err(_) => {
+                let outcome = again(pause(job.attempts));
+                self.settle(job, &outcome, |_| {}).await?;
+            }
             Ok(None) => {
                 self.change(row.id, |case| case.gone(now)).await?;
                 if job.body.get(WISH).is_some() {
@@ -493,12 +487,9 @@ impl CrmWorker {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let old = Case::of(row)?;
-        loop {
-            let open = self.store.open_enquiry(&old.row.conversation).await?;
-            let mut case = match open {
-                Some(row) => Case::of(row)?,
-                None => old.anew(job.id, now),
-            };
+        for _ in 0..TRIES {
+            let open = self.case(&old.row.conversation, None).await?;
+            let mut case = open.unwrap_or_else(|| old.anew(job.id, now));
             if job.kind != "update" {
                 let mut body = job.body.clone();
                 if let Some(body) = body.as_object_mut() {
@@ -507,35 +498,18 @@ impl CrmWorker {
                 case.job(kind(&job.kind), ids::of(job.id, "anew", 0), body, now);
             }
             if self.save(case).await? {
-                self.pace.wake.notify_one();
                 return Ok(());
             }
         }
+        Err(busy())
     }
 
     /// The staff reads why an enquiry does not get into the CRM.
     async fn tell_refused(&self, job: &CrmJob, trouble: &Trouble, now: DateTime<Utc>) {
-        let board = Board {
-            key: format!("crm:{}", job.enquiry),
-            text: notes::refused(&trouble.words),
-            buttons: Vec::new(),
-            only_rewrites: false,
-        };
-        let id = ids::of(
-            job.id,
-            "refused",
-            usize::try_from(job.attempts).unwrap_or(0),
-        );
-        let content = Content::Board(Box::new(board));
-        let trace = TraceParent::start();
-        let Some(message) = self.desks.any_message(id, content, now, trace) else {
-            return;
-        };
-        let told = self
-            .broker
-            .publish(vec![outbound_message(&[message])])
-            .await;
-        if let Err(error) = told {
+        let key = format!("crm:{}", job.enquiry);
+        let id = ids::derive(&["crm refused", &job.id.to_string(), &now.to_rfc3339()]);
+        let text = notes::refused(&trouble.words);
+        if let Err(error) = self.tell_staff(&key, id, text, now).await {
             warn!(error = %causes(&error), "Could not tell the staff of an enquiry that the CRM refuses");
         }
     }
@@ -601,9 +575,6 @@ impl CrmWorker {
     }
 }
 
-/// Who gets an enquiry, and when somebody will be there, where nobody is.
-type Chosen = (Option<String>, Option<DateTime<Utc>>);
-
 /// A try to make a record, as it is noted before it is made: who finds the record knows what it says.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -651,11 +622,6 @@ fn pause(attempts: u32) -> TimeDelta {
     let n = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     let last = PAUSES[PAUSES.len() - 1];
     TimeDelta::seconds(PAUSES.get(n).copied().unwrap_or(last))
-}
-
-/// In the store there is no phone in the name of a lease.
-fn name_of_lock(phone: &str) -> String {
-    ids::derive(&["crm person", phone]).to_string()
 }
 
 /// A bounded set, for metrics.

@@ -70,8 +70,6 @@ pub struct State {
     pub bookings: Vec<(Uuid, Option<DateTime<Utc>>)>,
     /// Whether the record was made by somebody else: it is not among those that the CRM tells of ours.
     pub joined: bool,
-    /// The contact at the CRM.
-    pub contact: Option<String>,
     /// Who is responsible.
     pub responsible: Option<String>,
     /// How far it is.
@@ -160,7 +158,6 @@ impl Case {
                 conversation: conversation.clone(),
                 opened_at: now,
                 closed_at: None,
-                phone: None,
                 record: None,
                 due: None,
                 version: 0,
@@ -195,7 +192,6 @@ impl Case {
     pub(super) fn anew(&self, wish: Uuid, now: DateTime<Utc>) -> Self {
         let mut case = Self::begin(&self.row.conversation, wish, now);
         let old = &self.state;
-        case.row.phone.clone_from(&self.row.phone);
         case.state = State {
             card: old.card.clone(),
             signals: old.signals,
@@ -210,6 +206,13 @@ impl Case {
             ..case.state
         };
         case
+    }
+
+    /// Whether nothing has come of it.
+    pub(super) fn is_as(&self, before: &Enquiry) -> bool {
+        let state = serde_json::to_value(&self.state).unwrap_or_default();
+        let quiet = self.jobs.is_empty() && self.events.is_empty();
+        quiet && self.row == *before && state == before.state
     }
 
     /// The record at the CRM.
@@ -262,6 +265,11 @@ impl Case {
             let id = ids::of(told.turn, "crm hot", 0);
             self.job("note", id, json!({ "text": text }), told.at);
         }
+    }
+
+    /// Whether it knows of a visit.
+    pub(super) fn is_about(&self, booking: Uuid) -> bool {
+        self.state.bookings.iter().any(|(id, _)| *id == booking)
     }
 
     /// Whether something was not heard before.
@@ -378,7 +386,6 @@ impl Case {
             (None, false) => Next::Bot,
         };
         state.card.summary = summary(&state.card, next);
-        self.row.phone = state.card.phones.first().cloned();
     }
 
     /// The record is to say what the card says, where that has changed.
@@ -460,7 +467,6 @@ impl Case {
         let card = self.state.card.clone();
         self.state.joined = joined;
         self.row.record = Some(opened.record.to_string());
-        self.state.contact.clone_from(&opened.contact);
         self.state.responsible.clone_from(&opened.responsible);
         if joined {
             let text = notes::joined(&card);
@@ -514,7 +520,6 @@ impl Case {
     /// The record stands elsewhere now.
     pub(super) fn moved(&mut self, found: &Opened) {
         self.row.record = Some(found.record.to_string());
-        self.state.contact.clone_from(&found.contact);
         self.state.responsible.clone_from(&found.responsible);
     }
 
@@ -684,7 +689,7 @@ impl Case {
         let booking = self.state.bookings.last();
         event.booking_id = booking.map(|(id, _)| id.to_string());
         event.client = Some(Client {
-            phone: self.row.phone.clone(),
+            phone: self.state.card.phones.first().cloned(),
             name: self.state.card.name.clone(),
         });
         event

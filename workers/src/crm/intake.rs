@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tracing::info;
+use uuid::Uuid;
 use zapis_core::crash;
 use zapis_core::lanes::{Failure, Gather, Message, Worker, unreadable};
 use zapis_core::message::ConversationId;
@@ -16,11 +17,11 @@ use super::told::{Told, TurnTold};
 use super::{CrmWorker, Fate, Record, Trouble, Verdict};
 
 /// How often a change is tried that others ran into.
-const TRIES: usize = 10;
+pub(super) const TRIES: usize = 10;
 /// How much of a record's news one reading answers.
 const AT_ONCE: usize = 100;
 /// How long the bot keeps silent for a customer whom a person took from it.
-const SILENCED: chrono::TimeDelta = chrono::TimeDelta::days(365);
+const SILENCED: TimeDelta = TimeDelta::days(365);
 
 impl Worker for CrmWorker {
     type Task = Told;
@@ -54,35 +55,39 @@ impl CrmWorker {
     /// Takes a turn in.
     pub(super) async fn hear(&self, told: &TurnTold) -> Result<(), StoreError> {
         let content = self.content.now();
+        let begins = told.enquires.then_some((told.turn, told.at));
         for _ in 0..TRIES {
-            let open = self.store.open_enquiry(&told.conversation).await?;
-            let mut case = match open {
-                Some(row) => Case::of(row)?,
-                None if told.enquires => {
-                    let case = Case::begin(&told.conversation, told.turn, told.at);
-                    // It began with this very turn, and is over.
-                    if self.store.enquiry(case.row.id).await?.is_some() {
-                        return Ok(());
-                    }
-                    case
-                }
-                None => return Ok(()),
+            let Some(mut case) = self.case(&told.conversation, begins).await? else {
+                return Ok(());
             };
-            let is_new = case.row.version == 0;
             if case.state.card.link.is_none() {
                 case.state.card.link = self.link(&told.conversation).await?;
             }
             case.hear(told, self.rules(&content));
             if self.save(case).await? {
                 crash::point("crm.heard");
-                if is_new {
-                    metrics::counter!("zapis_crm_enquiries_total").increment(1);
-                }
-                self.pace.wake.notify_one();
                 return Ok(());
             }
         }
         Err(busy())
+    }
+
+    /// The enquiry that a conversation has open, or else one that begins with this wish at this time; nothing
+    /// where that one has been and is over.
+    pub(super) async fn case(
+        &self,
+        conversation: &ConversationId,
+        begins: Option<(Uuid, DateTime<Utc>)>,
+    ) -> Result<Option<Case>, StoreError> {
+        if let Some(row) = self.store.open_enquiry(conversation).await? {
+            return Case::of(row).map(Some);
+        }
+        let Some((wish, at)) = begins else {
+            return Ok(None);
+        };
+        let case = Case::begin(conversation, wish, at);
+        let has_been = self.store.enquiry(case.row.id).await?.is_some();
+        Ok((!has_been).then_some(case))
     }
 
     /// Where the staff reads a conversation: its topic in the group.
@@ -99,7 +104,14 @@ impl CrmWorker {
     pub(super) async fn save(&self, case: Case) -> Result<bool, StoreError> {
         let (row, jobs, events) = case.finish(&self.config);
         let now = self.clock.now();
-        self.store.save_enquiry(&row, &jobs, &events, now).await
+        let saved = self.store.save_enquiry(&row, &jobs, &events, now).await?;
+        if saved && row.version == 0 {
+            metrics::counter!("zapis_crm_enquiries_total").increment(1);
+        }
+        if saved && !jobs.is_empty() {
+            self.pace.wake.notify_one();
+        }
+        Ok(saved)
     }
 
     /// Reads a record again that something happened to.
@@ -179,7 +191,7 @@ impl CrmWorker {
     /// Changes an enquiry, over whatever others do to it.
     pub(super) async fn change(
         &self,
-        id: uuid::Uuid,
+        id: Uuid,
         mut how: impl FnMut(&mut Case),
     ) -> Result<(), StoreError> {
         for _ in 0..TRIES {
@@ -189,9 +201,7 @@ impl CrmWorker {
             let before = row.clone();
             let mut case = Case::of(row)?;
             how(&mut case);
-            let untouched = case.row == before && case.jobs.is_empty() && case.events.is_empty();
-            let same = serde_json::to_value(&case.state).ok().as_ref() == Some(&before.state);
-            if (untouched && same) || self.save(case).await? {
+            if case.is_as(&before) || self.save(case).await? {
                 return Ok(());
             }
         }
@@ -241,6 +251,6 @@ impl CrmWorker {
     }
 }
 
-fn busy() -> StoreError {
+pub(super) fn busy() -> StoreError {
     StoreError::Unavailable("an enquiry keeps changing".into())
 }

@@ -65,10 +65,9 @@ const END: &str = "$";
 /// Who says this besides has made up her mind.
 const DECIDED: &str = "запишите. запиши. записывайте. записывай. беру. book.";
 
-/// What a turn tells, at a moment of the firm's clock.
-pub(super) fn of(understood: &Understanding, now: NaiveDateTime) -> Signals {
+/// What a turn tells, at a moment of the firm's clock; `wish` is what it says of time.
+pub(crate) fn of(understood: &Understanding, wish: &when::Wish, now: NaiveDateTime) -> Signals {
     let text = whole(understood);
-    let wish = when::read(&text, now).wish;
     let asks_hours = understood.believes(Intent::Hours) && !understood.believes(Intent::Booking);
     let times = || {
         let ahead = |when: &&When| !is_over(when, now);
@@ -190,7 +189,11 @@ mod tests {
     fn heard(text: &str) -> Signals {
         let now = chrono::NaiveDate::from_ymd_opt(2026, 11, 26).unwrap();
         let now = now.and_hms_opt(12, 0, 0).unwrap();
-        of(&understander().understand(text), now)
+        of(
+            &understander().understand(text),
+            &when::read(text, now).wish,
+            now,
+        )
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use zapis_core::store::Visit;
 
@@ -55,9 +54,9 @@ impl Wish {
     pub fn of(
         text: &str,
         understood: &Understanding,
+        mut signals: Signals,
         state: &DialogueState,
         business: &Business,
-        now: NaiveDateTime,
     ) -> Self {
         let form = state.form.as_ref().filter(|form| form.task == Task::Book);
         let visit = form
@@ -80,7 +79,6 @@ impl Wish {
                 .cloned()
         };
         let given = |own: Option<&String>, heard: Option<String>| own.cloned().or(heard);
-        let mut signals = signals::of(understood, now);
         signals.service |= !services.is_empty() && form.is_some();
         signals.time |= visit.is_some();
         Self {

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use uuid::Uuid;
 use zapis_core::board::Board;
 use zapis_core::broker::{Broker, BrokerError};
 use zapis_core::intake::outbound_message;
@@ -21,6 +22,7 @@ use zapis_core::trace::TraceParent;
 use zapis_core::{Clock, causes, ids};
 
 use super::enquiry::{Case, Deed, Nudge, Rules, State};
+use super::intake::{TRIES, busy};
 use super::nudge as question;
 use super::route;
 use super::{Crm, CrmConfig, Health, Manager, Verdict, notes};
@@ -190,35 +192,22 @@ impl CrmWorker {
             return Ok(());
         };
         let firm = self.content.now();
-        loop {
-            let open = self.store.open_enquiry(conversation).await?;
-            let new = change.kind == "booked";
-            let by_customer = new && change.who == "customer";
-            let about = |case: &Case| {
-                let mut bookings = case.state.bookings.iter();
-                bookings.any(|(id, _)| *id == change.after.id)
+        let new = change.kind == "booked";
+        let by_customer = new && change.who == "customer";
+        let begins = by_customer.then_some((change.cause, change.at));
+        for _ in 0..TRIES {
+            let Some(mut case) = self.case(conversation, begins).await? else {
+                return Ok(());
             };
-            let mut case = match open.map(Case::of).transpose()? {
-                Some(case) if new || about(&case) => case,
-                None if by_customer => {
-                    let case = Case::begin(conversation, change.cause, change.at);
-                    if self.store.enquiry(case.row.id).await?.is_some() {
-                        return Ok(());
-                    }
-                    case
-                }
-                _ => return Ok(()),
-            };
-            let is_new = case.row.version == 0;
+            if !new && !case.is_about(change.after.id) {
+                return Ok(());
+            }
             case.booked(change, self.rules(&firm));
             if self.save(case).await? {
-                if is_new {
-                    metrics::counter!("zapis_crm_enquiries_total").increment(1);
-                }
-                self.pace.wake.notify_one();
                 return Ok(());
             }
         }
+        Err(busy())
     }
 
     /// Does what is due in enquiries.
@@ -249,7 +238,6 @@ impl CrmWorker {
             if !self.save(case).await? {
                 continue;
             }
-            self.pace.wake.notify_one();
             for deed in deeds {
                 if let Deed::Nudge(kind) = deed {
                     let said = asked(kind, &state, &firm);
@@ -281,7 +269,7 @@ impl CrmWorker {
     fn alarm(
         &self,
         conversation: &ConversationId,
-        enquiry: uuid::Uuid,
+        enquiry: Uuid,
         state: &State,
         now: DateTime<Utc>,
     ) -> Option<Outbound> {
@@ -346,8 +334,9 @@ impl CrmWorker {
         let mut reached = last.map_or_else(String::new, |row| row.id.to_string());
         let mut read = 0;
         for row in rows {
-            let case = Case::of(row)?;
-            let Some(record) = case.record().filter(|_| case.state.joined) else {
+            let id = row.id;
+            let case = Case::of(row).ok().filter(|case| case.state.joined);
+            let Some(record) = case.and_then(|case| case.record()) else {
                 continue;
             };
             match self.crm.fate(&record).await {
@@ -359,7 +348,7 @@ impl CrmWorker {
             }
             read += 1;
             if read == MOST_JOINED {
-                reached = case.row.id.to_string();
+                reached = id.to_string();
                 break;
             }
         }
@@ -398,20 +387,9 @@ impl CrmWorker {
             let waiting = self.store.crm_counts().await?.jobs;
             let waiting = ["pending", "in_flight"].map(|state| waiting.get(state).copied());
             let waiting = waiting.into_iter().flatten().sum();
-            let board = Board {
-                key: "crm".to_owned(),
-                text: notes::news(health, waiting),
-                buttons: Vec::new(),
-                only_rewrites: false,
-            };
             let id = ids::derive(&["crm health", &now.to_rfc3339()]);
-            let content = Content::Board(Box::new(board));
-            let message = self
-                .desks
-                .any_message(id, content, now, TraceParent::start());
-            if let Some(message) = message {
-                self.send(Some(message)).await?;
-            }
+            self.tell_staff("crm", id, notes::news(health, waiting), now)
+                .await?;
             standing.told = health != Health::Ok;
         }
         if known != Some(standing) {
@@ -419,6 +397,26 @@ impl CrmWorker {
             self.store.set_value(HEALTH, &text).await?;
         }
         Ok(())
+    }
+
+    /// Shows the staff something of the CRM, in the place of what it was told under the same key.
+    pub(super) async fn tell_staff(
+        &self,
+        key: &str,
+        id: Uuid,
+        text: String,
+        now: DateTime<Utc>,
+    ) -> Result<(), BrokerError> {
+        let board = Board {
+            key: key.to_owned(),
+            text,
+            buttons: Vec::new(),
+            only_rewrites: false,
+        };
+        let content = Content::Board(Box::new(board));
+        let trace = TraceParent::start();
+        self.send(self.desks.any_message(id, content, now, trace))
+            .await
     }
 
     async fn measure(&self) -> Result<(), StoreError> {

@@ -92,6 +92,7 @@ impl Customer {
             now: at,
             stale: self.stale,
             staff_called: self.staff_called,
+            for_crm: false,
             state: &self.state,
             transcript: &[],
         };

@@ -44,7 +44,7 @@ impl Bitrix24 {
             fields.insert("categoryId".to_owned(), json!(self.config.pipeline));
         }
         let row = self.add(entity, &fields, &portal).await?;
-        let mut opened = opened(portal.kind, &row, contact);
+        let mut opened = opened(portal.kind, &row);
         // Old methods tell the id alone.
         opened.responsible = opened.responsible.or(responsible.map(str::to_owned));
         self.still_there(origin, opened).await
@@ -133,7 +133,7 @@ impl Bitrix24 {
         };
         for kind in kinds {
             for row in self.by_origin(kind.into(), &origin.to_string()).await? {
-                let opened = opened(kind, &row, row.id("contactId"));
+                let opened = opened(kind, &row);
                 found.push((row.id("leadId"), opened));
             }
         }
@@ -170,8 +170,8 @@ impl Bitrix24 {
         filter.insert("=originatorId".to_owned(), json!(ORIGINATOR));
         filter.insert("=originId".to_owned(), json!(origin));
         let select: &[&str] = match entity {
-            Entity::Lead => &["id", "assignedById", "contactId"],
-            Entity::Deal => &["id", "assignedById", "contactId", "leadId"],
+            Entity::Lead => &["id", "assignedById"],
+            Entity::Deal => &["id", "assignedById", "leadId"],
             Entity::Contact => &["id"],
         };
         self.items.page(entity, &filter, select).await
@@ -212,11 +212,10 @@ fn contact_origin(origin: Uuid) -> String {
     format!("{origin}:c")
 }
 
-fn opened(kind: RecordKind, row: &Row, contact: Option<String>) -> Opened {
+fn opened(kind: RecordKind, row: &Row) -> Opened {
     let id = row.id("id").unwrap_or_default();
     Opened {
         record: Record { kind, id },
-        contact,
         responsible: row.id("assignedById"),
     }
 }

@@ -57,7 +57,6 @@ async fn without_leads_it_becomes_a_contact_and_a_deal() {
     let (contact, deal) = (world.row(Entity::Contact, 0), world.row(Entity::Deal, 0));
     assert_eq!(contact.text("originId").unwrap(), format!("{ORIGIN}:c"));
     assert_eq!(contact.reach()[0].value, "+79991234567");
-    assert_eq!(deal.id("contactId"), opened.contact);
     assert_eq!(deal.id("contactId"), contact.id("id"));
     assert_eq!(deal.id("categoryId").as_deref(), Some("3"));
     assert!(deal.value("fm").is_null() && deal.value("name").is_null());
