@@ -20,11 +20,7 @@ on_both!(
 async fn a_stage_comes_back_when_the_portal_tells_it(on: On) {
     let world = World::open(on).await;
     let anna = chat(1);
-    world
-        .hears(wants(&world, &anna, 1, "Хочу на маникюр"))
-        .await;
-    world.done().await;
-    let lead = world.leads(1).await[0].id;
+    let lead = world.lead_of(&anna).await;
 
     world.sandbox.bitrix24_moves(lead, "IN_PROCESS").unwrap();
     world.news_of(&format!("lead:{lead}")).await;
@@ -49,11 +45,7 @@ async fn a_stage_comes_back_when_the_portal_tells_it(on: On) {
 async fn a_stage_that_nobody_told_is_found_by_asking(on: On) {
     let world = World::open(on).await;
     let anna = chat(1);
-    world
-        .hears(wants(&world, &anna, 1, "Хочу на маникюр"))
-        .await;
-    world.done().await;
-    let lead = world.leads(1).await[0].id;
+    let lead = world.lead_of(&anna).await;
 
     world.sandbox.bitrix24_moves(lead, "IN_PROCESS").unwrap();
     world.passes(TimeDelta::minutes(6));
@@ -67,11 +59,7 @@ async fn a_stage_that_nobody_told_is_found_by_asking(on: On) {
 async fn a_lost_lead_closes_the_enquiry_and_a_new_wish_begins_another(on: On) {
     let world = World::open(on).await;
     let anna = chat(1);
-    world
-        .hears(wants(&world, &anna, 1, "Хочу на маникюр"))
-        .await;
-    world.done().await;
-    let lead = world.leads(1).await[0].id;
+    let lead = world.lead_of(&anna).await;
 
     world.sandbox.bitrix24_moves(lead, "JUNK").unwrap();
     world.news_of(&format!("lead:{lead}")).await;
@@ -86,11 +74,7 @@ async fn a_lost_lead_closes_the_enquiry_and_a_new_wish_begins_another(on: On) {
 async fn a_deleted_lead_is_made_again_only_for_a_new_wish(on: On) {
     let world = World::open(on).await;
     let anna = chat(1);
-    world
-        .hears(wants(&world, &anna, 1, "Хочу на маникюр"))
-        .await;
-    world.done().await;
-    let lead = world.leads(1).await[0].id;
+    let lead = world.lead_of(&anna).await;
     let deletes = Bitrix24Action::Deletes {
         entity: CrmEntity::Lead,
         id: lead,
@@ -149,11 +133,7 @@ async fn a_person_switches_the_bot_off_at_the_crm(on: On) {
     let world = world.await;
     world.start().await;
     let anna = chat(1);
-    world
-        .hears(wants(&world, &anna, 1, "Хочу на маникюр"))
-        .await;
-    world.done().await;
-    let lead = world.leads(1).await[0].id;
+    let lead = world.lead_of(&anna).await;
     let now = world.clock.now();
     assert_eq!(world.store.ownership(&anna, now).await.unwrap().staff, None);
 

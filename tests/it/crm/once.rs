@@ -90,11 +90,7 @@ async fn lost(on: On, fault: FaultKind) {
     world
         .hears(wants(&world, &anna, 1, "Сколько стоит маникюр?"))
         .await;
-    world
-        .until_jobs("in doubt", |jobs| {
-            jobs.iter().any(|job| job.kind == "open" && job.doubt)
-        })
-        .await;
+    world.opening_is_in_doubt().await;
     assert_eq!(world.leads(1).await.len(), 1);
     let (row, _) = world.enquiry(&anna).await;
     assert_eq!(row.record, None, "nobody knows it yet");
@@ -125,11 +121,7 @@ async fn a_lead_whose_answer_comes_too_late_is_found_and_not_made_again() {
     world
         .hears(wants(&world, &chat(1), 1, "Сколько стоит маникюр?"))
         .await;
-    world
-        .until_jobs("in doubt", |jobs| {
-            jobs.iter().any(|job| job.kind == "open" && job.doubt)
-        })
-        .await;
+    world.opening_is_in_doubt().await;
 
     world.passes(QUIET);
     world.done().await;
@@ -150,11 +142,7 @@ async fn what_was_not_carried_out_is_sent_again(on: On) {
     world
         .hears(wants(&world, &chat(1), 1, "Сколько стоит маникюр?"))
         .await;
-    world
-        .until_jobs("in doubt", |jobs| {
-            jobs.iter().any(|job| job.kind == "open" && job.doubt)
-        })
-        .await;
+    world.opening_is_in_doubt().await;
     assert_eq!(world.sandbox.bitrix24_items(CrmEntity::Lead), []);
 
     world.passes(QUIET);
@@ -222,11 +210,7 @@ async fn a_lead_in_doubt_keeps_others_of_the_same_phone_waiting(on: On) {
     world
         .hears(wants_with_phone(&world, &chat(1), 1, phone))
         .await;
-    world
-        .until_jobs("in doubt", |jobs| {
-            jobs.iter().any(|job| job.kind == "open" && job.doubt)
-        })
-        .await;
+    world.opening_is_in_doubt().await;
     world
         .hears(wants_with_phone(&world, &chat(2), 1, phone))
         .await;
@@ -259,11 +243,7 @@ async fn what_is_learnt_while_a_lead_is_in_doubt_reaches_it(on: On) {
     world
         .hears(wants(&world, &anna, 1, "Сколько стоит маникюр?"))
         .await;
-    world
-        .until_jobs("in doubt", |jobs| {
-            jobs.iter().any(|job| job.kind == "open" && job.doubt)
-        })
-        .await;
+    world.opening_is_in_doubt().await;
     let mut more = wants_with_phone(&world, &anna, 2, "+79210000007");
     more.wish.as_mut().unwrap().service = Some("Педикюр".to_owned());
     world.hears(more).await;

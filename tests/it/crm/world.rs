@@ -212,6 +212,20 @@ impl World {
         items
     }
 
+    /// Somebody wants something; the lead that comes of it.
+    pub(super) async fn lead_of(&self, who: &ConversationId) -> i64 {
+        self.hears(wants(self, who, 1, "Хочу на маникюр")).await;
+        self.done().await;
+        self.leads(1).await[0].id
+    }
+
+    /// Waits until nobody knows whether a lead was made.
+    pub(super) async fn opening_is_in_doubt(&self) {
+        let in_doubt = |job: &CrmJob| job.kind == "open" && job.doubt;
+        self.until_jobs("in doubt", |jobs| jobs.iter().any(in_doubt))
+            .await;
+    }
+
     pub(super) async fn jobs(&self) -> Vec<(String, CrmJobState, Option<String>)> {
         let mut jobs = self.store.crm_jobs(None, 10_000).await.unwrap();
         jobs.reverse();
