@@ -54,11 +54,10 @@ pub fn routes(config: &Bitrix24Config, client: Arc<Client>, broker: Arc<dyn Brok
 }
 
 impl Events {
-    /// Anybody can say that the app was installed, and the proof costs a call with our secret: once installed,
-    /// only who knows its token is heard, and before that one a minute.
+    /// Anybody can say that the app was installed, and the proof costs a call with our secret: of those who do
+    /// not know the app's token, which an app that is installed anew does not, one a minute is heard.
     async fn install(&self, installation: &Installation) -> &'static str {
-        let has_tokens = self.client.application_token().await.is_some();
-        if !self.is_app || has_tokens && !installation.is_known() || !self.is_time() {
+        if !self.is_app || !(installation.is_known() || self.is_time()) {
             return "ignored";
         }
         match self.client.install(installation).await {

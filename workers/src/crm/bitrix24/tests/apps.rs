@@ -347,6 +347,7 @@ async fn an_installation_is_proved_by_renewing_its_tokens_and_then_used() {
     let trouble = client.install(&forged).await.unwrap_err();
     assert_eq!(trouble.code, "invalid_grant");
     assert!(world.store.crm_tokens("local.1").await.unwrap().is_none());
+    assert_eq!(client.health(), Health::Ok, "a stranger says nothing of it");
 
     let Told::Installed(genuine) = installation(&world.portal.address, 1) else {
         panic!("no installation")
