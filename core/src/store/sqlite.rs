@@ -1,6 +1,11 @@
 //! An SQLite file: one connection writes, some read. Statements run where they are asked for, because
 //! they take microseconds; what waits for the disk or for another process (begin, commit, reading many
 //! rows) runs on a thread for that.
+//!
+//! Transactions run one after the other, and share the wait for the disk: the first one that is done waits
+//! for its turn to write once more, behind all that wanted to write meanwhile, and commits their work with
+//! its own. Each is a savepoint in that group, so that one which fails takes back its own work only; and
+//! each returns when the group is on the disk.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,7 +16,7 @@ use rusqlite::types::{FromSql, Value as Cell, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::migrate::Migration;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::task::spawn_blocking;
 
 use super::StoreError;
@@ -28,10 +33,17 @@ const PREPARED: usize = 64;
 #[derive(Clone)]
 pub(super) struct Sqlite {
     /// Nothing after [`Sqlite::close`]; the same holds for the readers.
-    write: Arc<Mutex<Option<Connection>>>,
+    write: Arc<Mutex<Option<Writer>>>,
     readers: Arc<StdMutex<Option<Vec<Connection>>>>,
     /// Nothing for a database in memory, which belongs to its one connection.
     path: Option<PathBuf>,
+}
+
+/// The connection that writes.
+struct Writer {
+    connection: Connection,
+    /// Who is done, in the transaction that is open, and waits for the disk.
+    group: Vec<oneshot::Sender<Result<(), Failure>>>,
 }
 
 /// A row.
@@ -52,7 +64,10 @@ impl Sqlite {
         let file = path.clone();
         let write = on_thread(move || Ok(open_and_migrate(file.as_deref(), &migrations))).await??;
         Ok(Self {
-            write: Arc::new(Mutex::new(Some(write))),
+            write: Arc::new(Mutex::new(Some(Writer {
+                connection: write,
+                group: Vec::new(),
+            }))),
             readers: Arc::new(StdMutex::new(Some(Vec::new()))),
             path,
         })
@@ -60,31 +75,27 @@ impl Sqlite {
 
     /// Begins a transaction with the only right to write.
     pub(super) async fn begin(&self) -> Result<Tx, sqlx::Error> {
-        let guard = Arc::clone(&self.write).lock_owned().await;
-        let Some(connection) = guard.as_ref() else {
+        let mut guard = Arc::clone(&self.write).lock_owned().await;
+        let Some(writer) = guard.as_mut() else {
             return Err(sqlx::Error::PoolClosed);
         };
-        // Nobody else writes nearly always; who waits, waits elsewhere.
-        connection.busy_timeout(Duration::ZERO).map_err(failed)?;
-        let begun = connection.execute_batch("BEGIN IMMEDIATE");
-        connection.busy_timeout(PATIENCE).map_err(failed)?;
-        let mut tx = Tx { guard: Some(guard) };
-        if let Err(error) = begun {
-            if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) {
-                tx.guard = None;
-                return Err(failed(error));
-            }
-            let guard = tx.guard.take().ok_or_else(damaged)?;
-            let once_more = move || {
-                let connection = guard.as_ref().ok_or(sqlx::Error::PoolClosed)?;
-                connection
-                    .execute_batch("BEGIN IMMEDIATE")
-                    .map_err(failed)?;
+        let nested = writer.is_open();
+        if nested {
+            writer.run(SAVEPOINT).map_err(failed)?;
+        } else if !writer.begin_if_free().map_err(failed)? {
+            let begin = move || {
+                let writer = guard.as_ref().ok_or(sqlx::Error::PoolClosed)?;
+                writer.run(BEGIN).map_err(failed)?;
                 Ok(guard)
             };
-            tx.guard = Some(on_thread(once_more).await?);
+            guard = on_thread(begin).await?;
         }
-        Ok(tx)
+        Ok(Tx {
+            guard,
+            nested,
+            done: false,
+            write: Arc::clone(&self.write),
+        })
     }
 
     /// Reads at most one row.
@@ -108,7 +119,8 @@ impl Sqlite {
 
     async fn in_memory(&self, sql: &Sql) -> Result<Vec<Row>, sqlx::Error> {
         let guard = self.write.lock().await;
-        run(guard.as_ref().ok_or(sqlx::Error::PoolClosed)?, sql)
+        let writer = guard.as_ref().ok_or(sqlx::Error::PoolClosed)?;
+        run(&writer.connection, sql)
     }
 
     fn reading(&self, sql: &Sql) -> Result<Vec<Row>, sqlx::Error> {
@@ -131,27 +143,87 @@ impl Sqlite {
 
     /// Closes it; who asks later is told so.
     pub(super) async fn close(&self) {
-        let connection = self.write.lock().await.take();
+        let mut writer = self.write.lock().await.take();
         let readers = self
             .readers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        spawn_blocking(move || drop((readers, connection)))
-            .await
-            .ok();
+        let close = move || {
+            writer.iter_mut().for_each(Writer::commit);
+            drop((readers, writer));
+        };
+        spawn_blocking(close).await.ok();
+    }
+}
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const SAVEPOINT: &str = "SAVEPOINT one";
+const RELEASE: &str = "RELEASE one";
+const UNDO: &str = "ROLLBACK TO one";
+
+impl Writer {
+    /// Whether others have written what is not on the disk yet. Where SQLite has rolled it back by itself
+    /// (the disk is full), they are told.
+    fn is_open(&mut self) -> bool {
+        let open = !self.connection.is_autocommit();
+        if !open {
+            self.group.clear();
+        }
+        open
+    }
+
+    /// `false` when another process writes.
+    fn begin_if_free(&self) -> rusqlite::Result<bool> {
+        // Nobody else writes nearly always; who waits, waits elsewhere.
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let begun = self.run(BEGIN);
+        self.connection.busy_timeout(PATIENCE)?;
+        match begun {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+            begun => begun.map(|()| true),
+        }
+    }
+
+    fn run(&self, text: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(text)?.execute([])?;
+        Ok(())
+    }
+
+    /// Writes the group to the disk, and tells it.
+    fn commit(&mut self) {
+        if self.group.is_empty() || !self.is_open() {
+            return;
+        }
+        let done = self.run("COMMIT").map_err(Failure::of);
+        if done.is_err() {
+            self.roll_back();
+        }
+        for waits in self.group.drain(..) {
+            // Who does not wait any more does not mind.
+            waits.send(done.clone()).ok();
+        }
+    }
+
+    fn roll_back(&self) {
+        // It fails where SQLite has rolled back by itself.
+        self.run("ROLLBACK").ok();
     }
 }
 
 /// A transaction; dropped without [`Tx::commit`] it changes nothing.
 pub(super) struct Tx {
-    guard: Option<OwnedMutexGuard<Option<Connection>>>,
+    guard: OwnedMutexGuard<Option<Writer>>,
+    /// Whether it is a part of an open group, or the first.
+    nested: bool,
+    done: bool,
+    write: Arc<Mutex<Option<Writer>>>,
 }
 
 impl Tx {
     fn connection(&self) -> Result<&Connection, sqlx::Error> {
-        let guard = self.guard.as_ref().ok_or(sqlx::Error::PoolClosed)?;
-        guard.as_ref().ok_or(sqlx::Error::PoolClosed)
+        let writer = self.guard.as_ref().ok_or(sqlx::Error::PoolClosed)?;
+        Ok(&writer.connection)
     }
 
     pub(super) fn fetch(&self, sql: &Sql) -> Result<Vec<Row>, sqlx::Error> {
@@ -166,20 +238,42 @@ impl Tx {
 
     /// Returns once it is on the disk.
     pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        let tx = Self {
-            guard: self.guard.take(),
-        };
-        on_thread(move || tx.connection()?.execute_batch("COMMIT").map_err(failed)).await
+        let writer = self.guard.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        if self.nested {
+            writer.run(RELEASE).map_err(failed)?;
+        }
+        self.done = true;
+        let (tell, told) = oneshot::channel();
+        let leads = writer.group.is_empty();
+        writer.group.push(tell);
+        let write = Arc::clone(&self.write);
+        drop(self);
+        if leads {
+            // Whether or not the one who leads goes on waiting.
+            tokio::spawn(commit_group(write));
+        }
+        // Nobody tells where SQLite has rolled back by itself.
+        Ok(told.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
     }
+}
+
+/// Commits what was written before it is its turn to write.
+async fn commit_group(write: Arc<Mutex<Option<Writer>>>) {
+    let mut guard = write.lock_owned().await;
+    let commit = move || guard.iter_mut().for_each(Writer::commit);
+    spawn_blocking(commit).await.ok();
 }
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        if let Ok(connection) = self.connection()
-            && !connection.is_autocommit()
-        {
-            // It fails where SQLite has rolled back by itself.
-            connection.execute_batch("ROLLBACK").ok();
+        let Some(writer) = self.guard.as_ref().filter(|_| !self.done) else {
+            return;
+        };
+        if !self.nested {
+            writer.roll_back();
+        } else if writer.run(UNDO).and_then(|()| writer.run(RELEASE)).is_err() {
+            // What cannot be undone alone must not get to the disk with the others.
+            writer.roll_back();
         }
     }
 }
@@ -339,17 +433,21 @@ fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), 
 /// What SQLite says, in the terms of the other database, so that one type serves both.
 fn failed(error: rusqlite::Error) -> sqlx::Error {
     match error {
-        rusqlite::Error::SqliteFailure(..) => sqlx::Error::Database(Box::new(Failure(error))),
+        rusqlite::Error::SqliteFailure(..) => Failure::of(error).into(),
         // The words of others can hold values.
         _ => damaged(),
     }
 }
 
-/// An error of SQLite.
-#[derive(Debug)]
-pub(super) struct Failure(rusqlite::Error);
+/// An error of SQLite, perhaps of several transactions.
+#[derive(Debug, Clone)]
+pub(super) struct Failure(Arc<rusqlite::Error>);
 
 impl Failure {
+    fn of(error: rusqlite::Error) -> Self {
+        Self(Arc::new(error))
+    }
+
     /// Whether the same may succeed later: busy, locked, out of memory, input or output failed, disk
     /// full, too many open files.
     pub(super) fn passes(&self) -> bool {
@@ -380,7 +478,7 @@ impl std::error::Error for Failure {}
 
 impl DatabaseError for Failure {
     fn message(&self) -> &str {
-        match &self.0 {
+        match &*self.0 {
             rusqlite::Error::SqliteFailure(_, Some(message)) => message,
             _ => "no words",
         }
@@ -413,9 +511,15 @@ mod tests {
     use std::cell::Cell;
 
     use chrono::DateTime;
+    use futures::FutureExt;
     use rusqlite::{Statement, StatementStatus};
+    use tempfile::TempDir;
+    use tokio::spawn;
+    use tokio::task::yield_now;
     use uuid::Uuid;
 
+    use super::super::db::{Sql, sql};
+    use super::Sqlite;
     use crate::event::{Event, Kind};
     use crate::message::{ConversationId, Fence};
     use crate::store::{ClaimRequest, Claimed, SendOutcome, Store};
@@ -469,5 +573,97 @@ mod tests {
         }
 
         assert_eq!(reply(&store, 200).await, few);
+    }
+
+    /// A file with a list of names.
+    async fn names(folder: &TempDir) -> Sqlite {
+        let path = folder.path().join("names.db");
+        let file = Sqlite::open(&path.to_string_lossy(), Vec::new()).await;
+        let table = sql("CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY)");
+        let file = file.unwrap();
+        transaction(file.clone(), table, true).await.unwrap();
+        file
+    }
+
+    fn name(name: &str) -> Sql {
+        sql("INSERT INTO names (name) VALUES ($1)").bind(name)
+    }
+
+    /// Those that are on the disk.
+    async fn written(file: &Sqlite) -> Vec<String> {
+        let rows = file.fetch(sql("SELECT name FROM names ORDER BY name"));
+        let rows = rows.await.unwrap();
+        rows.iter().map(|row| row.get(0).unwrap()).collect()
+    }
+
+    /// What one transaction does, as soon as those before it are done.
+    async fn transaction(file: Sqlite, statement: Sql, keep: bool) -> Result<(), sqlx::Error> {
+        let tx = file.begin().await?;
+        tx.execute(&statement)?;
+        if keep { tx.commit().await } else { Ok(()) }
+    }
+
+    #[tokio::test]
+    async fn transactions_that_wait_for_the_disk_together_fail_alone() {
+        let folder = TempDir::new().unwrap();
+        let file = names(&folder).await;
+        let first = file.begin().await.unwrap();
+        first.execute(&name("Anna")).unwrap();
+        let given_up = spawn(transaction(file.clone(), name("Boris"), false));
+        let twice = spawn(transaction(file.clone(), name("Anna"), true));
+        let last = spawn(transaction(file.clone(), name("Vera"), true));
+        yield_now().await;
+        first.commit().await.unwrap();
+
+        given_up.await.unwrap().unwrap();
+        assert!(twice.await.unwrap().is_err());
+        last.await.unwrap().unwrap();
+        assert_eq!(written(&file).await, ["Anna", "Vera"]);
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_for_the_disk_has_written_all_the_same() {
+        let folder = TempDir::new().unwrap();
+        let file = names(&folder).await;
+        let first = file.begin().await.unwrap();
+        first.execute(&name("Anna")).unwrap();
+        assert!(first.commit().now_or_never().is_none());
+        transaction(file.clone(), name("Boris"), true)
+            .await
+            .unwrap();
+
+        assert_eq!(written(&file).await, ["Anna", "Boris"]);
+    }
+
+    #[tokio::test]
+    async fn all_are_told_when_what_they_wrote_is_taken_back() {
+        let folder = TempDir::new().unwrap();
+        let file = names(&folder).await;
+        let first = file.begin().await.unwrap();
+        first.execute(&name("Anna")).unwrap();
+        // As SQLite does by itself when the disk is full.
+        let full = spawn(transaction(file.clone(), sql("ROLLBACK"), false));
+        let after = spawn(transaction(file.clone(), name("Vera"), true));
+        yield_now().await;
+
+        assert!(first.commit().await.is_err());
+        full.await.unwrap().unwrap();
+        after.await.unwrap().unwrap();
+        assert_eq!(written(&file).await, ["Vera"]);
+    }
+
+    #[tokio::test]
+    async fn what_was_done_before_the_file_is_closed_is_on_the_disk() {
+        let folder = TempDir::new().unwrap();
+        let file = names(&folder).await;
+        let first = file.begin().await.unwrap();
+        first.execute(&name("Anna")).unwrap();
+        let closing = file.clone();
+        let closing = spawn(async move { closing.close().await });
+        yield_now().await;
+        first.commit().await.unwrap();
+        closing.await.unwrap();
+
+        assert_eq!(written(&names(&folder).await).await, ["Anna"]);
     }
 }
