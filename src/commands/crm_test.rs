@@ -80,8 +80,11 @@ async fn walk(portal: &Bitrix24, clock: &Clock) -> Result<(), Failure> {
         step("commented", comment, Clone::clone)?;
         let task = portal.todo(record, Uuid::new_v4(), &todo, false).await;
         step("task", task, Clone::clone)?;
-        let fate = portal.fate(record).await;
-        step("read", fate, |fate| fate.stage_name.clone())?;
+        let fates = portal.fates(std::slice::from_ref(record)).await;
+        step("read", fates, |fates| {
+            let fate = fates.first().and_then(|(_, fate)| fate.as_ref());
+            fate.map_or_else(String::new, |fate| fate.stage_name.clone())
+        })?;
         Ok(())
     };
     let rest = rest.await;

@@ -348,8 +348,9 @@ pub trait Crm: Send + Sync + fmt::Debug + 'static {
     /// Moves a record forward to what was reached. Never back, and never what a person has closed.
     async fn advance(&self, record: &Record, to: Milestone) -> Result<(), Trouble>;
 
-    /// What became of it; [`Verdict::Gone`] where it is not there any more.
-    async fn fate(&self, record: &Record) -> Result<Fate, Trouble>;
+    /// What became of records, each beside the name it was asked by: nothing where it is not there any more.
+    /// Those that cannot be read are left out.
+    async fn fates(&self, records: &[Record]) -> Result<Vec<(Record, Option<Fate>)>, Trouble>;
 
     /// What became of all records that changed since then, oldest change first.
     async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Fate>, Trouble>;

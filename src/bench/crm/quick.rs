@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use zapis_workers::crm::{
     Card, Crm, Fate, Health, Manager, Milestone, Opened, Person, Record, RecordKind, Todo, Trouble,
-    Verdict,
 };
 
 use super::MANAGERS;
@@ -73,14 +72,8 @@ impl Crm for Quick {
         Ok(())
     }
 
-    async fn fate(&self, _record: &Record) -> Result<Fate, Trouble> {
-        Err(Trouble {
-            verdict: Verdict::Gone,
-            health: Health::Ok,
-            code: "NOT_FOUND".to_owned(),
-            words: "it keeps nothing".to_owned(),
-            after: None,
-        })
+    async fn fates(&self, _records: &[Record]) -> Result<Vec<(Record, Option<Fate>)>, Trouble> {
+        Ok(Vec::new())
     }
 
     async fn changed_since(&self, _since: DateTime<Utc>) -> Result<Vec<Fate>, Trouble> {

@@ -11,6 +11,8 @@ use super::world::{On, World, chat, on_both, portal, wants, wants_with_phone};
 on_both!(
     a_stage_comes_back_when_the_portal_tells_it,
     a_stage_that_nobody_told_is_found_by_asking,
+    a_thousand_events_are_read_together,
+    what_becomes_of_a_deal_that_a_manager_made_of_a_lead_comes_back,
     a_lost_lead_closes_the_enquiry_and_a_new_wish_begins_another,
     a_deleted_lead_is_made_again_only_for_a_new_wish,
     a_person_switches_the_bot_off_at_the_crm,
@@ -54,6 +56,52 @@ async fn a_stage_that_nobody_told_is_found_by_asking(on: On) {
         state.milestone == Some(Milestone::Qualified)
     };
     world.until_enquiry(&anna, "qualified", fine).await;
+}
+
+async fn a_thousand_events_are_read_together(on: On) {
+    let world = World::open(on).await;
+    let customers = 60;
+    for n in 0..customers {
+        let wish = wants(&world, &chat(n), 1, "Хочу на маникюр");
+        world.hears(wish).await;
+    }
+    world.done().await;
+    let leads = world.leads(customers as usize).await;
+    for lead in &leads {
+        world.sandbox.bitrix24_moves(lead.id, "IN_PROCESS").unwrap();
+    }
+    world.sandbox.clear_calls();
+
+    let news = (0..1_000).map(|n| format!("lead:{}", leads[n % leads.len()].id));
+    world.news(news).await;
+
+    // What the portal is like is asked too, and what changed.
+    assert!(world.calls() < 20, "{} calls", world.calls());
+    for n in 0..customers {
+        let (_, state) = world.enquiry(&chat(n)).await;
+        assert_eq!(state.milestone, Some(Milestone::Qualified), "{n}");
+    }
+}
+
+async fn what_becomes_of_a_deal_that_a_manager_made_of_a_lead_comes_back(on: On) {
+    let world = World::open(on).await;
+    let anna = chat(1);
+    let lead = world.lead_of(&anna).await;
+    world.sandbox.bitrix24_moves(lead, "CONVERTED").unwrap();
+    let fields = json!({ "title": "Маникюр", "leadId": lead, "stageId": "WON" });
+    let deal = Bitrix24Action::Creates {
+        entity: CrmEntity::Deal,
+        fields: fields.as_object().unwrap().clone(),
+    };
+    world.sandbox.bitrix24(deal).unwrap();
+    let deal = world.items(CrmEntity::Deal, 1).await[0].id;
+
+    world.news_of(&format!("deal:{deal}")).await;
+
+    let (row, state) = world.enquiry(&anna).await;
+    assert_eq!(state.milestone, Some(Milestone::Came));
+    assert!(row.closed_at.is_some());
+    world.news_of("deal:999999").await;
 }
 
 async fn a_lost_lead_closes_the_enquiry_and_a_new_wish_begins_another(on: On) {

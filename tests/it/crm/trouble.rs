@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use zapis_core::store::{CrmJob, CrmJobState};
 use zapis_sandbox::{
-    Bitrix24Action, Bitrix24Field, Bitrix24Mode, Bitrix24Portal, CrmEntity, Fault, FaultKind,
-    Provider,
+    Bitrix24Action, Bitrix24App, Bitrix24Field, Bitrix24Mode, Bitrix24Portal, CrmEntity, Fault,
+    FaultKind, Provider,
 };
 
 use crate::support::firm::PATIENCE;
@@ -21,6 +21,10 @@ on_both!(
     leads_switched_off_in_mid_run_cost_nothing,
     the_staff_sees_hot_enquiries_that_the_crm_does_not_take,
     a_rotated_code_stops_everything_and_mended_everything_goes_on,
+    a_plan_that_ended_keeps_everything_until_it_is_paid,
+    workers_with_an_expired_token_renew_it_once,
+    a_renamed_portal_is_followed,
+    an_answer_that_cannot_be_read_makes_no_second_lead,
 );
 
 fn down() -> Fault {
@@ -237,6 +241,77 @@ async fn the_staff_sees_hot_enquiries_that_the_crm_does_not_take(on: On) {
     world.sends("telegram", 1).await;
     let (_, cold) = world.enquiry(&chat(2)).await;
     assert!(!cold.told_staff);
+}
+
+async fn a_plan_that_ended_keeps_everything_until_it_is_paid(on: On) {
+    let world = World::open(on).await;
+    let unpaid = Fault::new(Provider::Bitrix24, FaultKind::plan_expired());
+    world.sandbox.add_fault(unpaid);
+    for n in 0..5 {
+        let wish = wants(&world, &chat(n), 1, "Хочу на маникюр");
+        world.hears(wish).await;
+    }
+    let tried = |job: &CrmJob| job.reason.is_some() && job.state == CrmJobState::Pending;
+    world
+        .until_jobs("tried", |jobs| jobs.iter().any(tried))
+        .await;
+    world.sends("telegram", 1).await;
+    let standing = world.store.value(zapis_workers::crm::HEALTH).await.unwrap();
+    assert!(standing.unwrap().contains("plan_expired"));
+
+    world.sandbox.clear_faults();
+    world.passes(TimeDelta::minutes(6));
+    world.done().await;
+    assert_eq!(world.leads(5).await.len(), 5);
+}
+
+async fn workers_with_an_expired_token_renew_it_once(on: On) {
+    let portal = Bitrix24Portal {
+        app: Some(Bitrix24App::default()),
+        ..portal()
+    };
+    let world = World::with(on, portal, |_| {}).await;
+    for n in 0..20 {
+        let wish = wants(&world, &chat(n), 1, "Хочу на маникюр");
+        world.hears(wish).await;
+    }
+    let expires = Bitrix24Action::ExpireTokens;
+    world.sandbox.bitrix24(expires).unwrap();
+    world.start().await;
+    world.start().await;
+    world.done().await;
+
+    assert_eq!(world.leads(20).await.len(), 20);
+    assert_eq!(world.sandbox.bitrix24_refreshes(), 1);
+}
+
+async fn a_renamed_portal_is_followed(on: On) {
+    let world = World::open(on).await;
+    let now_at = world
+        .sandbox
+        .bitrix24_url()
+        .replace("127.0.0.1", "localhost");
+    let location = format!("{now_at}/crm.item.add");
+    world.trouble("crm.item.add", FaultKind::Redirect { location }, 1);
+
+    world.lead_of(&chat(1)).await;
+
+    assert_eq!(world.leads(1).await.len(), 1);
+}
+
+async fn an_answer_that_cannot_be_read_makes_no_second_lead(on: On) {
+    let world = World::open(on).await;
+    // A proxy shows its own page after the portal has done its work.
+    let page = FaultKind::StatusAfterAccept { status: 200 };
+    world.trouble("crm.item.add", page, 1);
+    let wish = wants(&world, &chat(1), 1, "Хочу на маникюр");
+    world.hears(wish).await;
+    world.opening_is_in_doubt().await;
+
+    world.passes(TimeDelta::seconds(61));
+    world.done().await;
+
+    assert_eq!(world.leads(1).await.len(), 1);
 }
 
 async fn a_rotated_code_stops_everything_and_mended_everything_goes_on(on: On) {

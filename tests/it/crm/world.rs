@@ -15,12 +15,13 @@ use zapis_core::Clock;
 use zapis_core::broker::{self, Broker, Topic};
 use zapis_core::config::{EnginesConfig, Secret};
 use zapis_core::ids;
-use zapis_core::lanes::Worker;
+use zapis_core::lanes::{Gather, Worker};
 use zapis_core::message::{Author, ConversationId, Line};
 use zapis_core::sessions::{self, Sessions};
-use zapis_core::store::{CrmJob, CrmJobState, Enquiry, Store};
+use zapis_core::store::{CrmJob, CrmJobState, CrmTokens, Enquiry, Store};
 use zapis_sandbox::{
-    Bitrix24Portal, CrmEntity, CrmItem, Fault, FaultKind, Provider, Sandbox, SandboxConfig,
+    Bitrix24App, Bitrix24Portal, CallFilter, CrmEntity, CrmItem, Fault, FaultKind, Provider,
+    Sandbox, SandboxConfig,
 };
 use zapis_workers::content::{Live, Watch};
 use zapis_workers::crm::bitrix24::{Bitrix24, Bitrix24Config, Client};
@@ -112,6 +113,7 @@ impl World {
         let clock = Clock::movable();
         let burst = if portal.is_box { 0 } else { portal.burst };
         let per_second = portal.per_second;
+        let app = portal.app.clone();
         let sandbox = zapis_sandbox::start(SandboxConfig {
             bitrix24: Some(portal),
             clock: clock.clone(),
@@ -130,17 +132,28 @@ impl World {
             engines.store = Secret::new(database.url());
             engines.sessions = Secret::new(redis.url());
         }
+        let mut bitrix24 = Bitrix24Config {
+            burst,
+            per_second,
+            ..Bitrix24Config::default()
+        };
+        if let Some(app) = &app {
+            bitrix24.portal = sandbox.url();
+            bitrix24.client_id = app.client_id.clone();
+            bitrix24.client_secret = Secret::new(&app.client_secret);
+        } else {
+            bitrix24.webhook_url = Secret::new(format!("{}/", sandbox.bitrix24_url()));
+        }
         let mut config = CrmConfig {
-            bitrix24: Bitrix24Config {
-                webhook_url: Secret::new(format!("{}/", sandbox.bitrix24_url())),
-                burst,
-                per_second,
-                ..Bitrix24Config::default()
-            },
+            bitrix24,
             ..CrmConfig::default()
         };
         set(&mut config);
         let store = Store::open(engines.store.expose()).await.unwrap();
+        if let Some(app) = &app {
+            let tokens = tokens(app, &sandbox, &clock);
+            store.set_crm_tokens(&tokens).await.unwrap();
+        }
         let sessions = sessions::open(&engines, &clock, "a test").unwrap();
         let broker = broker::open(&engines, "a test").await.unwrap();
         let parts = (&store, &sessions, &broker);
@@ -185,9 +198,31 @@ impl World {
 
     /// The portal tells that something happened to a record.
     pub(super) async fn news_of(&self, record: &str) {
-        let record = record.parse().unwrap();
-        let told = [Arc::new(Told::Changed { record })];
-        self.intake.handle("a lane", &told).await.unwrap();
+        self.news([record.to_owned()]).await;
+    }
+
+    /// The portal has told all this while nobody read it.
+    pub(super) async fn news(&self, records: impl IntoIterator<Item = String>) {
+        let told = |record: String| {
+            let record = record.parse().unwrap();
+            Arc::new(Told::Changed { record })
+        };
+        let mut told: Vec<_> = records.into_iter().map(told).collect();
+        while !told.is_empty() {
+            let waiting: Vec<&Told> = told.iter().map(|told| &**told).collect();
+            let gathered = self.intake.gather(&waiting, Duration::ZERO, Duration::ZERO);
+            let Gather::Take(count) = gathered else {
+                panic!("news waits for more")
+            };
+            let rest = told.split_off(count);
+            self.intake.handle("a lane", &told).await.unwrap();
+            told = rest;
+        }
+    }
+
+    /// How many requests reached the portal.
+    pub(super) fn calls(&self) -> usize {
+        self.sandbox.calls(&CallFilter::default()).len()
     }
 
     pub(super) fn passes(&self, time: TimeDelta) {
@@ -298,6 +333,21 @@ impl World {
             assert!(tokio::time::Instant::now() < give_up, "nothing to send");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+/// What the portal sent when the app was installed.
+fn tokens(app: &Bitrix24App, sandbox: &Sandbox, clock: &Clock) -> CrmTokens {
+    let endpoint = format!("{}/rest/", sandbox.url());
+    CrmTokens {
+        app: app.client_id.clone(),
+        member: Bitrix24Portal::default().member_id,
+        application: Secret::new(&app.application_token),
+        access: Secret::new(&app.access_token),
+        refresh: Secret::new(&app.refresh_token),
+        expires_at: clock.now(),
+        server: endpoint.clone(),
+        endpoint,
     }
 }
 

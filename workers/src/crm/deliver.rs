@@ -120,7 +120,7 @@ enum Tried {
 }
 
 /// Why a try came to nothing.
-enum Failed {
+pub(super) enum Failed {
     Crm(Trouble),
     Store(StoreError),
 }

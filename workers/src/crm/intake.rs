@@ -1,5 +1,6 @@
 //! Takes in what the CRM is to hear of: turns of conversations, and news of records.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +12,16 @@ use zapis_core::lanes::{Failure, Gather, Message, Worker, unreadable};
 use zapis_core::message::ConversationId;
 use zapis_core::store::{NewOwner, OwnershipChange, StoreError};
 
+use super::deliver::Failed;
 use super::enquiry::{Case, State};
 use super::notes::IN_THE_CRM;
 use super::told::{Told, TurnTold};
-use super::{CrmWorker, Fate, Record, Trouble, Verdict};
+use super::{CrmWorker, Fate, Record, RecordKind, Verdict};
 
 /// How often a change is tried that others ran into.
 pub(super) const TRIES: usize = 10;
-/// How much of a record's news one reading answers.
-const AT_ONCE: usize = 100;
+/// How much news one reading answers.
+const AT_ONCE: usize = 500;
 /// How long the bot keeps silent for a customer whom a person took from it.
 const SILENCED: TimeDelta = TimeDelta::days(365);
 
@@ -34,7 +36,7 @@ impl Worker for CrmWorker {
         serde_json::from_slice(&message.body).map_err(|error| unreadable(&error))
     }
 
-    /// A record that changed many times is read once.
+    /// Records that change while others are read are read together, each once.
     fn gather(&self, waiting: &[&Told], _: Duration, _: Duration) -> Gather {
         let news = waiting
             .iter()
@@ -45,7 +47,7 @@ impl Worker for CrmWorker {
     async fn handle(&self, _lane: &str, tasks: &[Arc<Told>]) -> Result<(), Failure> {
         match tasks.first().map(Arc::as_ref) {
             Some(Told::Turn(told)) => self.hear(told).await.map_err(Failure::systemic),
-            Some(Told::Changed { record }) => self.reread(record).await,
+            Some(Told::Changed { .. }) => self.reread(tasks).await,
             None => Ok(()),
         }
     }
@@ -114,32 +116,49 @@ impl CrmWorker {
         Ok(saved)
     }
 
-    /// Reads a record again that something happened to.
-    async fn reread(&self, record: &Record) -> Result<(), Failure> {
-        let name = record.to_string();
-        let ours = self.store.enquiries_of_record(&name).await;
-        if ours.map_err(Failure::systemic)?.is_empty() {
+    /// Reads records again that something happened to. A deal may be one that a manager made of our lead.
+    async fn reread(&self, news: &[Arc<Told>]) -> Result<(), Failure> {
+        let changed = news.iter().filter_map(|told| match &**told {
+            Told::Changed { record } => Some(record),
+            Told::Turn(_) => None,
+        });
+        let mut records = Vec::new();
+        for record in changed.collect::<BTreeSet<_>>() {
+            let name = record.to_string();
+            let enquiries = self.store.enquiries_of_record(&name).await;
+            let is_ours = !enquiries.map_err(Failure::systemic)?.is_empty();
+            if is_ours || record.kind == RecordKind::Deal {
+                records.push(record.clone());
+            }
+        }
+        if records.is_empty() {
             return Ok(());
         }
-        let now = self.clock.now();
         if let Some(left) = self.rests_for() {
             return Err(Failure::Wait { after: left });
         }
-        match self.crm.fate(record).await {
-            Ok(fate) => {
-                let heeded = self.heed(&fate, record, now).await;
-                heeded.map_err(Failure::systemic)
-            }
-            // A record that was turned into another is found by the next job about it.
-            Err(trouble) if trouble.verdict == Verdict::Gone => {
-                self.gone(&name, now).await.map_err(Failure::systemic)
-            }
-            // It is asked for again with all that changed.
-            Err(trouble) if trouble.verdict == Verdict::Refused => Ok(()),
-            Err(Trouble { after, .. }) => Err(Failure::Wait {
-                after: after.unwrap_or(super::deliver::PROBE),
+        match self.read_again(&records).await {
+            Ok(()) => Ok(()),
+            Err(Failed::Store(error)) => Err(Failure::systemic(error)),
+            // They are asked for again with all that changed.
+            Err(Failed::Crm(trouble)) if trouble.verdict == Verdict::Refused => Ok(()),
+            Err(Failed::Crm(trouble)) => Err(Failure::Wait {
+                after: trouble.after.unwrap_or(super::deliver::PROBE),
             }),
         }
+    }
+
+    /// Reads records, and takes in what became of them.
+    pub(super) async fn read_again(&self, records: &[Record]) -> Result<(), Failed> {
+        let now = self.clock.now();
+        for (record, fate) in self.crm.fates(records).await? {
+            match fate {
+                Some(fate) => self.heed(&fate, &record, now).await?,
+                // One that was turned into another is found by the next job about it.
+                None => self.gone(&record.to_string(), now).await?,
+            }
+        }
+        Ok(())
     }
 
     /// Takes in what became of a record, for those who asked for this one too: a lead's fate may be that of

@@ -86,14 +86,15 @@ impl TurnTold {
     }
 }
 
-/// As the queue takes it: in order by conversation, or by record.
+/// As the queue takes it: turns in order by conversation, and news of records.
 pub fn told(what: &Told, trace: TraceParent) -> Publish {
     let (key, id) = match what {
         Told::Turn(turn) => (
             turn.conversation.as_str().to_owned(),
             ids::of(turn.turn, "crm", 0).to_string(),
         ),
-        Told::Changed { record } => (record.to_string(), Uuid::new_v4().to_string()),
+        // In one lane, where those that wait are read together.
+        Told::Changed { .. } => ("news".to_owned(), Uuid::new_v4().to_string()),
     };
     Publish {
         topic: Topic::crm(),

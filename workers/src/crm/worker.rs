@@ -21,11 +21,12 @@ use zapis_core::store::{BookingEvent, CrmCounts, Enquiry, Store, StoreError};
 use zapis_core::trace::TraceParent;
 use zapis_core::{Clock, causes, ids};
 
+use super::deliver::Failed;
 use super::enquiry::{Case, Deed, Nudge, Rules, State};
 use super::intake::{TRIES, busy};
 use super::nudge as question;
 use super::route;
-use super::{Crm, CrmConfig, Health, Manager, Verdict, notes};
+use super::{Crm, CrmConfig, Health, Manager, Record, Verdict, notes};
 use crate::content::{Content as Firm, Live};
 use crate::desk::Desks;
 use crate::words::Language;
@@ -55,7 +56,7 @@ pub const POLLED: &str = "crm polled";
 /// The last enquiry whose record of others was read.
 const JOINED: &str = "crm joined";
 /// How many of those are read with each look.
-const MOST_JOINED: usize = 20;
+const MOST_JOINED: usize = 50;
 /// How the CRM was when the staff was last told.
 pub const HEALTH: &str = "crm health";
 
@@ -309,7 +310,7 @@ impl CrmWorker {
                     self.heed(fate, &fate.record, now).await?;
                 }
                 self.works();
-                self.look_at_joined(now).await?;
+                self.look_at_joined().await?;
                 self.store.set_value(POLLED, &now.to_rfc3339()).await?;
             }
             Err(trouble) => {
@@ -325,32 +326,26 @@ impl CrmWorker {
         Ok(())
     }
 
-    /// Reads some records that others made and enquiries have joined, in turn: the CRM does not tell of them
-    /// among ours.
-    async fn look_at_joined(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+    /// Reads some records that others made and enquiries have joined, in turn: they are not among ours, of
+    /// which the CRM tells.
+    async fn look_at_joined(&self) -> Result<(), StoreError> {
         let after = self.store.value(JOINED).await?.unwrap_or_default();
         let rows = self.store.recorded_enquiries(&after, AT_ONCE).await?;
         let last = rows.last().filter(|_| rows.len() == AT_ONCE as usize);
         let mut reached = last.map_or_else(String::new, |row| row.id.to_string());
-        let mut read = 0;
-        for row in rows {
+        let joined = rows.into_iter().filter_map(|row| {
             let id = row.id;
-            let case = Case::of(row).ok().filter(|case| case.state.joined);
-            let Some(record) = case.and_then(|case| case.record()) else {
-                continue;
-            };
-            match self.crm.fate(&record).await {
-                Ok(fate) => self.heed(&fate, &record, now).await?,
-                Err(trouble) if trouble.verdict == Verdict::Gone => {
-                    self.gone(&record.to_string(), now).await?;
-                }
-                Err(_) => {}
-            }
-            read += 1;
-            if read == MOST_JOINED {
-                reached = id.to_string();
-                break;
-            }
+            let case = Case::of(row).ok().filter(|case| case.state.joined)?;
+            Some((id, case.record()?))
+        });
+        let (ids, records): (Vec<Uuid>, Vec<Record>) = joined.take(MOST_JOINED).unzip();
+        if let Some(last) = ids.get(MOST_JOINED - 1) {
+            reached = last.to_string();
+        }
+        match self.read_again(&records).await {
+            // What cannot be read now is read in the next turn.
+            Ok(()) | Err(Failed::Crm(_)) => {}
+            Err(Failed::Store(error)) => return Err(error),
         }
         self.store.set_value(JOINED, &reached).await
     }

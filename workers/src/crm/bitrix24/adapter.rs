@@ -131,8 +131,8 @@ impl Crm for Bitrix24 {
         self.forward(record, to).await
     }
 
-    async fn fate(&self, record: &Record) -> Result<Fate, Trouble> {
-        self.now(record).await
+    async fn fates(&self, records: &[Record]) -> Result<Vec<(Record, Option<Fate>)>, Trouble> {
+        self.now(records).await
     }
 
     async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Fate>, Trouble> {

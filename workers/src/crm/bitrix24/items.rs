@@ -1,6 +1,7 @@
 //! Records: read, found, made, changed. By `crm.item.*`; by `crm.lead.*` and its like where a server is too
 //! old for the former (<https://apidocs.bitrix24.com/api-reference/crm/universal/index.html>).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value, json};
@@ -91,6 +92,44 @@ impl Items {
         let params = json!({"id": number(id)});
         let answer = self.client.read(&method(entity, "get"), params).await?;
         Ok(new_row(entity, Row::of(answer.result)))
+    }
+
+    /// Records with all their fields by their ids: nothing where one is not there. Those that cannot be read are
+    /// left out.
+    pub(super) async fn those(
+        &self,
+        entity: Entity,
+        ids: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<Row>>, Trouble> {
+        let (old, old_method) = (self.old(), method(entity, "get"));
+        let reads: Vec<_> = ids
+            .iter()
+            .map(|id| {
+                let old_params = json!({"id": number(id)});
+                let params = json!({"entityTypeId": entity.number(), "id": number(id)});
+                if old {
+                    (id.as_str(), old_method.as_str(), old_params)
+                } else {
+                    (id.as_str(), "crm.item.get", params)
+                }
+            })
+            .collect();
+        let mut rows = BTreeMap::new();
+        for (id, answer) in self.client.batch(&reads).await? {
+            let row = match answer {
+                Ok(result) if old => Some(new_row(entity, Row::of(result))),
+                Ok(result) => Some(item(result)),
+                Err(trouble) if no_such_method(&trouble) && !old => {
+                    self.go_old();
+                    return Box::pin(self.those(entity, ids)).await;
+                }
+                Err(trouble) if trouble.verdict == Verdict::Gone => None,
+                Err(trouble) if trouble.verdict == Verdict::Refused => continue,
+                Err(trouble) => return Err(trouble),
+            };
+            rows.insert(id, row);
+        }
+        Ok(rows)
     }
 
     /// The first page of what a filter leaves, smallest id first.

@@ -102,29 +102,42 @@ impl Bitrix24 {
         self.items.update(entity, &record.id, &fields).await
     }
 
-    /// What became of a record. Asked for a deal that a manager made of our lead, it tells of that lead.
-    pub(super) async fn now(&self, record: &Record) -> Result<Fate, Trouble> {
+    /// What became of records. Asked for a deal that a manager made of our lead, it tells of that lead.
+    pub(super) async fn now(
+        &self,
+        records: &[Record],
+    ) -> Result<Vec<(Record, Option<Fate>)>, Trouble> {
         let portal = self.portal().await?;
-        let row = self.items.get(record.kind.into(), &record.id).await?;
-        let lead = match record.kind {
-            RecordKind::Lead => Some((record.id.clone(), row.clone())),
-            RecordKind::Deal if ours(&row) => None,
-            RecordKind::Deal => match row.id("leadId") {
-                Some(id) => {
-                    let lead = self.items.get(Entity::Lead, &id).await?;
-                    ours(&lead).then_some((id, lead))
-                }
-                None => None,
-            },
+        let asked = |kind| {
+            let of_kind = records.iter().filter(move |record| record.kind == kind);
+            of_kind.map(|record| record.id.clone()).collect()
         };
-        let Some((id, lead)) = lead else {
-            return Ok(self.fate_of(&portal, record.kind, &row, None));
-        };
-        let mut deals = BTreeMap::new();
-        if stage_of(&lead).1 == Semantic::Success {
-            deals = self.deals_of(&portal, std::slice::from_ref(&id)).await?;
+        let (leads, deals) = (asked(RecordKind::Lead), asked(RecordKind::Deal));
+        let mut leads = self.items.those(Entity::Lead, &leads).await?;
+        let deals = self.items.those(Entity::Deal, &deals).await?;
+        let made_of = |deal: &Row| deal.id("leadId").filter(|_| !ours(deal));
+        let further: Vec<String> = deals.values().flatten().filter_map(made_of).collect();
+        for lead in self.our_leads(&portal, &further).await? {
+            leads.insert(lead.id("id").unwrap_or_default(), Some(lead));
         }
-        Ok(self.fate_of(&portal, RecordKind::Lead, &lead, deals.get(&id)))
+        let made = self.deals_of(&portal, leads.values().flatten()).await?;
+        let lead =
+            |id: &str, row: &Row| Some(self.fate_of(&portal, RecordKind::Lead, row, made.get(id)));
+        let deal = |row: &Row| {
+            let of_lead = made_of(row).and_then(|id| lead(&id, leads.get(&id)?.as_ref()?));
+            of_lead.or_else(|| Some(self.fate_of(&portal, RecordKind::Deal, row, None)))
+        };
+        let told = |record: &Record| {
+            let fate = match record.kind {
+                RecordKind::Lead => leads
+                    .get(&record.id)?
+                    .as_ref()
+                    .and_then(|row| lead(&record.id, row)),
+                RecordKind::Deal => deals.get(&record.id)?.as_ref().and_then(deal),
+            };
+            Some((record.clone(), fate))
+        };
+        Ok(records.iter().filter_map(told).collect())
     }
 
     /// What became of all records of ours that changed since then: leads, deals, and leads whose deals did.
@@ -143,17 +156,8 @@ impl Bitrix24 {
         let made_of_leads = made_of_leads.iter().filter_map(|row| row.id("leadId"));
         let further: BTreeSet<String> = made_of_leads.filter(|id| !known.contains(id)).collect();
         let further: Vec<String> = further.into_iter().collect();
-        for ids in further.chunks(IDS) {
-            let mut filter = Fields::new();
-            filter.insert("=originatorId".to_owned(), json!(ORIGINATOR));
-            filter.insert("@id".to_owned(), numbers(ids));
-            leads.extend(self.listed(&portal, Entity::Lead, &filter).await?);
-        }
-        let won = leads
-            .iter()
-            .filter(|row| stage_of(row).1 == Semantic::Success);
-        let won: Vec<String> = won.filter_map(|row| row.id("id")).collect();
-        let of_lead = self.deals_of(&portal, &won).await?;
+        leads.extend(self.our_leads(&portal, &further).await?);
+        let of_lead = self.deals_of(&portal, &leads).await?;
         let lead = |row: &Row| {
             let deal = row.id("id").and_then(|id| of_lead.get(&id));
             self.fate_of(&portal, RecordKind::Lead, row, deal)
@@ -165,14 +169,30 @@ impl Bitrix24 {
         Ok(fates)
     }
 
-    /// The newest deal that was made of each lead.
+    /// Those of these leads that are ours.
+    async fn our_leads(&self, portal: &Portal, ids: &[String]) -> Result<Vec<Row>, Trouble> {
+        let mut leads = Vec::new();
+        for ids in ids.chunks(IDS) {
+            let mut filter = Fields::new();
+            filter.insert("=originatorId".to_owned(), json!(ORIGINATOR));
+            filter.insert("@id".to_owned(), numbers(ids));
+            leads.extend(self.listed(portal, Entity::Lead, &filter).await?);
+        }
+        Ok(leads)
+    }
+
+    /// The newest deal that was made of each of the leads that were accepted.
     async fn deals_of(
         &self,
         portal: &Portal,
-        leads: &[String],
+        leads: impl IntoIterator<Item = &Row>,
     ) -> Result<BTreeMap<String, Row>, Trouble> {
+        let accepted = leads
+            .into_iter()
+            .filter(|row| stage_of(row).1 == Semantic::Success);
+        let accepted: Vec<String> = accepted.filter_map(|row| row.id("id")).collect();
         let mut newest = BTreeMap::new();
-        for ids in leads.chunks(IDS) {
+        for ids in accepted.chunks(IDS) {
             let filter: Fields = [("@leadId".to_owned(), numbers(ids))].into_iter().collect();
             for row in self.listed(portal, Entity::Deal, &filter).await? {
                 if let Some(lead) = row.id("leadId") {

@@ -173,7 +173,9 @@ async fn an_old_server_gets_the_old_methods() {
         .advance(&opened.record, Milestone::Booked)
         .await
         .unwrap();
-    let fate = salon.crm.fate(&opened.record).await.unwrap();
+    let asked = std::slice::from_ref(&opened.record);
+    let (_, fate) = salon.crm.fates(asked).await.unwrap().remove(0);
+    let fate = fate.unwrap();
     assert_eq!(
         (fate.stage.as_str(), fate.origin),
         ("PROCESSED", Some(ORIGIN))

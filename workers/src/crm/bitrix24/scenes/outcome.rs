@@ -6,7 +6,7 @@ use serde_json::json;
 use super::portal::World;
 use super::{ORIGIN, Salon, anna, at, record};
 use crate::crm::bitrix24::names::Entity;
-use crate::crm::{Crm, Milestone, RecordKind, Verdict};
+use crate::crm::{Crm, Fate, Milestone, Record, RecordKind, Verdict};
 
 #[tokio::test]
 async fn a_lead_goes_forward_never_back_and_never_out_of_what_is_closed() {
@@ -54,14 +54,10 @@ async fn what_became_of_a_lead_is_what_became_of_its_deal() {
             let row = json!({"stageId": stage, "stageSemanticId": semantic, "leadId": 1,
                 "updatedTime": "2026-11-20T13:00:00+03:00"});
             let deal = salon.portal.world().put(Entity::Deal, row);
-            let asked = salon
-                .crm
-                .fate(&record(RecordKind::Deal, deal))
-                .await
-                .unwrap();
+            let asked = fate(&salon, &record(RecordKind::Deal, deal)).await.unwrap();
             assert_eq!((asked.record, asked.milestone), (lead.clone(), milestone));
         }
-        let fate = salon.crm.fate(&lead).await.unwrap();
+        let fate = fate(&salon, &lead).await.unwrap();
         assert_eq!(
             (fate.milestone, fate.origin, fate.no_bot),
             (milestone, Some(ORIGIN), true)
@@ -69,6 +65,13 @@ async fn what_became_of_a_lead_is_what_became_of_its_deal() {
         let since = salon.crm.changed_since(at(8)).await.unwrap();
         assert_eq!(since, [fate], "{stage} {deal:?}");
     }
+}
+
+async fn fate(salon: &Salon, record: &Record) -> Option<Fate> {
+    let fates = salon.crm.fates(std::slice::from_ref(record)).await;
+    let (asked, fate) = fates.unwrap().remove(0);
+    assert_eq!(asked, *record);
+    fate
 }
 
 #[tokio::test]
@@ -116,10 +119,7 @@ async fn changes_are_told_page_by_page_and_only_of_ours() {
 async fn what_a_manager_deleted_is_gone() {
     let salon = Salon::with(World::default()).await;
     let gone = record(RecordKind::Lead, 404);
-    assert_eq!(
-        salon.crm.fate(&gone).await.unwrap_err().verdict,
-        Verdict::Gone
-    );
+    assert_eq!(fate(&salon, &gone).await, None);
     let update = salon.crm.update(&gone, &anna(), &anna()).await;
     assert_eq!(update.unwrap_err().verdict, Verdict::Gone);
 }
