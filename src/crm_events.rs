@@ -25,6 +25,7 @@ use zapis_workers::crm::bitrix24::event::{
 use zapis_workers::crm::bitrix24::{Bitrix24Config, Client};
 use zapis_workers::crm::{Record, RecordKind, Told, told};
 
+const PATH: &str = "/webhooks/bitrix24";
 /// The longest body of a provider's webhook.
 const LONGEST: usize = 4 * 1024 * 1024;
 
@@ -34,23 +35,35 @@ struct Events {
     client: Arc<Client>,
     tokens: Arc<[Secret]>,
     is_app: bool,
+    /// Ours, as the portal reaches it.
+    address: Arc<str>,
     /// When an installation was last tried.
     tried: Arc<Mutex<Option<Instant>>>,
 }
 
-/// The route, where a portal is configured.
-pub fn routes(config: &Bitrix24Config, client: Arc<Client>, broker: Arc<dyn Broker>) -> Router {
-    let tokens = config.application_tokens.clone().into();
+/// The route, where a portal is configured. An app asks the portal to use it.
+pub fn routes(
+    config: &Bitrix24Config,
+    public_url: &str,
+    client: Arc<Client>,
+    broker: Arc<dyn Broker>,
+) -> Router {
+    let events = Events {
+        broker,
+        client,
+        tokens: config.application_tokens.clone().into(),
+        is_app: config.webhook_url.is_empty(),
+        address: format!("{public_url}{PATH}").into(),
+        tried: Arc::default(),
+    };
+    if events.is_app {
+        let events = events.clone();
+        tokio::spawn(async move { events.listen().await });
+    }
     Router::new()
-        .route("/webhooks/bitrix24", post(receive))
+        .route(PATH, post(receive))
         .layer(DefaultBodyLimit::max(LONGEST))
-        .with_state(Events {
-            broker,
-            client,
-            tokens,
-            is_app: config.webhook_url.is_empty(),
-            tried: Arc::default(),
-        })
+        .with_state(events)
 }
 
 impl Events {
@@ -63,12 +76,26 @@ impl Events {
         match self.client.install(installation).await {
             Ok(()) => {
                 info!("The app was installed at the portal");
+                self.listen().await;
                 "installed"
             }
             Err(trouble) => {
                 let code = trouble.code;
                 warn!(code, "An installation of the app could not be used");
                 "refused"
+            }
+        }
+    }
+
+    /// Asks the portal to tell what changes, where it does not yet. What it does not tell is asked for.
+    async fn listen(&self) {
+        match self.client.listen(&self.address).await {
+            Ok(0) => {}
+            Ok(new) => info!(new, "The portal tells what changes"),
+            Err(trouble) if trouble.code == "not_installed" => {}
+            Err(trouble) => {
+                let code = trouble.code;
+                warn!(code, "The portal does not tell what changes");
             }
         }
     }

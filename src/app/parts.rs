@@ -92,7 +92,8 @@ pub(super) fn crm_events(config: &Config, engines: &Engines) -> anyhow::Result<R
     let client = Client::new(bitrix24, &engines.store, &engines.sessions, &engines.clock);
     let client = Arc::new(client.context("setting Bitrix24 up ([crm.bitrix24])")?);
     let broker = Arc::clone(&engines.broker);
-    Ok(crm_events::routes(bitrix24, client, broker))
+    let public_url = &config.server.public_url;
+    Ok(crm_events::routes(bitrix24, public_url, client, broker))
 }
 
 /// Starts the workers of these roles.

@@ -1,7 +1,7 @@
 //! Enquiries in the CRM, through the real program: made in the chat, seen by managers, and back.
 
 use serde_json::Value;
-use zapis_sandbox::{CrmComment, CrmEntity, CrmItem};
+use zapis_sandbox::{Bitrix24Action, Bitrix24App, CrmComment, CrmEntity, CrmItem};
 
 use crate::support::firm::{CRM_CODE, CRM_TOKEN, Firm, On, PATIENCE, client};
 
@@ -161,4 +161,31 @@ async fn the_same_on_servers() {
         vec!["worker", "crm"],
     ];
     an_enquiry_from_chat_to_manager_and_back(On::servers("quorum"), roles).await;
+}
+
+/// An app is installed while the program runs, and asks the portal to tell what changes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_works_as_soon_as_it_is_installed() {
+    let mut firm = Firm::with(On::Embedded, "{crm app}", vec![vec!["run"]]).await;
+    firm.sandbox
+        .telegram_writes(7_312, "Сколько стоит мужская стрижка?")
+        .unwrap();
+    firm.telegram_answer(7_312, 0).await;
+    let handler = format!("{}/webhooks/bitrix24", firm.url);
+    let installs = Bitrix24Action::Installs { handler };
+    firm.sandbox.bitrix24(installs).unwrap();
+
+    let lead = leads(&firm, "there", |leads| !leads.is_empty())
+        .await
+        .remove(0);
+    commented(&firm, "Сколько стоит").await;
+    firm.sandbox.bitrix24_moves(lead.id, "JUNK").unwrap();
+    journalled(&firm, "close_lead", "lost").await;
+
+    firm.stop().await;
+    let app = Bitrix24App::default();
+    let log = firm.log();
+    for secret in [app.client_secret, app.access_token, app.refresh_token] {
+        assert!(!log.contains(&secret), "{secret} in the log");
+    }
 }

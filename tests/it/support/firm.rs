@@ -15,8 +15,8 @@ use zapis_core::config::EnginesConfig;
 use zapis_core::message::ConversationId;
 use zapis_core::store::Store;
 use zapis_sandbox::{
-    Bitrix24Outgoing, Bitrix24Portal, Bitrix24Webhook, Call, CallFilter, Provider, Sandbox,
-    SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber,
+    Bitrix24App, Bitrix24Outgoing, Bitrix24Portal, Bitrix24Webhook, Call, CallFilter, Provider,
+    Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber,
 };
 
 /// The staff group of every firm.
@@ -238,6 +238,7 @@ impl Firm {
             sms_api_key: Some(SMS_KEY.into()),
             llm_api_key: Some(LLM_KEY.into()),
             bitrix24: Some(Bitrix24Portal {
+                app: Some(Bitrix24App::default()),
                 webhooks: vec![Bitrix24Webhook::new(1, CRM_CODE)],
                 outgoing: vec![Bitrix24Outgoing {
                     url: format!("{url}/webhooks/bitrix24"),
@@ -313,7 +314,8 @@ format = "json"
             more = more
                 .replace("{llm}", &self.sandbox.llm_base_url())
                 .replace("{sms}", &self.sandbox.sms_url())
-                .replace("{crm}", &self.crm_lines()),
+                .replace("{crm}", &self.crm_lines())
+                .replace("{crm app}", &self.crm_app_lines()),
         );
         fs::write(self.config_dir().join("zapis.toml"), text).unwrap();
     }
@@ -323,6 +325,19 @@ format = "json"
         format!(
             "[crm.bitrix24]\nwebhook_url = \"{}/\"\napplication_tokens = [\"{CRM_TOKEN}\"]\nburst = 0\n",
             self.sandbox.bitrix24_url()
+        )
+    }
+
+    /// The same through an app, which is told of by a token.
+    fn crm_app_lines(&self) -> String {
+        let app = Bitrix24App::default();
+        format!(
+            "[crm.bitrix24]\nportal = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
+             application_tokens = [\"{}\"]\nburst = 0\n",
+            self.sandbox.url(),
+            app.client_id,
+            app.client_secret,
+            app.application_token,
         )
     }
 

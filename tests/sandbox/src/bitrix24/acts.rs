@@ -139,6 +139,11 @@ pub enum Bitrix24Action {
         /// Seconds.
         seconds: f64,
     },
+    /// An administrator installs the application, whose installation path is this.
+    Installs {
+        /// Where it is told.
+        handler: String,
+    },
     /// Every access token of the application ends now.
     ExpireTokens,
     /// Whether the duplicate search compares digits (as observed) or spellings (as documented).
@@ -324,6 +329,10 @@ impl Session<'_> {
                 (config.burst, config.per_second) = (burst, per_second);
             }
             Bitrix24Action::Takes { method, seconds } => limits.takes(&method, seconds),
+            Bitrix24Action::Installs { handler } => {
+                let (url, seconds) = (self.world.portal_url(), self.now_ms / 1000);
+                outbox.install(config, &self.portal.tokens, &url, &handler, seconds);
+            }
             Bitrix24Action::ExpireTokens => self.portal.tokens.expire(),
             Bitrix24Action::NormalisesPhones { on } => self.portal.normalises_phones = on,
             Bitrix24Action::Listens { outgoing } => {

@@ -8,8 +8,8 @@ use serde_json::json;
 use url::form_urlencoded;
 
 use super::answer::{Answer, Rest, RestError};
-use super::config::{Bitrix24Outgoing, Bitrix24Portal};
-use super::oauth::Access;
+use super::config::{Bitrix24App, Bitrix24Outgoing, Bitrix24Portal};
+use super::oauth::{Access, Tokens};
 use super::php::Php;
 use super::state::Session;
 use crate::world::World;
@@ -89,6 +89,30 @@ impl Outbox {
         }
     }
 
+    /// Tells a handler that the application was installed, with its tokens.
+    pub(crate) fn install(
+        &mut self,
+        config: &Bitrix24Portal,
+        tokens: &Tokens,
+        url: &str,
+        handler: &str,
+        seconds: i64,
+    ) {
+        let Some(app) = &config.app else {
+            return;
+        };
+        let access = tokens.newest();
+        let mut auth = app_auth(app, &config.member_id, access, url, seconds);
+        auth.push(("refresh_token", tokens.refresh().to_owned()));
+        let event = "ONAPPINSTALL";
+        self.waiting.push_back(Parcel {
+            url: handler.to_owned(),
+            body: form(event, 0, 0, seconds, &auth),
+            event: event.to_owned(),
+            id: 0,
+        });
+    }
+
     /// Puts an event into the queue of everybody who listens to it.
     pub(crate) fn put(
         &mut self,
@@ -104,21 +128,7 @@ impl Outbox {
         if let Some(app) = &config.app {
             let bound = self.bound.iter().enumerate();
             for (place, (_, handler)) in bound.filter(|(_, (name, _))| name == event) {
-                let mut auth = Vec::new();
-                if let Some(access) = access {
-                    let left = (access.until_ms / 1000 - seconds).max(0);
-                    auth.push(("access_token", access.token.clone()));
-                    auth.push(("expires", (access.until_ms / 1000).to_string()));
-                    auth.push(("expires_in", left.to_string()));
-                }
-                auth.push(("scope", app.scopes.join(",")));
-                auth.push(("domain", host.to_owned()));
-                auth.push(("server_endpoint", format!("{url}/rest/")));
-                auth.push(("status", "L".to_owned()));
-                auth.push(("client_endpoint", format!("{url}/rest/")));
-                auth.push(("member_id", config.member_id.clone()));
-                auth.push(("user_id", app.user.to_string()));
-                auth.push(("application_token", app.application_token.clone()));
+                let auth = app_auth(app, &config.member_id, access, url, seconds);
                 addressed.push((handler.clone(), 700 + place, auth));
             }
         }
@@ -149,6 +159,33 @@ impl Outbox {
             });
         }
     }
+}
+
+/// What an event says to an application.
+fn app_auth(
+    app: &Bitrix24App,
+    member_id: &str,
+    access: Option<&Access>,
+    url: &str,
+    seconds: i64,
+) -> Vec<(&'static str, String)> {
+    let host = url.split_once("://").map_or("", |(_, host)| host);
+    let mut auth = Vec::new();
+    if let Some(access) = access {
+        let left = (access.until_ms / 1000 - seconds).max(0);
+        auth.push(("access_token", access.token.clone()));
+        auth.push(("expires", (access.until_ms / 1000).to_string()));
+        auth.push(("expires_in", left.to_string()));
+    }
+    auth.push(("scope", app.scopes.join(",")));
+    auth.push(("domain", host.to_owned()));
+    auth.push(("server_endpoint", format!("{url}/rest/")));
+    auth.push(("status", "L".to_owned()));
+    auth.push(("client_endpoint", format!("{url}/rest/")));
+    auth.push(("member_id", member_id.to_owned()));
+    auth.push(("user_id", app.user.to_string()));
+    auth.push(("application_token", app.application_token.clone()));
+    auth
 }
 
 /// The body, keys in the order of the real one; every value is a string.

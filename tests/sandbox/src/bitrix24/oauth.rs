@@ -57,6 +57,11 @@ impl Tokens {
         self.access.last()
     }
 
+    /// The refresh token that is good.
+    pub(crate) fn refresh(&self) -> &str {
+        &self.refresh
+    }
+
     /// Every access token ends now.
     pub(crate) fn expire(&mut self) {
         for access in &mut self.access {

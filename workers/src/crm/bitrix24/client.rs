@@ -20,10 +20,12 @@ use zapis_core::store::{CrmTokens, Store};
 
 use super::Bitrix24Config;
 use super::batch::{self, BATCH};
-use super::event::Installation;
+use super::event::{Installation, WANTED};
+use super::items::is;
 use super::limits::Limits;
 use super::oauth::{Keeper, RENEWING};
 use super::outcome::{Class, Failure, judge, unreadable};
+use super::row::Row;
 use super::standing::Standing;
 use super::transport::Transport;
 use super::wire::Envelope;
@@ -184,6 +186,28 @@ impl Client {
             }
         }
         Ok(results)
+    }
+
+    /// Asks the portal of an app to tell this address what changes; how many kinds of events are new to it.
+    pub async fn listen(&self, handler: &str) -> Result<usize, Trouble> {
+        let bound = self.read("event.get", json!({})).await?;
+        let bound = Row::all(bound.result);
+        let is_bound = |event: &str| {
+            let has = |row: &Row, name, value| row.text(name) == Some(value);
+            let mut bound = bound.iter();
+            bound.any(|row| has(row, "event", event) && has(row, "handler", handler))
+        };
+        let mut new = 0;
+        for event in WANTED.into_iter().filter(|event| !is_bound(event)) {
+            let params = json!({ "event": event, "handler": handler });
+            match self.write("event.bind", params).await {
+                Ok(_) => new += 1,
+                // Another gateway was quicker.
+                Err(trouble) if is(&trouble, "ERROR_HANDLER_ALREADY_EXIST") => {}
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        Ok(new)
     }
 
     /// How the portal is, from the last calls.

@@ -16,6 +16,16 @@ pub const LONGEST: usize = 1 << 20;
 const MOST_KEYS: usize = 1_000;
 const DEEPEST: usize = 8;
 
+/// What we want to hear of, as the provider names it.
+pub(super) const WANTED: [&str; 6] = [
+    "ONCRMLEADUPDATE",
+    "ONCRMLEADDELETE",
+    "ONCRMDEALADD",
+    "ONCRMDEALUPDATE",
+    "ONCRMDEALDELETE",
+    "ONCRMDEALMOVETOCATEGORY",
+];
+
 /// A form with keys of PHP: each value by its way.
 type Fields = BTreeMap<Vec<String>, String>;
 
