@@ -100,30 +100,34 @@ pub async fn run(loaded: Loaded, roles: Roles, stop: Stop) -> anyhow::Result<()>
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("listening on {listen} (server.listen)"))?;
-    let time = Time {
+    let setting = Setting {
         clock: Clock::system(),
         moves: None,
+        open: false,
     };
-    run_on(listener, loaded, roles, time, stop).await
+    run_on(listener, loaded, roles, setting, stop).await
 }
 
-/// The time that the program lives by.
-struct Time {
+/// What is otherwise in a demo.
+struct Setting {
+    /// The time that the program lives by.
     clock: Clock,
     /// Wishes to move it.
     moves: Option<mpsc::Receiver<Move>>,
+    /// Whether the console lets its owner in without a password.
+    open: bool,
 }
 
 async fn run_on(
     listener: TcpListener,
     loaded: Loaded,
     roles: Roles,
-    time: Time,
+    setting: Setting,
     stop: Stop,
 ) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
     let config = &loaded.config;
-    let engines = Engines::open(&config.engines, &time.clock).await?;
+    let engines = Engines::open(&config.engines, &setting.clock).await?;
     let channels = channels(config, &engines)?;
     let soft = stop.soft();
     let mut tasks = JoinSet::new();
@@ -150,7 +154,7 @@ async fn run_on(
         measured.await;
         Ok(())
     });
-    if let Some(moves) = time.moves {
+    if let Some(moves) = setting.moves {
         let passage = time::Passage::new(&engines, topics, &loaded.folder);
         tasks.spawn(passage.attend(moves, soft.clone()));
     }
@@ -161,7 +165,14 @@ async fn run_on(
         let firm = FirmFile::new(&loaded.folder);
         let calendars = calendars::routes(store(), engines.clock.clone(), firm);
         let crm = parts::crm_events(config, &engines)?;
-        (channels, journal.merge(calendars).merge(crm))
+        let open_for = setting.open.then(|| parts::OWNER.to_owned());
+        if setting.open {
+            parts::first_owner(&engines).await?;
+        } else {
+            parts::invite_first_owner(config, &engines).await?;
+        }
+        let console = parts::console(config, &loaded.folder, &engines, open_for);
+        (channels, journal.merge(calendars).merge(crm).merge(console))
     } else {
         (Vec::new(), Router::new())
     };

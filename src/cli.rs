@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the program, with examples.
 
 mod book;
+mod staff;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use zapis_core::message::ConversationId;
 
 pub use book::{BookCommand, FeedCommand, FeedWhose, Wished};
+pub use staff::StaffCommand;
 
 /// A messenger bot gateway for salons, clinics and small service firms.
 #[derive(Debug, Parser)]
@@ -118,6 +120,16 @@ The first line of the output is the address of the page. Nothing outside this ma
   zapis book import --dry-run visits.csv"
     )]
     Book(BookCommand),
+    /// Say who may work in the console.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  zapis staff add olga --name Ольга --role owner
+  zapis staff list
+  zapis staff link olga
+  zapis staff disable anna"
+    )]
+    Staff(StaffCommand),
     /// Bring documents into the knowledge, list and search it.
     #[command(
         subcommand,

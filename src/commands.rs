@@ -9,6 +9,7 @@ mod gaps;
 mod knowledge;
 mod report;
 mod run;
+mod staff;
 mod trace;
 mod understand;
 
@@ -95,6 +96,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Check { connect, json } => check::check(path, connect, json).await,
         Command::Book(command) => book::book(&load(path)?, command).await,
         Command::Crm(command) => crm::crm(&load(path)?, command).await,
+        Command::Staff(command) => staff::staff(&load(path)?, command).await,
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
         Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command).await,
         Command::Understand { text, json } => understand::understand(&content(path)?, &text, json),

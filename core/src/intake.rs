@@ -148,6 +148,11 @@ impl Intake {
         &self.clock
     }
 
+    /// Whether the queue takes messages.
+    pub async fn check(&self) -> Result<(), BrokerError> {
+        self.broker.check().await
+    }
+
     /// The conversation of a peer that is known by any of `ids`, the preferred id first.
     /// `Ok(None)` when none of them can be part of a conversation id.
     pub async fn conversation(

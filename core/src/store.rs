@@ -14,6 +14,7 @@ mod due;
 mod feeds;
 mod figures;
 mod group;
+mod inbox;
 mod journal;
 mod knowledge;
 mod ledger;
@@ -25,6 +26,7 @@ mod reminders;
 mod small;
 mod spend;
 mod sqlite;
+mod staff;
 mod story;
 
 use std::collections::BTreeMap;
@@ -46,8 +48,10 @@ pub use crm::{CrmCounts, CrmJob, CrmJobState, CrmOutcome, CrmSettled, Enquiry, N
 pub use crm_tokens::CrmTokens;
 pub use due::NextDue;
 pub use feeds::{Feed, FeedOf};
+pub use inbox::{Chat, ChatFilter};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
+pub use staff::{BadRole, NewStaff, Role, StaffChange, StaffChanged, StaffMember, StaffSession};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +108,13 @@ pub enum NewOwner {
         /// How long the bot keeps silent.
         until: DateTime<Utc>,
     },
+    /// This person, unless another one has it.
+    StaffIfFree {
+        /// Who.
+        who: String,
+        /// How long the bot keeps silent.
+        until: DateTime<Utc>,
+    },
     /// The bot.
     Bot,
     /// As before, but replies under way are stopped (opt-out, cancel, blocked).
@@ -114,7 +125,7 @@ impl NewOwner {
     /// In metrics.
     fn name(&self) -> &'static str {
         match self {
-            Self::Staff { .. } => "staff",
+            Self::Staff { .. } | Self::StaffIfFree { .. } => "staff",
             Self::Bot => "bot",
             Self::Same => "stopped",
         }

@@ -20,7 +20,7 @@ use zapis_sandbox::{
 use zapis_workers::business::Business;
 use zapis_workers::crm::bitrix24::Bitrix24Config;
 
-use super::{Roles, Time, run_on};
+use super::{Roles, Setting, run_on};
 use crate::config::Loaded;
 use crate::lifecycle::Stop;
 use crate::output;
@@ -152,8 +152,12 @@ pub async fn demo(mut loaded: Loaded, listen: SocketAddr, stop: Stop) -> anyhow:
     );
     output::line("Everything runs on this machine and is forgotten when you stop it with Ctrl+C.");
     let moves = Some(moves);
-    let time = Time { clock, moves };
-    let result = run_on(listener, loaded, Roles::all(), time, stop).await;
+    let setting = Setting {
+        clock,
+        moves,
+        open: true,
+    };
+    let result = run_on(listener, loaded, Roles::all(), setting, stop).await;
     sandbox.stop().await;
     result
 }

@@ -21,9 +21,11 @@ use zapis_core::ids;
 use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, Fence, Outbound};
+use zapis_core::store::{NewStaff, Role, StaffMember};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
 use zapis_workers::autonomy::{Adjusted, Adjuster, Autonomy};
 use zapis_workers::book::Book;
+use zapis_workers::business::FirmFile;
 use zapis_workers::content::{Live, Watch};
 use zapis_workers::crm::bitrix24::{Bitrix24, Client};
 use zapis_workers::crm::{CrmWorker, Pace};
@@ -40,18 +42,91 @@ use zapis_workers::remind_staff::RemindStaff;
 use super::{Engines, Roles};
 use crate::cli::WorkerName;
 use crate::config::Config;
-use crate::crm_events;
+use crate::{crm_events, output};
 
-/// The doors. A new one is one more line here.
-pub fn channels(config: &Config, engines: &Engines) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
-    let mut intake = Intake::new(
+fn intake(config: &Config, engines: &Engines) -> Intake {
+    let intake = Intake::new(
         Arc::clone(&engines.broker),
         engines.store.clone(),
         engines.clock.clone(),
     );
     if config.engines.embedded_broker() {
-        intake = intake.alone();
+        intake.alone()
+    } else {
+        intake
     }
+}
+
+/// Where the people of the firm work.
+pub(super) fn console(
+    config: &Config,
+    folder: &Path,
+    engines: &Engines,
+    open_for: Option<String>,
+) -> Router {
+    zapis_console::routes(zapis_console::Setup {
+        intake: intake(config, engines),
+        sessions: Arc::clone(&engines.sessions),
+        firm: FirmFile::new(folder),
+        public_url: config.server.public_url.clone(),
+        takeover: minutes(config.staff.takeover_minutes),
+        desks: config
+            .channels
+            .telegram
+            .iter()
+            .filter_map(TelegramConfig::desk)
+            .collect(),
+        open_for,
+    })
+}
+
+/// The first owner, while nobody has come in: known by this login.
+pub(super) const OWNER: &str = "owner";
+
+/// Makes an owner where there is nobody yet.
+pub(super) async fn first_owner(engines: &Engines) -> anyhow::Result<Option<StaffMember>> {
+    let (store, now) = (&engines.store, engines.clock.now());
+    let everybody = store
+        .staff()
+        .await
+        .context("reading who works in the console")?;
+    if everybody.is_empty() {
+        let owner = NewStaff {
+            login: OWNER.to_owned(),
+            name: "Владелец".to_owned(),
+            role: Role::Owner,
+            location: None,
+            language: "ru".to_owned(),
+        };
+        let added = store.add_staff(&owner, now).await;
+        return added.context("making the first owner of the console");
+    }
+    let nobody_in = everybody.iter().all(|one| !one.has_password);
+    Ok(everybody
+        .into_iter()
+        .find(|one| nobody_in && one.login == OWNER))
+}
+
+/// Says how the first owner comes into the console, while nobody has.
+pub(super) async fn invite_first_owner(config: &Config, engines: &Engines) -> anyhow::Result<()> {
+    let Some(owner) = first_owner(engines).await? else {
+        return Ok(());
+    };
+    let url = &config.server.public_url;
+    let link = zapis_console::invitation(&engines.store, url, &owner, engines.clock.now());
+    let link = link
+        .await
+        .context("inviting the first owner of the console")?;
+    output::line(format!(
+        "Nobody has come into the console yet. Choose the owner's password: {}",
+        link.expose()
+    ));
+    Ok(())
+}
+
+/// The doors. A new one is one more line here.
+pub fn channels(config: &Config, engines: &Engines) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
+    let intake = intake(config, engines);
     let doors = &config.channels;
     let takeover = minutes(config.staff.takeover_minutes);
     let telegram = Telegram::new(

@@ -142,6 +142,12 @@ impl Sql {
         self
     }
 
+    /// Takes a value; the number of its placeholder, for text to come.
+    pub(super) fn value(&mut self, value: impl Into<Value>) -> usize {
+        self.values.push(value.into());
+        self.values.len()
+    }
+
     /// Goes on with this text.
     pub(super) fn then(mut self, text: &str) -> Self {
         self.text.to_mut().push_str(text);

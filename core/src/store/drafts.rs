@@ -228,7 +228,7 @@ fn json(card: &impl serde::Serialize) -> String {
     serde_json::to_string(card).unwrap_or_default()
 }
 
-fn proposal(row: &Row) -> Result<Proposal, sqlx::Error> {
+pub(super) fn proposal(row: &Row) -> Result<Proposal, sqlx::Error> {
     let mut card: DraftCard = row.json(0)?;
     card.text = row.get(1)?;
     Ok(Proposal {

@@ -29,6 +29,7 @@ macro_rules! migrations {
             migrations!($folder, "00", 11, "feeds"),
             migrations!($folder, "00", 12, "crm_tokens"),
             migrations!($folder, "00", 13, "crm"),
+            migrations!($folder, "00", 14, "console"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {

@@ -42,11 +42,20 @@ impl Ownership {
         let current = self.at(change.at);
         let epoch = current.epoch + 1;
         match &change.to {
-            NewOwner::Staff { who, until } if current.staff.as_ref() == Some(who) => Self {
-                until: current.until.map(|current| current.max(*until)),
-                ..current
-            },
-            NewOwner::Staff { who, until } => Self {
+            NewOwner::StaffIfFree { who, .. }
+                if current.staff.as_ref().is_some_and(|other| other != who) =>
+            {
+                current
+            }
+            NewOwner::Staff { who, until } | NewOwner::StaffIfFree { who, until }
+                if current.staff.as_ref() == Some(who) =>
+            {
+                Self {
+                    until: current.until.map(|current| current.max(*until)),
+                    ..current
+                }
+            }
+            NewOwner::Staff { who, until } | NewOwner::StaffIfFree { who, until } => Self {
                 staff: Some(who.clone()),
                 until: Some(*until),
                 epoch,

@@ -1,0 +1,163 @@
+#![doc = include_str!("../README.md")]
+
+mod assets;
+mod chats;
+mod door;
+mod drafts;
+mod health;
+mod lines;
+mod live;
+mod page;
+mod people;
+mod refusal;
+mod rights;
+mod texts;
+mod visits;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::{from_fn_with_state, map_response, map_response_with_state};
+use axum::response::{Redirect, Response};
+use axum::routing::get;
+use chrono::TimeDelta;
+use tokio::sync::Mutex;
+use zapis_core::intake::Intake;
+use zapis_core::message::ConversationId;
+use zapis_core::sessions::Sessions;
+use zapis_core::{Clock, store::Store};
+use zapis_workers::business::{Business, FirmFile};
+
+pub use door::invitation;
+pub use rights::{Need, Route, table};
+
+use live::Live;
+use page::Pages;
+
+/// The longest body of a request: a reply, a form.
+const LONGEST: usize = 64 * 1024;
+
+/// What may load what, and who may show it in a frame: only what this program serves, and nobody.
+const HEADERS: [(&str, &str); 6] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+         connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), microphone=(), geolocation=()",
+    ),
+];
+
+/// What the console works with.
+pub struct Setup {
+    /// Takes what the staff does into the queue.
+    pub intake: Intake,
+    /// How often somebody may try to log in is counted here.
+    pub sessions: Arc<dyn Sessions>,
+    /// The firm as its file says.
+    pub firm: FirmFile,
+    /// How the outside reaches us.
+    pub public_url: String,
+    /// How long the bot keeps silent after a word of the staff.
+    pub takeover: TimeDelta,
+    /// The staff's own groups in messengers, which are no chats with customers.
+    pub desks: Vec<ConversationId>,
+    /// Who is logged in without a password, by login: for a demo.
+    pub open_for: Option<String>,
+}
+
+/// What all routes share.
+#[derive(Clone)]
+struct Console(Arc<Shared>);
+
+struct Shared {
+    intake: Intake,
+    sessions: Arc<dyn Sessions>,
+    firm: Mutex<FirmFile>,
+    public_url: String,
+    takeover: TimeDelta,
+    desks: Vec<ConversationId>,
+    open_for: Option<String>,
+    pages: Pages,
+    live: Live,
+}
+
+impl std::ops::Deref for Console {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
+    fn store(&self) -> &Store {
+        self.intake.store()
+    }
+
+    fn clock(&self) -> &Clock {
+        self.intake.clock()
+    }
+
+    /// The firm, once its file could be read.
+    async fn firm(&self) -> Option<Arc<Business>> {
+        self.firm.lock().await.now().await
+    }
+}
+
+/// Everything under `/console/`.
+pub fn routes(setup: Setup) -> Router {
+    let Setup {
+        intake,
+        sessions,
+        firm,
+        public_url,
+        takeover,
+        desks,
+        open_for,
+    } = setup;
+    let live = Live::new(intake.store().clone());
+    let console = Console(Arc::new(Shared {
+        intake,
+        sessions,
+        firm: Mutex::new(firm),
+        public_url,
+        takeover,
+        desks,
+        open_for,
+        pages: Pages::default(),
+        live,
+    }));
+    rights::router(&console)
+        .merge(assets::routes())
+        .route("/console", get(async || Redirect::permanent("/console/")))
+        .layer(map_response_with_state(console.clone(), refusal::shown))
+        .layer(from_fn_with_state(console.clone(), door::same_origin))
+        .layer(map_response(protected))
+        .layer(DefaultBodyLimit::max(LONGEST))
+        .with_state(console)
+}
+
+async fn protected(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    // What is about customers stays in no cache; the style and the script say otherwise.
+    headers
+        .entry("cache-control")
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}

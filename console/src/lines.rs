@@ -1,0 +1,283 @@
+//! A conversation as it is read: who said what, how far it came, and why the bot said it. Made of journal
+//! events.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use uuid::Uuid;
+use zapis_core::event::{Event, Kind};
+
+use crate::page::View;
+use crate::texts::say;
+
+/// Something in a conversation.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    /// Names it in the page.
+    id: String,
+    /// `customer`, `bot`, `staff`, `note`, `event`.
+    side: &'static str,
+    /// Who of the firm.
+    who: Option<String>,
+    text: String,
+    at: String,
+    /// RFC 3339, for machines.
+    moment: String,
+    /// How far it came: `sent`, `delivered`, `read`, `failed`, `fenced`.
+    mark: Option<String>,
+    /// What was understood of it.
+    intent: Option<String>,
+    confidence: Option<String>,
+    /// Why the bot said it.
+    why: Option<Why>,
+}
+
+/// Why the bot said something.
+#[derive(Debug, Default, Serialize)]
+struct Why {
+    /// Names and values, in words.
+    facts: Vec<(&'static str, String)>,
+    /// Where it is from.
+    sources: Vec<String>,
+}
+
+/// Lines under construction.
+struct Lines<'a> {
+    view: &'a View<'a>,
+    lines: Vec<Line>,
+    /// Which line an inbound message, a turn, an outbound message is.
+    of_inbound: HashMap<String, usize>,
+    of_turn: HashMap<Uuid, usize>,
+    of_outbound: HashMap<Uuid, usize>,
+    /// Who let a draft through.
+    approved: HashMap<Uuid, String>,
+}
+
+/// The lines of a conversation, oldest first.
+pub(crate) fn lines(view: &View<'_>, events: &[(i64, Event)]) -> Vec<Line> {
+    let mut lines = Lines {
+        view,
+        lines: Vec::new(),
+        of_inbound: HashMap::new(),
+        of_turn: HashMap::new(),
+        of_outbound: HashMap::new(),
+        approved: HashMap::new(),
+    };
+    for (_, event) in events {
+        lines.take(event);
+    }
+    lines.lines
+}
+
+/// What was said last, in few words, and who said it.
+pub(crate) fn preview(event: &Event) -> (&'static str, String) {
+    let side = match event.kind {
+        Kind::Inbound => "customer",
+        Kind::Takeover => "staff",
+        _ => "bot",
+    };
+    let text = event.customer_text.as_ref().or(event.bot_response.as_ref());
+    let text = text.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    (side, text.unwrap_or_default().chars().take(90).collect())
+}
+
+impl Lines<'_> {
+    fn take(&mut self, event: &Event) {
+        match event.kind {
+            Kind::Inbound => self.said_by_customer(event),
+            Kind::Turn => self.thought(event),
+            Kind::Takeover => self.said_by_staff(event),
+            Kind::Outbound => self.sent(event),
+            Kind::Delivery => {
+                let at = event.outbound_id.and_then(|id| self.of_outbound.get(&id));
+                if let (Some(at), Some(mark)) = (at.copied(), event.outcome.clone()) {
+                    self.mark(at, mark);
+                }
+            }
+            Kind::System if event.action.as_deref() == Some("note") => {
+                let text = event.reason.clone().unwrap_or_default();
+                self.push(event, "note", event.staff_id.clone(), text);
+            }
+            _ => self.happened(event),
+        }
+    }
+
+    fn push(
+        &mut self,
+        event: &Event,
+        side: &'static str,
+        who: Option<String>,
+        text: String,
+    ) -> usize {
+        self.lines.push(Line {
+            id: event.event_id.to_string(),
+            side,
+            who,
+            text,
+            at: self.view.at(event.timestamp),
+            moment: event.timestamp.to_rfc3339(),
+            mark: None,
+            intent: None,
+            confidence: None,
+            why: None,
+        });
+        self.lines.len() - 1
+    }
+
+    fn said_by_customer(&mut self, event: &Event) {
+        let language = self.view.language();
+        let text = event.customer_text.clone();
+        let text = text.unwrap_or_else(|| say(language, "something-else").to_owned());
+        let at = self.push(event, "customer", None, text);
+        for id in event.inbound_ids.iter().flatten() {
+            self.of_inbound.insert(id.clone(), at);
+        }
+    }
+
+    fn thought(&mut self, event: &Event) {
+        let percent = |confidence: f64| format!("{:.0} %", confidence * 100.0);
+        let last = event.inbound_ids.iter().flatten().last();
+        if let Some(at) = last.and_then(|id| self.of_inbound.get(id)) {
+            let line = &mut self.lines[*at];
+            line.intent.clone_from(&event.intent);
+            line.confidence = event.confidence.map(percent);
+        }
+        let Some(text) = event.bot_response.clone() else {
+            return;
+        };
+        let at = self.push(event, "bot", None, text);
+        self.lines[at].why = Some(why(event));
+        if let Some(turn) = event.turn_id {
+            self.of_turn.insert(turn, at);
+        }
+    }
+
+    fn said_by_staff(&mut self, event: &Event) {
+        let who = event.staff_id.clone();
+        match event.bot_response.clone() {
+            Some(text) => drop(self.push(event, "staff", who, text)),
+            None => self.happened(event),
+        }
+    }
+
+    /// A message went out: of a turn, of a person, or of nobody's asking.
+    fn sent(&mut self, event: &Event) {
+        let Some(text) = event.bot_response.clone() else {
+            return;
+        };
+        let said_so =
+            |line: &Line| line.side == "staff" && line.text == text && line.mark.is_none();
+        let of_turn = event.turn_id.and_then(|turn| self.of_turn.get(&turn));
+        let of_outbound = event.outbound_id.and_then(|id| self.of_outbound.get(&id));
+        let at = match (of_turn.or(of_outbound), event.staff_id.is_some()) {
+            (Some(at), _) => Some(*at),
+            (None, true) => self.lines.iter().rposition(said_so),
+            (None, false) => None,
+        };
+        let at = at.unwrap_or_else(|| {
+            let side = if event.staff_id.is_some() {
+                "staff"
+            } else {
+                "bot"
+            };
+            let approved = event
+                .outbound_id
+                .and_then(|id| self.approved.get(&id).cloned());
+            self.push(event, side, event.staff_id.clone().or(approved), text)
+        });
+        if let Some(id) = event.outbound_id {
+            self.of_outbound.insert(id, at);
+        }
+        if let Some(mark) = event.outcome.clone() {
+            self.mark(at, mark);
+        }
+    }
+
+    /// A mark never goes back.
+    fn mark(&mut self, at: usize, mark: String) {
+        let far = |mark: &str| {
+            ["sent", "delivered", "read"]
+                .iter()
+                .position(|one| *one == mark)
+        };
+        let line = &mut self.lines[at];
+        let known = line.mark.as_deref().and_then(far);
+        if far(&mark) >= known || known.is_none() {
+            line.mark = Some(mark);
+        }
+    }
+
+    fn happened(&mut self, event: &Event) {
+        let language = self.view.language();
+        let key = match event.kind {
+            Kind::Handoff => "event-handoff",
+            Kind::Takeover => "event-takeover",
+            Kind::Handback => "event-handback",
+            Kind::Draft => "event-draft",
+            Kind::Booking => "event-booking",
+            Kind::Reminder => "event-reminder",
+            Kind::Lead => "event-lead",
+            Kind::Consent => "event-consent",
+            Kind::Optout => "event-optout",
+            Kind::Rating => "event-rating",
+            _ => return,
+        };
+        if event.kind == Kind::Draft
+            && let (Some(id), Some(who)) = (event.outbound_id, event.staff_id.clone())
+        {
+            self.approved.insert(id, who);
+        }
+        let outcome = event.outcome.as_deref().filter(|_| {
+            matches!(
+                event.kind,
+                Kind::Draft | Kind::Booking | Kind::Reminder | Kind::Lead | Kind::Rating
+            )
+        });
+        let action = event.action.as_deref().filter(|_| event.kind == Kind::Lead);
+        let reason = event.reason.as_deref();
+        let more = [action, outcome, reason].into_iter().flatten();
+        let more = more.filter(|word| !word.is_empty() && *word != "none");
+        let more = more.collect::<Vec<_>>().join(" · ");
+        let text = match more.as_str() {
+            "" => say(language, key).to_owned(),
+            more => format!("{}: {more}", say(language, key)),
+        };
+        self.push(event, "event", event.staff_id.clone(), text);
+    }
+}
+
+fn why(event: &Event) -> Why {
+    let mut facts = Vec::new();
+    let mut fact = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
+    fact("why-rule", event.reason.clone());
+    fact("why-intent", event.intent.clone());
+    fact(
+        "why-confidence",
+        event.confidence.map(|sure| format!("{sure:.2}")),
+    );
+    fact("why-sentiment", event.sentiment.clone());
+    fact("why-model", event.model.clone());
+    fact("why-prompt", event.prompt_version.clone());
+    fact("why-variant", event.variant.clone());
+    fact("why-tokens", event.tokens.map(|count| count.to_string()));
+    fact("why-took", event.latency_ms.map(|ms| format!("{ms} ms")));
+    fact("why-trace", event.trace_id.clone());
+    let sources = event
+        .sources
+        .as_ref()
+        .and_then(|sources| sources.as_array());
+    let source = |source: &serde_json::Value| {
+        let text = |key: &str| {
+            source
+                .get(key)
+                .and_then(|value| value.as_str().map(str::to_owned))
+        };
+        let line = source.get("line").and_then(serde_json::Value::as_u64);
+        let file = text("file").or_else(|| text("id"))?;
+        Some(line.map_or_else(|| file.clone(), |line| format!("{file}:{line}")))
+    };
+    Why {
+        facts,
+        sources: sources.into_iter().flatten().filter_map(source).collect(),
+    }
+}

@@ -1,0 +1,227 @@
+//! Pages: templates that are part of the program, with texts in two languages.
+
+use std::sync::LazyLock;
+
+use axum::response::Html;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
+use zapis_core::store::Role;
+use zapis_workers::words::Language;
+
+use crate::door::Me;
+use crate::{Shared, texts, words};
+
+/// The language with this code; Russian where it is another one.
+pub(crate) fn language(code: &str) -> Language {
+    Language::from_code(&code.to_ascii_lowercase()).unwrap_or_default()
+}
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        /// Every template: its name, its text.
+        const TEMPLATES: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../templates/", $name)))),*];
+    };
+}
+
+templates![
+    "base.html",
+    "chat.html",
+    "drafts.html",
+    "health.html",
+    "inbox.html",
+    "lines.html",
+    "list.html",
+    "login.html",
+    "password.html",
+    "people.html",
+    "plain.html",
+    "refused.html",
+    "visits.html",
+];
+
+/// Makes pages.
+pub(crate) struct Pages {
+    engine: Environment<'static>,
+}
+
+/// What changes when style or script do, so that no browser shows old ones.
+static VERSION: LazyLock<String> = LazyLock::new(crate::assets::version);
+
+impl Default for Pages {
+    fn default() -> Self {
+        let mut engine = Environment::new();
+        engine.set_undefined_behavior(UndefinedBehavior::Strict);
+        engine.add_function("t", said);
+        engine.add_global("version", VERSION.as_str());
+        for (name, text) in TEMPLATES {
+            // Each is rendered in a test, so none is broken.
+            engine.add_template(name, text).unwrap_or_default();
+        }
+        Self { engine }
+    }
+}
+
+/// `t("key", name="…")`: words in the language of the page.
+fn said(state: &minijinja::State<'_, '_>, key: &str, given: Kwargs) -> Result<String, Error> {
+    let code = state.lookup("language").unwrap_or_default();
+    let language = language(code.as_str().unwrap_or_default());
+    let Some(text) = texts::text(language, key) else {
+        let what = format!("no text `{key}` in {}", language.code());
+        return Err(Error::new(ErrorKind::InvalidOperation, what));
+    };
+    let mut text = text.to_owned();
+    for name in given.args() {
+        let value: Value = given.get(name)?;
+        text = text.replace(&format!("{{{name}}}"), &value.to_string());
+    }
+    Ok(text)
+}
+
+impl Pages {
+    fn render(&self, name: &str, what: Value) -> Result<Html<String>, Error> {
+        self.engine.get_template(name)?.render(what).map(Html)
+    }
+
+    /// A page for somebody who is not logged in.
+    pub(crate) fn plain(
+        &self,
+        name: &str,
+        language: Language,
+        what: Value,
+    ) -> Result<Html<String>, Error> {
+        let page = context! { language => language.code(), ..what };
+        self.render(name, page)
+    }
+}
+
+/// A page for somebody of the firm, at a time.
+pub(crate) struct View<'a> {
+    console: &'a Shared,
+    me: &'a Me,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) zone: Tz,
+}
+
+impl<'a> View<'a> {
+    pub(crate) async fn of(console: &'a Shared, me: &'a Me) -> Self {
+        let firm = console.firm().await;
+        Self {
+            console,
+            me,
+            now: console.clock().now(),
+            zone: firm.map_or(chrono_tz::UTC, |firm| firm.time_zone),
+        }
+    }
+
+    pub(crate) fn language(&self) -> Language {
+        self.me.language()
+    }
+
+    /// A whole page; `place` is where one is, in the menu.
+    pub(crate) async fn page(
+        &self,
+        name: &str,
+        place: &str,
+        what: Value,
+    ) -> Result<Html<String>, crate::refusal::Refusal> {
+        let firm = self.console.firm().await;
+        let filter = zapis_core::store::ChatFilter {
+            waiting: true,
+            without: self.console.desks.clone(),
+            limit: 100,
+            ..Default::default()
+        };
+        let waiting = self.console.store().chats(&filter, self.now).await?.len();
+        let drafts = self.console.store().open_drafts(100).await?.len();
+        let role = self.me.member.role;
+        let page = context! {
+            firm => firm.map_or_else(String::new, |firm| {
+                firm.name.in_language(self.language()).to_owned()
+            }),
+            place,
+            me => context! {
+                name => self.me.member.name.as_str(),
+                login => self.me.member.login.as_str(),
+                role => role.name(),
+                manages => role >= Role::Manager,
+                owns => role >= Role::Owner,
+            },
+            waiting_count => waiting,
+            drafts_count => drafts,
+            ..what
+        };
+        Ok(self.part(name, page)?)
+    }
+
+    /// A part of a page.
+    pub(crate) fn part(&self, name: &str, what: Value) -> Result<Html<String>, Error> {
+        let language = self.language();
+        let page = context! { language => language.code(), ..what };
+        self.console.pages.render(name, page)
+    }
+
+    /// How long ago something was, in few letters: «5 мин», «2 ч», «3 дн».
+    pub(crate) fn ago(&self, at: DateTime<Utc>) -> String {
+        words::span(self.language(), self.now - at)
+    }
+
+    /// When something was, as short as it is clear: the time today, else the day too.
+    pub(crate) fn at(&self, at: DateTime<Utc>) -> String {
+        words::moment(self.language(), at, self.now, self.zone)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_can_be_read() {
+        let pages = Pages::default();
+        for (name, _) in TEMPLATES {
+            pages.engine.get_template(name).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_text_that_a_template_says_is_there_and_every_text_is_said() {
+        let code = [
+            include_str!("refusal.rs"),
+            include_str!("door.rs"),
+            include_str!("lines.rs"),
+            include_str!("words.rs"),
+            include_str!("health.rs"),
+            include_str!("chats.rs"),
+            include_str!("drafts.rs"),
+            include_str!("visits.rs"),
+            include_str!("people.rs"),
+            include_str!("../assets/console.js"),
+        ];
+        let all = TEMPLATES.iter().map(|(_, text)| *text).chain(code);
+        let all: String = all.collect();
+        for language in [Language::Ru, Language::En] {
+            for key in texts::keys(language) {
+                let said = [format!("\"{key}\""), format!("'{key}'")];
+                let family = key
+                    .rsplit_once('-')
+                    .map(|(family, _)| format!("\"{family}-\""));
+                let is_said = said.iter().any(|said| all.contains(said))
+                    || family.is_some_and(|family| all.contains(&family));
+                assert!(is_said, "{key} is never said");
+            }
+        }
+        let keys = |language| texts::keys(language).collect::<Vec<_>>();
+        assert_eq!(keys(Language::Ru), keys(Language::En));
+        for (name, text) in TEMPLATES {
+            let text = text.replace("default(\"", "");
+            for call in text.split("t(\"").skip(1) {
+                let key = call.split('"').next().unwrap();
+                let known = texts::text(Language::Ru, key).is_some() || key.ends_with('-');
+                assert!(known, "{name}: {key}");
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Chats as the staff sees them: who waits for a person, who has whom, what was said last.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::db::{CHUNK, Row, Sql, Value, sql};
+use super::{Proposal, Store, StoreError};
+use crate::event::Event;
+use crate::message::ConversationId;
+
+/// A chat.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Chat {
+    /// Which.
+    pub conversation: ConversationId,
+    /// The customer's name, as the messenger shows it.
+    pub name: Option<String>,
+    /// The public name in the messenger.
+    pub username: Option<String>,
+    /// E.164, where it is known.
+    pub phone: Option<String>,
+    /// When the customer last wrote.
+    pub wrote_at: Option<DateTime<Utc>>,
+    /// Whether the customer has blocked the bot.
+    pub blocked: bool,
+    /// Who of the firm has it; otherwise the bot.
+    pub staff: Option<String>,
+    /// Since when a person is waited for.
+    pub waiting_since: Option<DateTime<Utc>>,
+    /// Why, where a person was called.
+    pub reason: Option<String>,
+    /// Who of the staff is to look after it.
+    pub assigned: Option<Uuid>,
+    /// Until when nobody wants to see it.
+    pub snoozed_until: Option<DateTime<Utc>>,
+}
+
+impl fmt::Debug for Chat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chat({:?})", self.conversation)
+    }
+}
+
+/// Which chats are looked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChatFilter {
+    /// Only those that wait for a person.
+    pub waiting: bool,
+    /// Only those that a person has.
+    pub taken: bool,
+    /// Only those that are for this person to look after.
+    pub assigned: Option<Uuid>,
+    /// Only those whose name, phone or words hold this.
+    pub text: String,
+    /// Those of the staff's own groups, which are no chats with customers.
+    pub without: Vec<ConversationId>,
+    /// How many are passed over.
+    pub skip: u32,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// How many of the newest journal lines are searched for words.
+const SEARCHED: i64 = 50_000;
+
+macro_rules! chats {
+    () => {
+        "SELECT conversation, name, username, phone, wrote_at, blocked, staff, waiting_since, \
+         reason, assigned, snoozed_until FROM (SELECT person.conversation, person.name, \
+         person.username, person.phone, person.wrote_at, \
+         coalesce(person.blocked, 0) AS blocked, owner.staff, coalesce(called.at, \
+         CASE WHEN owner.staff IS NOT NULL AND person.wrote_at > coalesce((SELECT max(timestamp) \
+         FROM events WHERE conversation = person.conversation AND kind = 'takeover'), 0) \
+         THEN person.wrote_at END) AS waiting_since, called.reason, mark.assigned, \
+         CASE WHEN mark.snoozed_until > $1 AND coalesce(person.wrote_at, 0) <= mark.snoozed_at \
+         THEN mark.snoozed_until END AS snoozed_until FROM people AS person \
+         LEFT JOIN ownership AS owner ON owner.conversation = person.conversation \
+         AND owner.staff IS NOT NULL AND (owner.until IS NULL OR owner.until > $1) \
+         LEFT JOIN escalations AS called ON called.conversation = person.conversation \
+         AND called.closed_at IS NULL \
+         LEFT JOIN chat_marks AS mark ON mark.conversation = person.conversation"
+    };
+}
+
+impl Store {
+    /// Chats, those that have waited longest for a person first, then the newest.
+    pub async fn chats(
+        &self,
+        filter: &ChatFilter,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Chat>, StoreError> {
+        let mut statement = sql(concat!(
+            chats!(),
+            " WHERE person.wrote_at IS NOT NULL) AS chat WHERE snoozed_until IS NULL"
+        ))
+        .bind(now);
+        if filter.waiting {
+            statement = statement.then(" AND waiting_since IS NOT NULL");
+        }
+        if filter.taken {
+            statement = statement.then(" AND staff IS NOT NULL");
+        }
+        if let Some(person) = filter.assigned {
+            let place = statement.value(person);
+            statement = statement.then(&format!(" AND assigned = ${place}"));
+        }
+        if !filter.without.is_empty() {
+            let ids = filter.without.iter().map(Value::from);
+            statement = statement.then(" AND conversation NOT IN ").list(ids);
+        }
+        if !filter.text.trim().is_empty() {
+            let last = self.last_event_position().await?;
+            let ways = ways_to_hold(&mut statement, filter.text.trim(), last);
+            statement = statement.then(&format!(" AND ({})", ways.join(" OR ")));
+        }
+        let (limit, skip) = (statement.value(filter.limit), statement.value(filter.skip));
+        let order = format!(
+            " ORDER BY waiting_since IS NULL, waiting_since, wrote_at DESC, conversation \
+             LIMIT ${limit} OFFSET ${skip}"
+        );
+        let rows = self.db.fetch(statement.then(&order)).await?;
+        Ok(rows.iter().map(chat).collect::<Result<_, _>>()?)
+    }
+
+    /// One chat; nothing where nobody ever wrote.
+    pub async fn chat(
+        &self,
+        conversation: &ConversationId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Chat>, StoreError> {
+        let statement = sql(concat!(
+            chats!(),
+            " WHERE person.conversation = $2) AS chat"
+        ));
+        let row = self.db.fetch_one(statement.bind(now).bind(conversation));
+        Ok(row.await?.as_ref().map(chat).transpose()?)
+    }
+
+    /// The last thing that was said in each of these chats, as the journal has it.
+    pub async fn last_said(
+        &self,
+        conversations: &[ConversationId],
+    ) -> Result<HashMap<ConversationId, Event>, StoreError> {
+        let mut last = HashMap::new();
+        for chunk in conversations.chunks(CHUNK) {
+            let statement = sql("SELECT conversation, event FROM events WHERE position IN \
+                 (SELECT max(position) FROM events \
+                 WHERE kind IN ('inbound', 'turn', 'takeover') AND conversation IN ")
+            .list(chunk.iter().map(Value::from))
+            .then(" GROUP BY conversation)");
+            for row in self.db.fetch(statement).await? {
+                last.insert(row.parsed(0)?, row.json(1)?);
+            }
+        }
+        Ok(last)
+    }
+
+    /// What happened in a chat before a position of the journal, oldest first, each with its position.
+    pub async fn said_before(
+        &self,
+        conversation: &ConversationId,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Event)>, StoreError> {
+        let statement = sql("SELECT event, position FROM events \
+             WHERE conversation = $1 AND position < $2 ORDER BY position DESC LIMIT $3");
+        let statement = statement.bind(conversation).bind(before).bind(limit);
+        let rows = self.db.fetch(statement).await?;
+        let event = |row: &Row| Ok((row.get(1)?, row.json(0)?));
+        rows.iter().rev().map(event).collect()
+    }
+
+    /// Says who is to look after a chat, or nobody.
+    pub async fn assign_chat(
+        &self,
+        conversation: &ConversationId,
+        to: Option<Uuid>,
+    ) -> Result<(), StoreError> {
+        let statement = sql(
+            "INSERT INTO chat_marks (conversation, assigned) VALUES ($1, $2) \
+             ON CONFLICT (conversation) DO UPDATE SET assigned = excluded.assigned",
+        );
+        let to = to.map(|id| id.to_string());
+        self.db
+            .execute(statement.bind(conversation).bind(to.as_deref()))
+            .await?;
+        Ok(())
+    }
+
+    /// Puts a chat aside until then, or until the customer writes; or back.
+    pub async fn snooze_chat(
+        &self,
+        conversation: &ConversationId,
+        until: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let statement = sql(
+            "INSERT INTO chat_marks (conversation, snoozed_until, snoozed_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (conversation) DO UPDATE SET snoozed_until = excluded.snoozed_until, \
+             snoozed_at = excluded.snoozed_at",
+        );
+        let statement = statement.bind(conversation).bind(until).bind(now);
+        self.db.execute(statement).await?;
+        Ok(())
+    }
+
+    /// Replies that wait for approval, the oldest first.
+    pub async fn open_drafts(&self, limit: u32) -> Result<Vec<Proposal>, StoreError> {
+        let statement = sql("SELECT card, text, state, who, at, due FROM drafts \
+             WHERE state = 'proposed' AND card IS NOT NULL ORDER BY at, id LIMIT $1");
+        let rows = self.db.fetch(statement.bind(limit)).await?;
+        Ok(rows
+            .iter()
+            .map(super::drafts::proposal)
+            .collect::<Result<_, _>>()?)
+    }
+}
+
+/// The ways in which a chat may hold a text: as a name, as a part of the phone, in what was said.
+fn ways_to_hold(statement: &mut Sql, text: &str, last: i64) -> Vec<String> {
+    // Neither database folds Cyrillic letters as the other does.
+    let lower = text.to_lowercase();
+    let mut first = lower.chars();
+    let capital = first
+        .next()
+        .map(|letter| letter.to_uppercase().to_string() + first.as_str());
+    let mut spellings = vec![text.to_owned(), text.to_uppercase(), lower.clone()];
+    spellings.extend(capital);
+    spellings.sort();
+    spellings.dedup();
+    let (mut ways, mut said) = (Vec::new(), Vec::new());
+    let from = statement.value(last - SEARCHED);
+    for spelling in &spellings {
+        let place = statement.value(anywhere(spelling));
+        ways.push(format!("name LIKE ${place} ESCAPE '\\'"));
+        ways.push(format!("username LIKE ${place} ESCAPE '\\'"));
+        let written = serde_json::to_string(spelling).unwrap_or_default();
+        let place = statement.value(anywhere(written.trim_matches('"')));
+        said.push(format!("event LIKE ${place} ESCAPE '\\'"));
+    }
+    ways.push(format!(
+        "conversation IN (SELECT conversation FROM events WHERE position > ${from} \
+         AND kind IN ('inbound', 'turn', 'takeover') AND ({}))",
+        said.join(" OR ")
+    ));
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    if digits.len() >= 4 {
+        // «8 921 …» and «+7 921 …» are one number.
+        let national = digits.strip_prefix(['7', '8']);
+        let national = national.filter(|rest| rest.len() == 10);
+        let place = statement.value(anywhere(national.unwrap_or(&digits)));
+        ways.push(format!("phone LIKE ${place} ESCAPE '\\'"));
+        ways.push(format!("conversation LIKE ${place} ESCAPE '\\'"));
+    }
+    ways
+}
+
+/// A pattern of what holds this text.
+fn anywhere(text: &str) -> String {
+    let literal = text.replace('\\', "\\\\").replace('%', "\\%");
+    format!("%{}%", literal.replace('_', "\\_"))
+}
+
+fn chat(row: &Row) -> Result<Chat, sqlx::Error> {
+    let assigned: Option<String> = row.get(9)?;
+    Ok(Chat {
+        conversation: row.parsed(0)?,
+        name: row.get(1)?,
+        username: row.get(2)?,
+        phone: row.get(3)?,
+        wrote_at: row.opt_time(4)?,
+        blocked: row.flag(5)?,
+        staff: row.get(6)?,
+        waiting_since: row.opt_time(7)?,
+        reason: row.get(8)?,
+        assigned: assigned.and_then(|id| id.parse().ok()),
+        snoozed_until: row.opt_time(10)?,
+    })
+}

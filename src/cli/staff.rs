@@ -1,0 +1,50 @@
+//! What can be said of the people who work in the console.
+
+use clap::Subcommand;
+use zapis_core::store::Role;
+
+/// People who work in the console.
+#[derive(Debug, Subcommand)]
+pub enum StaffCommand {
+    /// Let somebody in; prints the link with which she chooses a password.
+    #[command(after_help = "Examples:
+  zapis staff add olga --name Ольга --role owner
+  zapis staff add anna --name Анна --role administrator --location kolokolnaya")]
+    Add {
+        /// What she will type to log in.
+        login: String,
+        /// As customers and colleagues read it.
+        #[arg(long)]
+        name: String,
+        /// administrator (chats and visits), manager (knowledge and health too) or owner (everything).
+        #[arg(long, default_value_t = Role::Administrator)]
+        role: Role,
+        /// The only location whose visits an administrator sees, by its id in business.toml.
+        #[arg(long)]
+        location: Option<String>,
+        /// The language of the console: ru or en.
+        #[arg(long, default_value = "ru", value_parser = ["ru", "en"])]
+        language: String,
+    },
+    /// Everybody.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Another link, for who has forgotten the password; logs nobody out until it is used.
+    Link {
+        /// Whose.
+        login: String,
+    },
+    /// Take access away, and log out everywhere.
+    Disable {
+        /// Whose.
+        login: String,
+    },
+    /// Give access back.
+    Enable {
+        /// Whose.
+        login: String,
+    },
+}
