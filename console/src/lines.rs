@@ -51,6 +51,8 @@ struct Lines<'a> {
     of_outbound: HashMap<Uuid, usize>,
     /// Who let a draft through.
     approved: HashMap<Uuid, String>,
+    /// Words of the staff that were sent, and not yet noted by a turn.
+    alone: Vec<usize>,
 }
 
 /// The lines of a conversation, oldest first.
@@ -62,6 +64,7 @@ pub(crate) fn lines(view: &View<'_>, events: &[(i64, Event)]) -> Vec<Line> {
         of_turn: HashMap::new(),
         of_outbound: HashMap::new(),
         approved: HashMap::new(),
+        alone: Vec::new(),
     };
     for (_, event) in events {
         lines.take(event);
@@ -155,7 +158,15 @@ impl Lines<'_> {
     fn said_by_staff(&mut self, event: &Event) {
         let who = event.staff_id.clone();
         match event.bot_response.clone() {
-            Some(text) => drop(self.push(event, "staff", who, text)),
+            // The sender may have been quicker than the turn that notes it.
+            Some(text) => match self
+                .alone
+                .iter()
+                .position(|at| self.lines[*at].text == text)
+            {
+                Some(known) => drop(self.alone.remove(known)),
+                None => drop(self.push(event, "staff", who, text)),
+            },
             None => self.happened(event),
         }
     }
@@ -175,15 +186,14 @@ impl Lines<'_> {
             (None, false) => None,
         };
         let at = at.unwrap_or_else(|| {
-            let side = if event.staff_id.is_some() {
-                "staff"
-            } else {
-                "bot"
-            };
-            let approved = event
-                .outbound_id
-                .and_then(|id| self.approved.get(&id).cloned());
-            self.push(event, side, event.staff_id.clone().or(approved), text)
+            let approved = event.outbound_id.and_then(|id| self.approved.get(&id));
+            let who = event.staff_id.clone().or_else(|| approved.cloned());
+            if event.staff_id.is_none() {
+                return self.push(event, "bot", who, text);
+            }
+            let at = self.push(event, "staff", who, text);
+            self.alone.push(at);
+            at
         });
         if let Some(id) = event.outbound_id {
             self.of_outbound.insert(id, at);
@@ -227,15 +237,19 @@ impl Lines<'_> {
         {
             self.approved.insert(id, who);
         }
-        let outcome = event.outcome.as_deref().filter(|_| {
-            matches!(
-                event.kind,
-                Kind::Draft | Kind::Booking | Kind::Reminder | Kind::Lead | Kind::Rating
-            )
+        let what = match event.kind {
+            Kind::Lead => event.action.as_deref(),
+            Kind::Draft | Kind::Rating | Kind::Reminder => event.outcome.as_deref(),
+            _ => None,
+        };
+        // What has words is said in them.
+        let family = key.trim_start_matches("event-");
+        let what = what.map(|what| {
+            let known = crate::texts::text(language, &format!("{family}-{what}"));
+            known.unwrap_or(what)
         });
-        let action = event.action.as_deref().filter(|_| event.kind == Kind::Lead);
         let reason = event.reason.as_deref();
-        let more = [action, outcome, reason].into_iter().flatten();
+        let more = [what, reason].into_iter().flatten();
         let more = more.filter(|word| !word.is_empty() && *word != "none");
         let more = more.collect::<Vec<_>>().join(" · ");
         let text = match more.as_str() {

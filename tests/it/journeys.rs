@@ -2,6 +2,7 @@
 
 mod answers;
 mod book_desk;
+mod console;
 mod crm;
 mod days;
 mod desk;

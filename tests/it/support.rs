@@ -1,6 +1,7 @@
 //! What tests share.
 
 pub(crate) mod again;
+pub(crate) mod console;
 pub(crate) mod demo;
 pub(crate) mod firm;
 pub(crate) mod postgres;

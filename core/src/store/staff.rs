@@ -145,7 +145,8 @@ pub struct StaffSession {
 
 macro_rules! member_columns {
     () => {
-        "id, login, name, role, location, language, password IS NOT NULL, created_at, disabled_at"
+        "id, login, name, role, location, language, \
+         CAST(CASE WHEN password IS NULL THEN 0 ELSE 1 END AS BIGINT), created_at, disabled_at"
     };
 }
 
@@ -366,7 +367,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<StaffSession>, StoreError> {
         let statement = sql(
-            "SELECT staff.id, login, name, role, location, language, 1, created_at, disabled_at, \
+            "SELECT staff.id, login, name, role, location, language, CAST(1 AS BIGINT), created_at, disabled_at, \
              seen_at FROM staff_sessions JOIN staff ON staff.id = staff_sessions.staff \
              WHERE token_hash = $1 AND ends_at > $2 AND disabled_at IS NULL",
         );

@@ -1,0 +1,101 @@
+//! People of a firm at its console, without a browser.
+
+use reqwest::{Response, StatusCode};
+use zapis_core::store::Role;
+
+use super::firm::{Firm, client};
+
+/// What everybody of the tests chooses.
+pub(crate) const PASSWORD: &str = "шиповник и мята";
+
+/// Somebody of the firm who is logged in.
+pub(crate) struct Person {
+    url: String,
+    cookie: String,
+    client: reqwest::Client,
+}
+
+impl Person {
+    /// Lets somebody in by the command, and chooses a password.
+    pub(crate) async fn joins(firm: &Firm, login: &str, name: &str, role: Role) -> Self {
+        let role = role.to_string();
+        let args = ["staff", "add", login, "--name", name, "--role", &role];
+        let output = firm.command(&args);
+        assert!(output.status.success(), "{output:?}");
+        let link = String::from_utf8(output.stdout).unwrap();
+        let form = [("password", PASSWORD), ("again", PASSWORD)];
+        let answer = post(&firm.url, link.trim(), &form).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        Self::of(firm, &answer)
+    }
+
+    /// Whose session an answer begins.
+    pub(crate) fn of(firm: &Firm, answer: &Response) -> Self {
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        assert!(
+            cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+            "{cookie}"
+        );
+        Self {
+            url: firm.url.clone(),
+            cookie: cookie.split(';').next().unwrap().to_owned(),
+            client: client(),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        let request = self.client.get(format!("{}{path}", self.url));
+        request.header("cookie", &self.cookie).send().await.unwrap()
+    }
+
+    /// What a page says.
+    pub(crate) async fn reads(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.text().await.unwrap()
+    }
+
+    pub(crate) async fn does(&self, path: &str, form: &[(&str, &str)]) -> Response {
+        let request = self.client.post(format!("{}{path}", self.url));
+        let request = request
+            .header("cookie", &self.cookie)
+            .header("origin", &self.url);
+        request.form(form).send().await.unwrap()
+    }
+
+    /// Does it, and it is done.
+    pub(crate) async fn has_done(&self, path: &str, form: &[(&str, &str)]) {
+        let answer = self.does(path, form).await;
+        let status = answer.status();
+        assert_eq!(
+            status,
+            StatusCode::SEE_OTHER,
+            "{path}: {}",
+            answer.text().await.unwrap()
+        );
+    }
+
+    /// Waits until a page says something.
+    pub(crate) async fn until(&self, path: &str, fine: impl Fn(&str) -> bool) -> String {
+        let give_up = tokio::time::Instant::now() + super::firm::PATIENCE;
+        loop {
+            let page = self.reads(path).await;
+            if fine(&page) {
+                return page;
+            }
+            assert!(tokio::time::Instant::now() < give_up, "never: {page}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// A form from a page of the console, sent by somebody who is not logged in.
+pub(crate) async fn post(origin: &str, address: &str, form: &[(&str, &str)]) -> Response {
+    let request = client().post(address).header("origin", origin);
+    request.form(form).send().await.unwrap()
+}
+
+/// The chat of a customer of the bot, as it stands in addresses.
+pub(crate) fn chat(customer: i64) -> String {
+    format!("/console/chats/telegram%3Amain%3A{customer}")
+}
