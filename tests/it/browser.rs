@@ -1,6 +1,7 @@
 //! The widget in a real browser, on a page of another origin with a strict content policy.
 
 mod chromium;
+mod console;
 mod demo;
 mod page;
 mod wire;

@@ -1,0 +1,131 @@
+//! The console in a browser: a chat taken, answered and given back by keys and buttons, live; and what a
+//! checker of accessibility says of every page, in both languages, on a desk and on a phone.
+
+use serde_json::{Value, json};
+use zapis_core::store::Role;
+
+use super::chromium::{Browser, Screen};
+use crate::support::console::{PASSWORD, Person, chat};
+use crate::support::firm::{Firm, On};
+
+/// Every page that somebody may see.
+const PAGES: [&str; 6] = [
+    "/console/",
+    "/console/chats/telegram%3Amain%3A7501",
+    "/console/drafts",
+    "/console/visits",
+    "/console/health",
+    "/console/people",
+];
+
+async fn logs_in(browser: &Browser, firm: &Firm) {
+    browser.goto(&format!("{}/console/", firm.url)).await;
+    let fill = format!(
+        "document.querySelector('[name=login]').value = 'olga';
+         document.querySelector('[name=password]').value = {};
+         document.querySelector('form').requestSubmit();",
+        json!(PASSWORD)
+    );
+    browser.run(&fill).await;
+    browser
+        .until(
+            "return location.pathname === '/console/' && Boolean(document.querySelector('.bar'))",
+        )
+        .await;
+}
+
+async fn is_fine(browser: &Browser, what: &str) {
+    let wide = browser
+        .run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        .await;
+    assert_eq!(wide, true, "{what} is wider than the screen");
+    let found = browser.axe().await;
+    assert_eq!(found, Value::Array(Vec::new()), "{what}");
+}
+
+async fn has(browser: &Browser, selector: &str, part: &str) {
+    let script = format!(
+        "return [...document.querySelectorAll({})].some(one => one.innerText.includes({}))",
+        json!(selector),
+        json!(part)
+    );
+    browser.until(&script).await;
+}
+
+#[tokio::test]
+async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
+    let firm = Firm::with(On::Embedded, "", vec![vec!["run"]]).await;
+    Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
+    let browser = Browser::start(Screen::Desktop).await;
+    logs_in(&browser, &firm).await;
+    has(&browser, ".empty", "никто не писал").await;
+
+    // The list lives: nobody reloads it.
+    let anna = 7_501;
+    firm.sandbox
+        .telegram_writes(anna, "Позовите администратора")
+        .unwrap();
+    firm.telegram_answer(anna, 0).await;
+    has(&browser, ".chat.waits", "просит человека").await;
+    browser
+        .until("return document.title.startsWith('(1)')")
+        .await;
+    browser.goto(&format!("{}{}", firm.url, chat(anna))).await;
+    has(&browser, ".line.customer", "Позовите администратора").await;
+
+    browser.types("t").await;
+    browser
+        .until("return document.querySelector('[data-hot]').dataset.hot === 'b'")
+        .await;
+    browser.types("r").await;
+    browser
+        .until("return document.activeElement.matches('[data-say] textarea')")
+        .await;
+    browser.types("Здравствуйте! Это Ольга.").await;
+    // A message that comes while one writes takes nothing away.
+    firm.sandbox.telegram_writes(anna, "Ау?").unwrap();
+    has(&browser, ".line.customer", "Ау?").await;
+    let typed = "return document.querySelector('[data-say] textarea').value";
+    assert_eq!(browser.run(typed).await, "Здравствуйте! Это Ольга.");
+    browser
+        .run("document.querySelector('[data-say]').requestSubmit()")
+        .await;
+    has(&browser, ".line.staff", "Это Ольга").await;
+    assert_eq!(
+        firm.telegram_answer(anna, 1).await,
+        "Здравствуйте! Это Ольга."
+    );
+    let said = "return document.querySelectorAll('.line.staff').length === 1";
+    browser.until(said).await;
+    assert_eq!(browser.run(typed).await, "");
+
+    browser.run("document.activeElement.blur()").await;
+    browser.types("b").await;
+    browser
+        .until("return document.querySelector('[data-hot]').dataset.hot === 't'")
+        .await;
+    firm.sandbox
+        .telegram_writes(anna, "Сколько стоит мужская стрижка?")
+        .unwrap();
+    has(&browser, ".line.bot", "1\u{a0}900").await;
+    let why = "return [...document.querySelectorAll('.why')].some(one => one.textContent.includes('business.toml'))";
+    browser.until(why).await;
+
+    for language in ["ru", "en"] {
+        for page in PAGES {
+            browser.goto(&format!("{}{page}", firm.url)).await;
+            is_fine(&browser, &format!("{page} in {language}")).await;
+        }
+        let change = "document.querySelector('[action=\"/console/language\"]').requestSubmit()";
+        let before = browser.run("return document.documentElement.lang").await;
+        browser.run(change).await;
+        let turned = format!("return document.documentElement.lang !== {before}");
+        browser.until(&turned).await;
+    }
+    let phone = Browser::start(Screen::Phone).await;
+    logs_in(&phone, &firm).await;
+    for page in PAGES {
+        phone.goto(&format!("{}{page}", firm.url)).await;
+        is_fine(&phone, &format!("{page} on a phone")).await;
+    }
+}
