@@ -116,6 +116,22 @@ async fn a_visit_is_booked_reminded_of_and_confirmed_on_the_demos_page() {
 }
 
 #[tokio::test]
+async fn the_demo_leads_into_the_console_with_one_click() {
+    let demo = Demo::start().await;
+    let browser = Browser::start(Screen::Desktop).await;
+    browser.goto(&demo.url).await;
+    let link = "return document.querySelector('a[href$=\"/console/\"]').href";
+    let link = browser.run(link).await.as_str().unwrap().to_owned();
+    browser.goto(&link).await;
+    browser
+        .run("document.querySelector('[name=login][value=owner]').form.requestSubmit()")
+        .await;
+    browser
+        .until("return document.querySelector('.me summary')?.innerText === 'Владелец'")
+        .await;
+}
+
+#[tokio::test]
 async fn an_enquiry_stands_in_the_crm_of_the_demo() {
     let demo = Demo::start().await;
     let browser = Browser::start(Screen::Desktop).await;
