@@ -160,19 +160,8 @@ async fn run_on(
     }
     // Every process tells its health; the doors, the live journal and the calendars are the gateway's.
     let (doors, shown) = if roles.gateway {
-        let store = || engines.store.clone();
-        let journal = feed::routes(store(), config.observability.journal_token.clone());
-        let firm = FirmFile::new(&loaded.folder);
-        let calendars = calendars::routes(store(), engines.clock.clone(), firm);
-        let crm = parts::crm_events(config, &engines)?;
-        let open_for = setting.open.then(|| parts::OWNER.to_owned());
-        if setting.open {
-            parts::first_owner(&engines).await?;
-        } else {
-            parts::invite_first_owner(config, &engines).await?;
-        }
-        let console = parts::console(config, &loaded.folder, &engines, open_for);
-        (channels, journal.merge(calendars).merge(crm).merge(console))
+        let shown = shown(&loaded, &engines, setting.open).await?;
+        (channels, shown)
     } else {
         (Vec::new(), Router::new())
     };
@@ -210,6 +199,24 @@ async fn run_on(
     engines.close().await;
     info!("Stopped");
     outcome
+}
+
+/// What a gateway shows beside the channels: journal, calendars, what the CRM tells, the console.
+async fn shown(loaded: &Loaded, engines: &Engines, open: bool) -> anyhow::Result<Router> {
+    let config = &loaded.config;
+    let store = || engines.store.clone();
+    let journal = feed::routes(store(), config.observability.journal_token.clone());
+    let firm = FirmFile::new(&loaded.folder);
+    let calendars = calendars::routes(store(), engines.clock.clone(), firm);
+    let crm = parts::crm_events(config, engines)?;
+    if open {
+        parts::first_owner(engines).await?;
+    } else {
+        parts::invite_first_owner(config, engines).await?;
+    }
+    let open_for = open.then(|| parts::OWNER.to_owned());
+    let console = parts::console(config, &loaded.folder, engines, open_for);
+    Ok(journal.merge(calendars).merge(crm).merge(console))
 }
 
 /// Serves until told to stop, then lets the requests in hand finish; streams that never end are cut.

@@ -14,11 +14,7 @@ const SCRIPT: &str = include_str!("../assets/console.js");
 /// Names what they are now.
 pub(crate) fn version() -> String {
     let hash = Sha256::new().chain_update(STYLE).chain_update(SCRIPT);
-    let hash = hash.finalize();
-    hash.iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(&hash.finalize()[..6])
 }
 
 /// For a year: another version has another address.

@@ -64,7 +64,7 @@ impl Me {
 
 /// What somebody typed.
 #[derive(Deserialize)]
-pub(crate) struct Login {
+pub(crate) struct Typed {
     login: String,
     password: String,
     #[serde(default)]
@@ -213,7 +213,7 @@ pub(crate) async fn log_in(
     State(console): State<Console>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    Form(typed): Form<Login>,
+    Form(typed): Form<Typed>,
 ) -> Result<Response, Refusal> {
     let login = typed.login.trim().to_lowercase();
     let back = believed(&typed.back);
@@ -353,7 +353,7 @@ pub(crate) async fn set_password(
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, Refusal> {
     let length = chosen.password.chars().count();
-    let problem = if length < SHORTEST || length > LONGEST {
+    let problem = if !(SHORTEST..=LONGEST).contains(&length) {
         Some("password-length")
     } else if chosen.password != chosen.again {
         Some("password-differs")

@@ -42,7 +42,7 @@ struct Why {
 }
 
 /// Lines under construction.
-struct Lines<'a> {
+struct Telling<'a> {
     view: &'a View<'a>,
     lines: Vec<Line>,
     /// Which line an inbound message, a turn, an outbound message is.
@@ -57,7 +57,7 @@ struct Lines<'a> {
 
 /// The lines of a conversation, oldest first.
 pub(crate) fn lines(view: &View<'_>, events: &[(i64, Event)]) -> Vec<Line> {
-    let mut lines = Lines {
+    let mut telling = Telling {
         view,
         lines: Vec::new(),
         of_inbound: HashMap::new(),
@@ -67,9 +67,9 @@ pub(crate) fn lines(view: &View<'_>, events: &[(i64, Event)]) -> Vec<Line> {
         alone: Vec::new(),
     };
     for (_, event) in events {
-        lines.take(event);
+        telling.take(event);
     }
-    lines.lines
+    telling.lines
 }
 
 /// What was said last, in few words, and who said it.
@@ -84,7 +84,7 @@ pub(crate) fn preview(event: &Event) -> (&'static str, String) {
     (side, text.unwrap_or_default().chars().take(90).collect())
 }
 
-impl Lines<'_> {
+impl Telling<'_> {
     fn take(&mut self, event: &Event) {
         match event.kind {
             Kind::Inbound => self.said_by_customer(event),

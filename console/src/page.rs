@@ -65,6 +65,10 @@ impl Default for Pages {
 }
 
 /// `t("key", name="…")`: words in the language of the page.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "functions of templates are given their arguments"
+)]
 fn said(state: &minijinja::State<'_, '_>, key: &str, given: Kwargs) -> Result<String, Error> {
     let code = state.lookup("language").unwrap_or_default();
     let language = language(code.as_str().unwrap_or_default());

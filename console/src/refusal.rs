@@ -33,6 +33,9 @@ pub(crate) enum Refusal {
     /// What was typed cannot be used; the key of the words that say why.
     #[error("what was typed cannot be used")]
     Bad(&'static str),
+    /// Nobody is free then; the nearest times, in words.
+    #[error("nobody is free then")]
+    NotFree(String),
     /// Somebody else was quicker; who.
     #[error("somebody else was quicker")]
     Taken(String),
@@ -65,7 +68,7 @@ impl Refusal {
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Bad(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Taken(_) => StatusCode::CONFLICT,
+            Self::Taken(_) | Self::NotFree(_) => StatusCode::CONFLICT,
             Self::Store(_) | Self::Intake(_) | Self::Sessions(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Page(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -80,11 +83,12 @@ impl Refusal {
             Self::TooOften(_) => "refused-often",
             Self::Bad(key) => key,
             Self::Taken(_) => "refused-taken",
+            Self::NotFree(_) => "visits-not-free",
             Self::Store(_) | Self::Intake(_) | Self::Sessions(_) => "refused-later",
             Self::Page(_) => "refused-mistake",
         };
         let who = match self {
-            Self::Taken(who) => who.clone(),
+            Self::Taken(who) | Self::NotFree(who) => who.clone(),
             Self::TooOften(seconds) => seconds.to_string(),
             _ => String::new(),
         };

@@ -46,99 +46,127 @@ const OWNERS: Need = Need::Role(Role::Owner);
 
 type Ways = Vec<(Route, MethodRouter<Console>)>;
 
-fn ways() -> Ways {
+fn way(
+    method: &'static str,
+    path: &'static str,
+    need: Need,
+    handler: MethodRouter<Console>,
+) -> (Route, MethodRouter<Console>) {
+    (Route { method, path, need }, handler)
+}
+
+/// In and out.
+fn doors() -> Ways {
     use Need::Nothing;
-    let mut ways = Ways::new();
-    let mut way = |method, path, need, handler| {
-        ways.push((Route { method, path, need }, handler));
-    };
-    way("GET", "/console/login", Nothing, get(door::ask));
-    way("POST", "/console/login", Nothing, post(door::log_in));
-    way(
-        "GET",
-        "/console/link/{token}",
-        Nothing,
-        get(door::ask_password),
-    );
-    way(
-        "POST",
-        "/console/link/{token}",
-        Nothing,
-        post(door::set_password),
-    );
-    way("POST", "/console/logout", STAFF, post(door::log_out));
-    way(
-        "POST",
-        "/console/logout/everywhere",
-        STAFF,
-        post(door::log_out_everywhere),
-    );
-    way("POST", "/console/language", STAFF, post(people::language));
+    vec![
+        way("GET", "/console/login", Nothing, get(door::ask)),
+        way("POST", "/console/login", Nothing, post(door::log_in)),
+        way(
+            "GET",
+            "/console/link/{token}",
+            Nothing,
+            get(door::ask_password),
+        ),
+        way(
+            "POST",
+            "/console/link/{token}",
+            Nothing,
+            post(door::set_password),
+        ),
+        way("POST", "/console/logout", STAFF, post(door::log_out)),
+        way(
+            "POST",
+            "/console/logout/everywhere",
+            STAFF,
+            post(door::log_out_everywhere),
+        ),
+        way("POST", "/console/language", STAFF, post(people::language)),
+    ]
+}
 
-    way("GET", "/console/", STAFF, get(chats::inbox));
-    way("GET", "/console/inbox", STAFF, get(chats::list));
-    way("GET", "/console/live", STAFF, get(live::stream));
-    way("GET", "/console/chats/{chat}", STAFF, get(chats::open));
-    way(
-        "GET",
-        "/console/chats/{chat}/lines",
-        STAFF,
-        get(chats::lines),
-    );
-    way(
-        "POST",
-        "/console/chats/{chat}/take",
-        STAFF,
-        post(chats::take),
-    );
-    way("POST", "/console/chats/{chat}/say", STAFF, post(chats::say));
-    way(
-        "POST",
-        "/console/chats/{chat}/back",
-        STAFF,
-        post(chats::give_back),
-    );
-    way(
-        "POST",
-        "/console/chats/{chat}/note",
-        STAFF,
-        post(chats::note),
-    );
-    way(
-        "POST",
-        "/console/chats/{chat}/assign",
-        STAFF,
-        post(chats::assign),
-    );
-    way(
-        "POST",
-        "/console/chats/{chat}/snooze",
-        STAFF,
-        post(chats::snooze),
-    );
+/// Chats with customers.
+fn conversations() -> Ways {
+    vec![
+        way("GET", "/console/", STAFF, get(chats::inbox)),
+        way("GET", "/console/inbox", STAFF, get(chats::list)),
+        way("GET", "/console/live", STAFF, get(live::stream)),
+        way("GET", "/console/chats/{chat}", STAFF, get(chats::open)),
+        way(
+            "GET",
+            "/console/chats/{chat}/lines",
+            STAFF,
+            get(chats::lines),
+        ),
+        way(
+            "POST",
+            "/console/chats/{chat}/take",
+            STAFF,
+            post(chats::take),
+        ),
+        way("POST", "/console/chats/{chat}/say", STAFF, post(chats::say)),
+        way(
+            "POST",
+            "/console/chats/{chat}/back",
+            STAFF,
+            post(chats::give_back),
+        ),
+        way(
+            "POST",
+            "/console/chats/{chat}/note",
+            STAFF,
+            post(chats::note),
+        ),
+        way(
+            "POST",
+            "/console/chats/{chat}/assign",
+            STAFF,
+            post(chats::assign),
+        ),
+        way(
+            "POST",
+            "/console/chats/{chat}/snooze",
+            STAFF,
+            post(chats::snooze),
+        ),
+    ]
+}
 
-    way("GET", "/console/drafts", STAFF, get(drafts::list));
-    way("POST", "/console/drafts/{id}", STAFF, post(drafts::decide));
+/// Everything else.
+fn rooms() -> Ways {
+    vec![
+        way("GET", "/console/drafts", STAFF, get(drafts::list)),
+        way("POST", "/console/drafts/{id}", STAFF, post(drafts::decide)),
+        way("GET", "/console/visits", STAFF, get(visits::day)),
+        way("POST", "/console/visits", STAFF, post(visits::add)),
+        way(
+            "POST",
+            "/console/visits/{id}/move",
+            STAFF,
+            post(visits::shift),
+        ),
+        way(
+            "POST",
+            "/console/visits/{id}/mark",
+            STAFF,
+            post(visits::mark),
+        ),
+        way("GET", "/console/health", MANAGERS, get(health::show)),
+        way("GET", "/console/people", OWNERS, get(people::list)),
+        way("POST", "/console/people", OWNERS, post(people::add)),
+        way("POST", "/console/people/{id}", OWNERS, post(people::change)),
+        way(
+            "POST",
+            "/console/people/{id}/link",
+            OWNERS,
+            post(people::link),
+        ),
+    ]
+}
 
-    way("GET", "/console/visits", STAFF, get(visits::day));
-    way(
-        "POST",
-        "/console/visits/{id}/mark",
-        STAFF,
-        post(visits::mark),
-    );
-
-    way("GET", "/console/health", MANAGERS, get(health::show));
-
-    way("GET", "/console/people", OWNERS, get(people::list));
-    way("POST", "/console/people", OWNERS, post(people::add));
-    way("POST", "/console/people/{id}", OWNERS, post(people::change));
-    way(
-        "POST",
-        "/console/people/{id}/link",
-        OWNERS,
-        post(people::link),
-    );
+fn ways() -> Ways {
+    let mut ways = doors();
+    ways.extend(conversations());
+    ways.extend(rooms());
     ways
 }
 

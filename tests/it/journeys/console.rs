@@ -9,7 +9,7 @@ use crate::support::console::{PASSWORD, Person, chat, post};
 use crate::support::firm::{Firm, On, client};
 
 /// What somebody types to log in, who would be led elsewhere afterwards.
-fn typed<'a>(login: &'a str, password: &'a str) -> [(&'static str, &'a str); 3] {
+fn logging_in<'a>(login: &'a str, password: &'a str) -> [(&'static str, &'a str); 3] {
     [
         ("login", login),
         ("password", password),
@@ -37,9 +37,13 @@ async fn a_customer_is_taken_over_answered_and_given_back(on: On, roles: Vec<Vec
 
     // Two want it: one has it. A form that is sent twice is one deed.
     let once = key();
-    let form = [("key", once.as_str())];
-    maria.has_done(&format!("{}/take", chat(anna)), &form).await;
-    maria.has_done(&format!("{}/take", chat(anna)), &form).await;
+    let typed = [("key", once.as_str())];
+    maria
+        .has_done(&format!("{}/take", chat(anna)), &typed)
+        .await;
+    maria
+        .has_done(&format!("{}/take", chat(anna)), &typed)
+        .await;
     let refused = olga
         .does(&format!("{}/take", chat(anna)), &[("key", &key())])
         .await;
@@ -48,9 +52,9 @@ async fn a_customer_is_taken_over_answered_and_given_back(on: On, roles: Vec<Vec
 
     let words = "Здравствуйте! Это Мария, слушаю вас.";
     let once = key();
-    let form = [("key", once.as_str()), ("text", words)];
-    maria.has_done(&format!("{}/say", chat(anna)), &form).await;
-    maria.has_done(&format!("{}/say", chat(anna)), &form).await;
+    let typed = [("key", once.as_str()), ("text", words)];
+    maria.has_done(&format!("{}/say", chat(anna)), &typed).await;
+    maria.has_done(&format!("{}/say", chat(anna)), &typed).await;
     assert_eq!(firm.telegram_answer(anna, 1).await, words);
     firm.sandbox
         .telegram_writes(anna, "Сколько стоит мужская стрижка?")
@@ -160,12 +164,12 @@ async fn strangers_stay_out() {
     let maria = Person::joins(&firm, "maria", "Мария", Role::Manager).await;
     let login = format!("{}/console/login", firm.url);
     // From another site, or from nowhere.
-    let good = typed("maria", PASSWORD);
+    let good = logging_in("maria", PASSWORD);
     for origin in ["https://stranger.example", "null", ""] {
         let answer = post(origin, &login, &good).await;
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{origin}");
     }
-    let answer = post(&firm.url, &login, &typed("MARIA", PASSWORD)).await;
+    let answer = post(&firm.url, &login, &logging_in("MARIA", PASSWORD)).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     assert_eq!(answer.headers()["location"], "/console/");
     let again = Person::of(&firm, &answer);
@@ -179,7 +183,7 @@ async fn strangers_stay_out() {
     let mut last = StatusCode::OK;
     for n in 0..12 {
         let guess = format!("password {n}");
-        last = post(&firm.url, &login, &typed("maria", &guess))
+        last = post(&firm.url, &login, &logging_in("maria", &guess))
             .await
             .status();
         if last == StatusCode::TOO_MANY_REQUESTS {
@@ -266,9 +270,9 @@ async fn a_draft_is_changed_and_sent_and_another_rejected() {
         .unwrap();
     let way = format!("/console/drafts/{id}");
     let (one, text) = (key(), "Женская стрижка — от 2 400 ₽.");
-    let form = [("key", one.as_str()), ("verdict", "send"), ("text", text)];
-    maria.has_done(&way, &form).await;
-    maria.has_done(&way, &form).await;
+    let typed = [("key", one.as_str()), ("verdict", "send"), ("text", text)];
+    maria.has_done(&way, &typed).await;
+    maria.has_done(&way, &typed).await;
     assert_eq!(firm.telegram_answer(anna, 1).await, text);
     let late = maria
         .does(&way, &[("key", &key()), ("verdict", "reject")])
@@ -298,17 +302,17 @@ async fn the_first_owner_comes_in_by_the_link_that_the_program_prints() {
     firm.start().await;
     let second = link(&firm);
     assert_ne!(first, second);
-    let form = [("password", PASSWORD), ("again", PASSWORD)];
-    let void = post(&firm.url, &first, &form).await;
+    let typed = [("password", PASSWORD), ("again", PASSWORD)];
+    let void = post(&firm.url, &first, &typed).await;
     assert_eq!(void.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let short = [("password", "short"), ("again", "short")];
     assert_eq!(
         post(&firm.url, &second, &short).await.status(),
         StatusCode::UNPROCESSABLE_ENTITY
     );
-    let owner = Person::of(&firm, &post(&firm.url, &second, &form).await);
+    let owner = Person::of(&firm, &post(&firm.url, &second, &typed).await);
     assert_eq!(
-        post(&firm.url, &second, &form).await.status(),
+        post(&firm.url, &second, &typed).await.status(),
         StatusCode::UNPROCESSABLE_ENTITY
     );
 
@@ -345,4 +349,112 @@ async fn the_first_owner_comes_in_by_the_link_that_the_program_prints() {
     assert_eq!(unknown.status.code(), Some(2));
     let health = owner.reads("/console/health").await;
     assert!(health.contains("Всё работает"), "{health}");
+}
+
+/// What a page of the book says first after a mark.
+fn after<'a>(page: &'a str, mark: &str) -> &'a str {
+    let found = page.split(mark).nth(1);
+    let found = found.unwrap_or_else(|| panic!("no {mark}: {page}"));
+    found.split('"').next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visits_are_added_moved_marked_and_cancelled_and_never_two_at_once() {
+    let firm = Firm::with(On::Embedded, "", vec![vec!["run"]]).await;
+    let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
+    let free = [
+        "book",
+        "free",
+        "men-cut",
+        "--when",
+        "через неделю",
+        "--json",
+    ];
+    let free = firm.command(&free);
+    let free: serde_json::Value = serde_json::from_slice(&free.stdout).unwrap();
+    let visits = free.as_array().unwrap();
+    let slot = |n: usize| {
+        let visit = &visits[n];
+        let at = visit["starts_at"].as_str().unwrap()[..16].to_owned();
+        (at, visit["items"][0]["person"].as_str().unwrap().to_owned())
+    };
+    let ((at, person), (later, _)) = (slot(0), slot(visits.len() - 1));
+    let day = format!("/console/visits?day={}", &at[..10]);
+    let once = key();
+    let typed = [
+        ("key", once.as_str()),
+        ("service", "men-cut"),
+        ("person", person.as_str()),
+        ("at", at.as_str()),
+        ("name", "Пётр с улицы"),
+        ("phone", "8 921 555-44-33"),
+    ];
+    maria.has_done("/console/visits", &typed).await;
+    maria.has_done("/console/visits", &typed).await;
+    let page = maria.reads(&day).await;
+    assert_eq!(
+        page.matches("Пётр с улицы").count(),
+        1,
+        "a form twice is one visit"
+    );
+    assert!(page.contains("+79215554433"), "{page}");
+
+    // The same time again, by another key: it is taken, and others are told.
+    let other = key();
+    let mut again = typed;
+    again[0].1 = &other;
+    let taken = maria.does("/console/visits", &again).await;
+    assert_eq!(taken.status(), StatusCode::CONFLICT);
+    assert!(taken.text().await.unwrap().contains("занято"));
+    let wrong = |name: &'static str, value: &'static str| {
+        let mut wrong = again;
+        for field in &mut wrong {
+            if field.0 == name {
+                field.1 = value;
+            }
+        }
+        wrong
+    };
+    for bad in [
+        wrong("at", "2020-01-01T10:00"),
+        wrong("at", "завтра"),
+        wrong("service", "nothing"),
+        wrong("phone", "12"),
+    ] {
+        let bad = maria.does("/console/visits", &bad).await;
+        assert_eq!(bad.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    }
+
+    moves_and_cancels(&maria, &page, &later).await;
+}
+
+/// Moves the visit of a page to this time, marks it and cancels it.
+async fn moves_and_cancels(maria: &Person, page: &str, later: &str) {
+    let id = after(page, "/console/visits/")
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    let moves = key();
+    let to = [("key", moves.as_str()), ("at", later)];
+    maria
+        .has_done(&format!("/console/visits/{id}/move"), &to)
+        .await;
+    let then = format!("/console/visits?day={}", &later[..10]);
+    let page = maria.reads(&then).await;
+    assert!(page.contains(&later[11..16]), "{later}: {page}");
+    for status in ["confirmed", "cancelled_by_salon"] {
+        let mark = key();
+        let mark = [
+            ("key", mark.as_str()),
+            ("status", status),
+            ("day", &later[..10]),
+        ];
+        maria
+            .has_done(&format!("/console/visits/{id}/mark"), &mark)
+            .await;
+    }
+    assert!(!maria.reads(&then).await.contains("Пётр с улицы"));
+    let gone = maria.does(&format!("/console/visits/{id}/move"), &to).await;
+    assert_eq!(gone.status(), StatusCode::UNPROCESSABLE_ENTITY);
 }

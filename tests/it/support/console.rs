@@ -23,8 +23,8 @@ impl Person {
         let output = firm.command(&args);
         assert!(output.status.success(), "{output:?}");
         let link = String::from_utf8(output.stdout).unwrap();
-        let form = [("password", PASSWORD), ("again", PASSWORD)];
-        let answer = post(&firm.url, link.trim(), &form).await;
+        let typed = [("password", PASSWORD), ("again", PASSWORD)];
+        let answer = post(&firm.url, link.trim(), &typed).await;
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);
         Self::of(firm, &answer)
     }
@@ -55,17 +55,17 @@ impl Person {
         answer.text().await.unwrap()
     }
 
-    pub(crate) async fn does(&self, path: &str, form: &[(&str, &str)]) -> Response {
+    pub(crate) async fn does(&self, path: &str, typed: &[(&str, &str)]) -> Response {
         let request = self.client.post(format!("{}{path}", self.url));
         let request = request
             .header("cookie", &self.cookie)
             .header("origin", &self.url);
-        request.form(form).send().await.unwrap()
+        request.form(typed).send().await.unwrap()
     }
 
     /// Does it, and it is done.
-    pub(crate) async fn has_done(&self, path: &str, form: &[(&str, &str)]) {
-        let answer = self.does(path, form).await;
+    pub(crate) async fn has_done(&self, path: &str, typed: &[(&str, &str)]) {
+        let answer = self.does(path, typed).await;
         let status = answer.status();
         assert_eq!(
             status,
@@ -90,9 +90,9 @@ impl Person {
 }
 
 /// A form from a page of the console, sent by somebody who is not logged in.
-pub(crate) async fn post(origin: &str, address: &str, form: &[(&str, &str)]) -> Response {
+pub(crate) async fn post(origin: &str, address: &str, typed: &[(&str, &str)]) -> Response {
     let request = client().post(address).header("origin", origin);
-    request.form(form).send().await.unwrap()
+    request.form(typed).send().await.unwrap()
 }
 
 /// The chat of a customer of the bot, as it stands in addresses.
