@@ -27,22 +27,31 @@ pub enum StaffCommand {
         language: String,
     },
     /// Everybody.
+    #[command(after_help = "Examples:
+  zapis staff list
+  zapis staff list --json")]
     List {
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
     /// Another link, for who has forgotten the password; logs nobody out until it is used.
+    #[command(after_help = "Examples:
+  zapis staff link anna")]
     Link {
         /// Whose.
         login: String,
     },
     /// Take access away, and log out everywhere.
+    #[command(after_help = "Examples:
+  zapis staff disable anna")]
     Disable {
         /// Whose.
         login: String,
     },
     /// Give access back.
+    #[command(after_help = "Examples:
+  zapis staff enable anna")]
     Enable {
         /// Whose.
         login: String,

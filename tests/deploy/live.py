@@ -125,7 +125,7 @@ def metrics(port):
     """Every metric that an alert or a panel names is exported."""
     exported = set(re.findall(r"^# TYPE (\w+)", ask(port, "/metrics")[1], re.M))
     # Some are there only once something has happened: then the source must have them.
-    sources = [path for crate in ("channels", "core", "src", "workers") for path in (ROOT / crate).rglob("*.rs")]
+    sources = [path for crate in ("channels", "console", "core", "src", "workers") for path in (ROOT / crate).rglob("*.rs")]
     in_source = {name for path in sources for name in re.findall(r'"(zapis_\w+)"', path.read_text())}
     for path in (DEPLOY / "prometheus/alerts.yml", DEPLOY / "grafana/dashboards/zapis.json", ROOT / "docs/operations.md"):
         for name in sorted(set(re.findall(r"\b(zapis_\w+)", path.read_text()))):
