@@ -12,22 +12,23 @@ const text = async (address) => {
   return answer.text();
 };
 
-// One refresh at a time; what comes meanwhile is one more.
-const calm = (work) => {
-  let busy = false;
-  let again = false;
+// One refresh at a time, and a pause after it; what comes meanwhile is one more.
+const refreshing = (work, pause) => {
+  let running = false;
+  let wanted = false;
   return async () => {
-    if (busy) { again = true; return; }
-    busy = true;
-    try { await work(); } catch { /* The next event tries again. */ } finally {
-      busy = false;
-      if (again) { again = false; later(); }
+    wanted = true;
+    if (running) return;
+    running = true;
+    while (wanted) {
+      wanted = false;
+      try { await work(); } catch { /* The next event tries again. */ }
+      await new Promise((done) => { setTimeout(done, pause); });
     }
-    async function later() { await refreshes.get(work)(); }
+    running = false;
   };
 };
-const refreshes = new Map();
-const refreshing = (work) => { const calmed = calm(work); refreshes.set(work, calmed); return calmed; };
+let sending = false;
 
 const refreshList = refreshing(async () => {
   if (!list) return;
@@ -43,7 +44,7 @@ const refreshList = refreshing(async () => {
     count.hidden = waiting === 0;
     document.title = document.title.replace(/^(\(\d+\) )?/, waiting ? `(${waiting}) ` : '');
   }
-});
+}, 1_000);
 
 const atEnd = (lines) => lines.scrollHeight - lines.scrollTop - lines.clientHeight < 80;
 const toEnd = () => {
@@ -51,47 +52,73 @@ const toEnd = () => {
   if (lines) lines.scrollTop = lines.scrollHeight;
 };
 
-// What somebody is writing, and what is unfolded, stays.
+// What somebody is writing stays, under the key under which it may have been sent; so does what is unfolded.
 const refreshTalk = refreshing(async () => {
-  if (!talk) return;
+  if (!talk || sending) return;
+  const html = await text(`/console/chats/${talk.dataset.talk}/lines${location.search}`);
+  if (sending) return;
   const lines = talk.querySelector('[data-lines]');
   const end = atEnd(lines);
   const top = lines.scrollTop;
   const unfolded = [...talk.querySelectorAll('.line details[open]')].map((one) => one.closest('.line').id);
-  const html = await text(`/console/chats/${talk.dataset.talk}/lines${location.search}`);
-  const typed = talk.querySelector('[data-say] textarea');
-  const words = typed.value;
-  const place = document.activeElement === typed ? typed.selectionStart : null;
+  const written = [...talk.querySelectorAll('textarea')]
+    .filter((field) => field.value !== field.defaultValue || field === document.activeElement)
+    .map((field) => ({
+      form: field.form.getAttribute('action'),
+      words: field.value,
+      key: field.form.elements.key.value,
+      place: field === document.activeElement ? field.selectionStart : null,
+      problem: field.form.querySelector('.problem'),
+    }));
   talk.innerHTML = html;
   for (const id of unfolded) document.getElementById(id)?.querySelector('details')?.setAttribute('open', '');
-  const field = talk.querySelector('[data-say] textarea');
-  field.value = words;
-  if (place !== null) { field.focus(); field.setSelectionRange(place, place); }
+  for (const { form, words, key, place, problem } of written) {
+    const field = talk.querySelector(`form[action="${CSS.escape(form)}"] textarea`);
+    if (!field) continue;
+    field.value = words;
+    if (words !== field.defaultValue) field.form.elements.key.value = key;
+    if (problem) field.form.prepend(problem);
+    if (place !== null) { field.focus(); field.setSelectionRange(place, place); }
+  }
   const now = talk.querySelector('[data-lines]');
   now.scrollTop = end ? now.scrollHeight : top;
-});
+}, 100);
+
+// Why something was not done, above the words, which stay.
+const complain = (form, words) => {
+  const line = form.querySelector('.problem') ?? document.createElement('p');
+  line.className = 'problem';
+  line.setAttribute('role', 'alert');
+  line.textContent = words;
+  form.prepend(line);
+};
 
 // Forms about a chat are sent without leaving the page.
 document.addEventListener('submit', async (event) => {
   const form = event.target;
   if (!form.matches('[data-say], [data-act]')) return;
   event.preventDefault();
+  if (sending) return;
   const way = event.submitter?.getAttribute('formaction') ?? form.getAttribute('action');
   const what = new URLSearchParams(new FormData(form, event.submitter));
-  for (const button of form.querySelectorAll('button')) button.disabled = true;
+  sending = true;
   try {
     const answer = await fetch(way, { method: 'POST', body: what, headers: { accept: 'application/json' } });
-    if (answer.status !== 204) {
-      document.open(); document.write(await answer.text()); document.close();
-      return;
+    if (answer.status === 204) {
+      form.querySelector('.problem')?.remove();
+      const field = form.querySelector('textarea');
+      if (field) field.value = field.defaultValue;
+    } else {
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      complain(form, page.querySelector('main p')?.textContent ?? String(answer.status));
     }
-    if (form.matches('[data-say]')) form.querySelector('textarea').value = '';
-    await refreshTalk();
-    await refreshList();
-    toEnd();
+  } catch {
+    complain(form, lost.textContent);
   } finally {
-    for (const button of form.querySelectorAll('button')) button.disabled = false;
+    sending = false;
   }
+  refreshTalk().then(toEnd);
+  refreshList();
 });
 
 const ring = (() => {

@@ -22,7 +22,7 @@ use crate::door::{Me, note as journalled};
 use crate::lines::{lines as lines_of, preview};
 use crate::page::View;
 use crate::refusal::Refusal;
-use crate::{Console, Shared};
+use crate::{Console, Shared, to_the_end};
 
 /// How many chats a page of the list has.
 const PAGE: u32 = 40;
@@ -198,7 +198,8 @@ async fn shown(console: &Shared, view: &View<'_>, me: &Me, chat: &Chat) -> Resul
     let conversation = &chat.conversation;
     let events = store.said_before(conversation, i64::MAX, LINES).await?;
     let whose = Whose::Conversation(conversation);
-    let visits = store.bookings_of(whose, view.now).await?;
+    let mut visits = store.bookings_of(whose, view.now).await?;
+    visits.retain(|visit| crate::visits::is_seen_by(visit, me));
     let visit = |booking: &zapis_core::store::Booking| {
         let at = booking.visit.starts_at().with_timezone(&view.zone);
         let services = booking.visit.items.iter().map(|item| item.service.clone());
@@ -253,10 +254,16 @@ pub(crate) struct Deed {
 }
 
 /// What somebody of the firm did, as it goes into the queue.
-fn deed(chat: &Chat, me: &Me, key: Uuid, what: What, now: DateTime<Utc>) -> Inbound {
+fn deed(chat: &Chat, me: &Me, form: &Deed, what: What, now: DateTime<Utc>) -> Inbound {
+    // All forms of a page have one key: another person, thing, text or wish is another deed.
+    let name = match &what {
+        What::Staff { text: None, .. } => "take",
+        what => what.name(),
+    };
+    let over = if form.over { "over" } else { "" };
+    let (who, key) = (me.member.id.to_string(), form.key.to_string());
     Inbound {
-        // The same key from another person is another deed.
-        id: ids::derive(&["console", &me.member.id.to_string(), &key.to_string()]).to_string(),
+        id: ids::derive(&["console", name, &who, &key, over, form.text.trim()]).to_string(),
         conversation: chat.conversation.clone(),
         at: now,
         received_at: now,
@@ -297,12 +304,11 @@ async fn own(
     }
 }
 
-async fn accept(console: &Shared, inbound: Inbound) -> Result<(), Refusal> {
-    let arrival = Arrival::Inbound {
+fn arrival(inbound: Inbound) -> Arrival {
+    Arrival::Inbound {
         inbound: Box::new(inbound),
         ownership: None,
-    };
-    Ok(console.intake.accept(vec![arrival]).await?)
+    }
 }
 
 /// Back to the chat: a page for a browser without our script, nothing for the script.
@@ -331,10 +337,13 @@ pub(crate) async fn take(
         text: None,
         delivered: true,
     };
-    let inbound = deed(&chat, &me, form.key, what, now);
-    own(&console, &chat, &me, &inbound.id, form.over).await?;
-    accept(&console, inbound).await?;
-    Ok(done(&headers, &chat))
+    let inbound = deed(&chat, &me, &form, what, now);
+    to_the_end(async move {
+        own(&console, &chat, &me, &inbound.id, form.over).await?;
+        console.intake.accept(vec![arrival(inbound)]).await?;
+        Ok(done(&headers, &chat))
+    })
+    .await
 }
 
 /// `POST …/say`: the customer reads it, and the bot keeps silent.
@@ -362,8 +371,7 @@ pub(crate) async fn say(
         // The staff's group in a messenger has not seen it.
         delivered: true,
     };
-    let inbound = deed(&chat, &me, form.key, what, now);
-    own(&console, &chat, &me, &inbound.id, form.over).await?;
+    let inbound = deed(&chat, &me, &form, what, now);
     let words = Outbound {
         id: ids::derive(&["console says", &inbound.id]),
         conversation: chat.conversation.clone(),
@@ -381,13 +389,13 @@ pub(crate) async fn say(
         at: now,
         trace: TraceParent::start(),
     };
-    let takeover = Arrival::Inbound {
-        inbound: Box::new(inbound),
-        ownership: None,
-    };
-    let words = Arrival::Outbound(Box::new(words));
-    console.intake.accept(vec![takeover, words]).await?;
-    Ok(done(&headers, &chat))
+    to_the_end(async move {
+        own(&console, &chat, &me, &inbound.id, form.over).await?;
+        let words = Arrival::Outbound(Box::new(words));
+        console.intake.accept(vec![arrival(inbound), words]).await?;
+        Ok(done(&headers, &chat))
+    })
+    .await
 }
 
 /// `POST …/back`: the bot goes on.
@@ -403,7 +411,7 @@ pub(crate) async fn give_back(
     let what = What::Handback {
         who: me.member.name.clone(),
     };
-    let inbound = deed(&chat, &me, form.key, what, now);
+    let inbound = deed(&chat, &me, &form, what, now);
     let change = OwnershipChange {
         cause: inbound.id.clone(),
         at: now,
@@ -413,12 +421,13 @@ pub(crate) async fn give_back(
         inbound: Box::new(inbound),
         ownership: Some(change),
     };
-    console.intake.accept(vec![arrival]).await?;
-    console
-        .store()
-        .close_escalation(&chat.conversation, now)
-        .await?;
-    Ok(done(&headers, &chat))
+    to_the_end(async move {
+        console.intake.accept(vec![arrival]).await?;
+        let store = console.store();
+        store.close_escalation(&chat.conversation, now).await?;
+        Ok(done(&headers, &chat))
+    })
+    .await
 }
 
 /// `POST …/note`: for colleagues, the customer never sees it.
@@ -439,7 +448,8 @@ pub(crate) async fn note(
         who: me.member.name.clone(),
         text: text.chars().take(LONGEST).collect(),
     };
-    accept(&console, deed(&chat, &me, form.key, what, now)).await?;
+    let note = deed(&chat, &me, &form, what, now);
+    console.intake.accept(vec![arrival(note)]).await?;
     Ok(done(&headers, &chat))
 }
 

@@ -54,6 +54,8 @@ const KNOCKS: Rate = Rate {
 pub(crate) struct Me {
     pub(crate) member: StaffMember,
     token: String,
+    /// The cookie anew, where its time has grown.
+    pub(crate) cookie: Option<String>,
 }
 
 impl Me {
@@ -132,8 +134,10 @@ pub(crate) async fn who(console: &Shared, headers: &HeaderMap) -> Result<Option<
     let Some(session) = console.store().staff_session(&token, now).await? else {
         return Ok(None);
     };
+    let mut renewed = None;
     if now - session.seen_at > NOTED {
         let ends_at = now + IDLE;
+        renewed = Some(cookie(console, &token, IDLE.num_seconds()));
         console
             .store()
             .touch_staff_session(&token, now, ends_at)
@@ -142,6 +146,7 @@ pub(crate) async fn who(console: &Shared, headers: &HeaderMap) -> Result<Option<
     Ok(Some(Me {
         member: session.member,
         token,
+        cookie: renewed,
     }))
 }
 

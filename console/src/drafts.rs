@@ -10,16 +10,18 @@ use uuid::Uuid;
 use zapis_core::ids;
 use zapis_core::intake::Arrival;
 use zapis_core::message::{
-    Content, DraftCard, DraftDecided, Fence, Inbound, Outbound, Profile, Verdict, What,
+    Content, ConversationId, DraftCard, DraftDecided, Fence, Inbound, Outbound, Profile, Verdict,
+    What,
 };
 use zapis_core::store::{DraftFate, Proposal};
 use zapis_core::trace::TraceParent;
+use zapis_workers::words::Language;
 
-use crate::Console;
 use crate::door::Me;
 use crate::page::View;
 use crate::refusal::Refusal;
 use crate::texts::say;
+use crate::{Console, Shared, to_the_end};
 
 /// How many are shown.
 const SHOWN: u32 = 100;
@@ -87,7 +89,8 @@ pub(crate) async fn decide(
     let words = form.text.replace("\r\n", "\n").trim().to_owned();
     let (verdict, text, reason) = match form.verdict.as_str() {
         // A form that comes twice finds its own words.
-        "send" if before.state != "edited" && (words.is_empty() || words == before.card.text) => {
+        "send" if words.is_empty() => return Err(Refusal::Bad("say-nothing")),
+        "send" if before.state != "edited" && words == before.card.text => {
             (Verdict::Sent, None, None)
         }
         "send" => (Verdict::Edited, Some(words.as_str()), None),
@@ -105,11 +108,45 @@ pub(crate) async fn decide(
     let who = &me.member.name;
     let cause = ids::derive(&["console", &me.member.id.to_string(), &form.key.to_string()]);
     let cause = cause.to_string();
-    let fate = store
-        .decide_draft(id, verdict, Some(who), text, &cause)
-        .await?;
-    let proposal = match fate {
+    let scripted = headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept == "application/json");
+    let back = form.back == "chat";
+    let (who, text) = (who.clone(), text.map(str::to_owned));
+    to_the_end(async move {
+        let about = settle(&console, id, verdict, &who, text.as_deref(), reason, cause).await?;
+        if scripted {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
+        let chat = about.as_str().as_bytes();
+        let chat: String = url::form_urlencoded::byte_serialize(chat).collect();
+        let chat = back.then(|| format!("/console/chats/{chat}"));
+        let back = chat.unwrap_or_else(|| "/console/drafts".to_owned());
+        Ok(Redirect::to(&back).into_response())
+    })
+    .await
+}
+
+/// Decides, and sends what follows. What this person decided in the same way before is sent again, under the
+/// same ids: an earlier try may have come to nothing.
+async fn settle(
+    console: &Shared,
+    id: Uuid,
+    verdict: Verdict,
+    who: &str,
+    text: Option<&str>,
+    reason: Option<&'static str>,
+    cause: String,
+) -> Result<ConversationId, Refusal> {
+    let store = console.store();
+    let fate = store.decide_draft(id, verdict, Some(who), text, &cause);
+    let same = |other: &Proposal| {
+        let words = text.is_none_or(|text| other.card.text == text);
+        other.state == verdict.name() && other.who.as_deref() == Some(who) && words
+    };
+    let proposal = match fate.await? {
         DraftFate::Decided(proposal) => proposal,
+        DraftFate::Other(other) if same(&other) => other,
         DraftFate::Other(other) => {
             return Err(Refusal::Taken(other.who.unwrap_or(other.state)));
         }
@@ -120,8 +157,8 @@ pub(crate) async fn decide(
     let decided = DraftDecided {
         id,
         verdict,
-        who: Some(who.clone()),
-        reason: reason.map(|key| say(zapis_workers::words::Language::Ru, key).to_owned()),
+        who: Some(who.to_owned()),
+        reason: reason.map(|key| say(Language::Ru, key).to_owned()),
         question: card.question.clone(),
         text: card.text.clone(),
         intent: card.intent.clone(),
@@ -132,7 +169,7 @@ pub(crate) async fn decide(
     }
     arrivals.push(Arrival::Inbound {
         inbound: Box::new(Inbound {
-            id: cause,
+            id: ids::derive(&["console draft", &id.to_string()]).to_string(),
             conversation: card.about.clone(),
             at: now,
             received_at: now,
@@ -144,20 +181,7 @@ pub(crate) async fn decide(
         ownership: None,
     });
     console.intake.accept(arrivals).await?;
-    let scripted = headers
-        .get(header::ACCEPT)
-        .is_some_and(|accept| accept == "application/json");
-    if scripted {
-        return Ok(StatusCode::NO_CONTENT.into_response());
-    }
-    let back = if form.back == "chat" {
-        let chat = card.about.as_str().as_bytes();
-        let link: String = url::form_urlencoded::byte_serialize(chat).collect();
-        format!("/console/chats/{link}")
-    } else {
-        "/console/drafts".to_owned()
-    };
-    Ok(Redirect::to(&back).into_response())
+    Ok(card.about.clone())
 }
 
 /// The reply that a person let through: nothing stops it any more.

@@ -25,10 +25,11 @@ use axum::response::{Redirect, Response};
 use axum::routing::get;
 use chrono::TimeDelta;
 use tokio::sync::Mutex;
+use zapis_core::Clock;
 use zapis_core::intake::Intake;
 use zapis_core::message::ConversationId;
 use zapis_core::sessions::Sessions;
-use zapis_core::{Clock, store::Store};
+use zapis_core::store::{Store, StoreError};
 use zapis_workers::business::{Business, FirmFile};
 
 pub use door::invitation;
@@ -36,6 +37,7 @@ pub use rights::{Need, Route, table};
 
 use live::Live;
 use page::Pages;
+use refusal::Refusal;
 
 /// The longest body of a request: a reply, a form.
 const LONGEST: usize = 64 * 1024;
@@ -145,6 +147,17 @@ pub fn routes(setup: Setup) -> Router {
         .layer(map_response(protected))
         .layer(DefaultBodyLimit::max(LONGEST))
         .with_state(console)
+}
+
+/// Does something to its end, also when the browser does not wait for it any more.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    let broken = |_| {
+        let why = "it was broken off".into();
+        Err(StoreError::Unavailable(why).into())
+    };
+    tokio::spawn(work).await.unwrap_or_else(broken)
 }
 
 async fn protected(mut response: Response) -> Response {

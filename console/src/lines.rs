@@ -212,7 +212,9 @@ impl Telling<'_> {
         };
         let line = &mut self.lines[at];
         let known = line.mark.as_deref().and_then(far);
-        if far(&mark) >= known || known.is_none() {
+        // What was only sent can still fail.
+        let fails = mark == "failed" && known == Some(0);
+        if fails || far(&mark) >= known || known.is_none() {
             line.mark = Some(mark);
         }
     }

@@ -21,6 +21,8 @@ use crate::Console;
 
 /// How often the journal is looked at while somebody watches.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long one stream lasts.
+const LONGEST: Duration = Duration::from_mins(1);
 /// After the store did not answer.
 const PAUSE: Duration = Duration::from_secs(2);
 /// How many lines are read at once.
@@ -116,6 +118,8 @@ pub(crate) async fn stream(
             Err(_) => Sent::default().event("everything").data("1"),
         })
     });
+    // The browser comes back through the guard: who may not come in any more hears nothing after that.
+    let sent = sent.take_until(tokio::time::sleep(LONGEST));
     let hello = futures::stream::once(async { Ok(Sent::default().event("hello").data("1")) });
     Sse::new(hello.chain(sent)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
@@ -198,8 +199,19 @@ async fn guard(
             None => Refusal::LogIn(door::way_back(&request)),
         });
     }
-    if let Some(me) = me {
-        request.extensions_mut().insert(me);
+    let Some(mut me) = me else {
+        return Ok(next.run(request).await);
+    };
+    let renewed = me.cookie.take();
+    request.extensions_mut().insert(me);
+    let mut response = next.run(request).await;
+    let renewed = renewed.and_then(|cookie| HeaderValue::from_str(&cookie).ok());
+    if let Some(cookie) = renewed {
+        // Who logs out just now has one already.
+        response
+            .headers_mut()
+            .entry(header::SET_COOKIE)
+            .or_insert(cookie);
     }
-    Ok(next.run(request).await)
+    Ok(response)
 }

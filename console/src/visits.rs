@@ -123,6 +123,7 @@ fn columns(view: &View<'_>, firm: &Business, location: &str, bookings: &[&Bookin
 fn card(view: &View<'_>, firm: &Business, booking: &Booking, item: &Item) -> Value {
     let starts = item.starts_at.with_timezone(&view.zone);
     let ends = item.ends_at.with_timezone(&view.zone);
+    let begins = booking.visit.starts_at().with_timezone(&view.zone);
     let service = firm.services.iter().find(|one| one.id == item.service);
     let service = service.map_or(item.service.as_str(), |one| {
         one.name.in_language(view.language())
@@ -133,7 +134,8 @@ fn card(view: &View<'_>, firm: &Business, booking: &Booking, item: &Item) -> Val
     });
     context! {
         id => booking.id.to_string(),
-        at => starts.format("%Y-%m-%dT%H:%M").to_string(),
+        // The whole visit is moved, not one service of it.
+        at => begins.format("%Y-%m-%dT%H:%M").to_string(),
         from => starts.format("%H:%M").to_string(),
         until => ends.format("%H:%M").to_string(),
         service,
@@ -211,7 +213,7 @@ pub(crate) async fn mark(
 }
 
 /// An administrator of one location sees no other.
-fn is_seen_by(booking: &Booking, me: &Me) -> bool {
+pub(crate) fn is_seen_by(booking: &Booking, me: &Me) -> bool {
     let own = me
         .member
         .location

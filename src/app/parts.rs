@@ -90,7 +90,13 @@ pub(super) async fn first_owner(engines: &Engines) -> anyhow::Result<Option<Staf
         .staff()
         .await
         .context("reading who works in the console")?;
-    if everybody.is_empty() {
+    if everybody.iter().any(|one| one.has_password) {
+        return Ok(None);
+    }
+    let owner = everybody
+        .into_iter()
+        .find(|one| one.role == Role::Owner && one.disabled_at.is_none());
+    if owner.is_none() {
         let owner = NewStaff {
             login: OWNER.to_owned(),
             name: "Владелец".to_owned(),
@@ -101,10 +107,7 @@ pub(super) async fn first_owner(engines: &Engines) -> anyhow::Result<Option<Staf
         let added = store.add_staff(&owner, now).await;
         return added.context("making the first owner of the console");
     }
-    let nobody_in = everybody.iter().all(|one| !one.has_password);
-    Ok(everybody
-        .into_iter()
-        .find(|one| nobody_in && one.login == OWNER))
+    Ok(owner)
 }
 
 /// Says how the first owner comes into the console, while nobody has.

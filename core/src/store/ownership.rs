@@ -112,6 +112,8 @@ impl Store {
         );
         let once = once.bind(conversation).bind(&change.cause).bind(change.at);
         if tx.execute(once).await? == 0 {
+            // Whoever hears that it was done before can rely on it: it is on the disk.
+            tx.commit().await?;
             return Ok(current.at(change.at));
         }
 

@@ -80,22 +80,29 @@ impl Sqlite {
             return Err(sqlx::Error::PoolClosed);
         };
         let nested = writer.is_open();
-        if nested {
+        let open = if nested {
             writer.run(SAVEPOINT).map_err(failed)?;
-        } else if !writer.begin_if_free().map_err(failed)? {
-            let begin = move || {
-                let writer = guard.as_ref().ok_or(sqlx::Error::PoolClosed)?;
-                writer.run(BEGIN).map_err(failed)?;
-                Ok(guard)
-            };
-            guard = on_thread(begin).await?;
-        }
-        Ok(Tx {
+            true
+        } else {
+            writer.begin_if_free().map_err(failed)?
+        };
+        let mut tx = Tx {
             guard,
             nested,
-            done: false,
+            done: !open,
             write: Arc::clone(&self.write),
-        })
+        };
+        if open {
+            return Ok(tx);
+        }
+        // Who does not wait for it any more leaves no transaction open.
+        let begin = move || {
+            let writer = tx.guard.as_ref().ok_or(sqlx::Error::PoolClosed)?;
+            writer.run(BEGIN).map_err(failed)?;
+            tx.done = false;
+            Ok(tx)
+        };
+        on_thread(begin).await
     }
 
     /// Reads at most one row.

@@ -9,6 +9,8 @@ use zapis_sandbox::{
     FaultKind, Provider,
 };
 
+use zapis_workers::crm::HEALTH;
+
 use crate::support::firm::PATIENCE;
 
 use super::world::{On, World, chat, on_both, portal, wants, wants_with_phone};
@@ -256,8 +258,16 @@ async fn a_plan_that_ended_keeps_everything_until_it_is_paid(on: On) {
         .until_jobs("tried", |jobs| jobs.iter().any(tried))
         .await;
     world.sends("telegram", 1).await;
-    let standing = world.store.value(zapis_workers::crm::HEALTH).await.unwrap();
-    assert!(standing.unwrap().contains("plan_expired"));
+    // It is told first and noted after that.
+    let give_up = tokio::time::Instant::now() + PATIENCE;
+    let noted = async || world.store.value(HEALTH).await.unwrap();
+    while !noted()
+        .await
+        .is_some_and(|noted| noted.contains("plan_expired"))
+    {
+        assert!(tokio::time::Instant::now() < give_up, "nobody notes it");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 
     world.sandbox.clear_faults();
     world.passes(TimeDelta::minutes(6));

@@ -274,6 +274,10 @@ async fn a_draft_is_changed_and_sent_and_another_rejected() {
     maria.has_done(&way, &typed).await;
     maria.has_done(&way, &typed).await;
     assert_eq!(firm.telegram_answer(anna, 1).await, text);
+    // Whoever is not sure that it went through sends it again, from a page of later.
+    let again = key();
+    let resent = [("key", again.as_str()), ("verdict", "send"), ("text", text)];
+    maria.has_done(&way, &resent).await;
     let late = maria
         .does(&way, &[("key", &key()), ("verdict", "reject")])
         .await;

@@ -51,10 +51,10 @@ impl Store {
         let spans = visit.spans();
         let others = days::lock(&mut tx, &spans, &taker, now).await?;
         if let Some(current) = load(&mut tx, id).await? {
-            return Ok(match receipt(&mut tx, id, request.cause, BOOKED).await? {
-                Some(receipt) => Booked::Booked(receipt),
-                None => Booked::Already(current),
-            });
+            let receipt = receipt(&mut tx, id, request.cause, BOOKED).await?;
+            // Whoever hears that it was done before can rely on it: it is on the disk.
+            tx.commit().await?;
+            return Ok(receipt.map_or(Booked::Already(current), Booked::Booked));
         }
         if !others.leave(&spans) || hold.as_ref().is_some_and(|hold| hold.taken) {
             return Ok(Booked::Taken);

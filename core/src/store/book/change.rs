@@ -46,6 +46,7 @@ impl Store {
         };
         let kind = change.to.kind();
         if let Some(receipt) = booking::receipt(&mut tx, before.id, change.cause, kind).await? {
+            tx.commit().await?;
             return Ok(Changed::Done(receipt));
         }
         if before.version != change.version {
