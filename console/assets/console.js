@@ -5,10 +5,13 @@ const talk = document.querySelector('[data-talk]');
 const lost = document.querySelector('[data-lost]');
 const bell = document.querySelector('[data-bell]');
 
+const connected = lost?.textContent;
+const tellLost = (words) => { lost.textContent = words; lost.hidden = false; };
+
 const text = async (address) => {
   const answer = await fetch(address, { headers: { accept: 'text/html' } });
-  if (answer.redirected) location.reload();
-  if (!answer.ok) throw new Error(String(answer.status));
+  if (answer.redirected) tellLost(lost.dataset.login);
+  if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
   return answer.text();
 };
 
@@ -55,7 +58,7 @@ const toEnd = () => {
 // What somebody is writing stays, under the key under which it may have been sent; so does what is unfolded.
 const refreshTalk = refreshing(async () => {
   if (!talk || sending) return;
-  const html = await text(`/console/chats/${talk.dataset.talk}/lines${location.search}`);
+  const html = await text(`${talk.dataset.talk}/lines${location.search}`);
   if (sending) return;
   const lines = talk.querySelector('[data-lines]');
   const end = atEnd(lines);
@@ -104,16 +107,22 @@ document.addEventListener('submit', async (event) => {
   sending = true;
   try {
     const answer = await fetch(way, { method: 'POST', body: what, headers: { accept: 'application/json' } });
-    if (answer.status === 204) {
+    if (answer.status === 204 && !talk) {
+      location.reload();
+    } else if (answer.status === 204) {
       form.querySelector('.problem')?.remove();
       const field = form.querySelector('textarea');
       if (field) field.value = field.defaultValue;
+    } else if (answer.redirected && new URL(answer.url).pathname === '/console/login') {
+      complain(form, lost.dataset.login);
+    } else if (answer.ok) {
+      location.assign(answer.url);
     } else {
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
       complain(form, page.querySelector('main p')?.textContent ?? String(answer.status));
     }
   } catch {
-    complain(form, lost.textContent);
+    complain(form, connected);
   } finally {
     sending = false;
   }
@@ -158,7 +167,8 @@ const tell = (change) => {
 
 if (list || talk) {
   const live = new EventSource('/console/live');
-  live.addEventListener('hello', () => { lost.hidden = true; refreshList(); refreshTalk(); });
+  let silence;
+  live.addEventListener('hello', () => { clearTimeout(silence); lost.hidden = true; refreshList(); refreshTalk(); });
   live.addEventListener('everything', () => { refreshList(); refreshTalk(); });
   live.addEventListener('chat', (event) => {
     const change = JSON.parse(event.data);
@@ -166,7 +176,8 @@ if (list || talk) {
     refreshList();
     if (talk?.dataset.id === change.chat) refreshTalk();
   });
-  live.onerror = () => { lost.hidden = false; };
+  // A stream ends now and then by itself; who is back at once was never away.
+  live.onerror = () => { clearTimeout(silence); silence = setTimeout(() => tellLost(connected), 3_000); };
   // Waiting times grow without events.
   setInterval(refreshList, 30_000);
   toEnd();

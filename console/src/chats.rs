@@ -4,7 +4,8 @@
 //! the rest goes through the queue, under an id that the page chose, so that a form that is sent twice is done
 //! once.
 
-use axum::extract::{Extension, Form, Path, Query, State};
+use axum::extract::{Extension, Form, FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zapis_core::ids;
 use zapis_core::intake::Arrival;
-use zapis_core::message::{Content, ConversationId, Fence, Inbound, Outbound, Profile, What};
+use zapis_core::message::{ConversationId, Inbound, Outbound, Profile, What, tail};
 use zapis_core::store::{Chat, ChatFilter, NewOwner, OwnershipChange, Whose};
 use zapis_core::trace::TraceParent;
 
 use crate::door::{Me, note as journalled};
 use crate::lines::{lines as lines_of, preview};
-use crate::page::View;
+use crate::page::{View, link};
 use crate::refusal::Refusal;
 use crate::{Console, Shared, to_the_end};
 
@@ -61,14 +62,6 @@ struct Row {
     reason: Option<String>,
     assigned: bool,
     blocked: bool,
-}
-
-/// As it stands in an address.
-fn link(conversation: &ConversationId) -> String {
-    let bytes = conversation.as_str().as_bytes();
-    url::form_urlencoded::byte_serialize(bytes)
-        .collect::<String>()
-        .replace('+', "%20")
 }
 
 async fn rows(
@@ -119,7 +112,7 @@ fn name_of(chat: &Chat) -> String {
     named(&chat.name)
         .or_else(|| named(&chat.username))
         .or_else(|| named(&chat.phone))
-        .unwrap_or_else(|| zapis_core::message::tail(chat.conversation.peer()))
+        .unwrap_or_else(|| tail(chat.conversation.peer()))
 }
 
 async fn listed(console: &Shared, view: &View<'_>, me: &Me, wish: &Wish) -> Result<Value, Refusal> {
@@ -163,40 +156,30 @@ async fn found(console: &Shared, chat: &str, now: DateTime<Utc>) -> Result<Chat,
 }
 
 /// `GET /console/chats/{chat}`
-pub(crate) async fn open(
-    State(console): State<Console>,
-    Extension(me): Extension<Me>,
-    Path(chat): Path<String>,
-    Query(wish): Query<Wish>,
-) -> Result<Html<String>, Refusal> {
-    let view = View::of(&console, &me).await;
-    let chat = found(&console, &chat, view.now).await?;
+pub(crate) async fn open(talk: Talk, Query(wish): Query<Wish>) -> Result<Html<String>, Refusal> {
+    let (console, me) = (&talk.console, &talk.me);
+    let view = View::of(console, me).await;
     let wish = Wish {
-        chat: chat.conversation.as_str().to_owned(),
+        chat: talk.chat.conversation.as_str().to_owned(),
         ..wish
     };
-    let list = listed(&console, &view, &me, &wish).await?;
-    let shown = shown(&console, &view, &me, &chat).await?;
-    view.page("chat.html", "inbox", context! { ..shown, ..list })
-        .await
+    let list = listed(console, &view, me, &wish).await?;
+    let shown = shown(console, &view, me, &talk.chat).await?;
+    let page = context! { ..shown, ..list };
+    view.page("chat.html", "inbox", page).await
 }
 
 /// `GET /console/chats/{chat}/lines`: what was said, and who has it, alone.
-pub(crate) async fn lines(
-    State(console): State<Console>,
-    Extension(me): Extension<Me>,
-    Path(chat): Path<String>,
-) -> Result<Html<String>, Refusal> {
-    let view = View::of(&console, &me).await;
-    let chat = found(&console, &chat, view.now).await?;
-    let shown = shown(&console, &view, &me, &chat).await?;
+pub(crate) async fn lines(talk: Talk) -> Result<Html<String>, Refusal> {
+    let view = View::of(&talk.console, &talk.me).await;
+    let shown = shown(&talk.console, &view, &talk.me, &talk.chat).await?;
     Ok(view.part("lines.html", shown)?)
 }
 
 async fn shown(console: &Shared, view: &View<'_>, me: &Me, chat: &Chat) -> Result<Value, Refusal> {
     let store = console.store();
     let conversation = &chat.conversation;
-    let events = store.said_before(conversation, i64::MAX, LINES).await?;
+    let events = store.events_of(conversation, LINES).await?;
     let whose = Whose::Conversation(conversation);
     let mut visits = store.bookings_of(whose, view.now).await?;
     visits.retain(|visit| crate::visits::is_seen_by(visit, me));
@@ -242,7 +225,41 @@ async fn shown(console: &Shared, view: &View<'_>, me: &Me, chat: &Chat) -> Resul
     })
 }
 
-/// Something that a person does, under an id that the page chose.
+/// Whether our script asks, which wants no page.
+pub(crate) fn is_scripted(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT);
+    accepted.is_some_and(|accepted| accepted == "application/json")
+}
+
+/// A chat in which somebody does something.
+pub(crate) struct Talk {
+    console: Console,
+    me: Me,
+    chat: Chat,
+    now: DateTime<Utc>,
+    scripted: bool,
+}
+
+impl FromRequestParts<Console> for Talk {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Refusal> {
+        let path = Path::<String>::from_request_parts(parts, console).await;
+        let Path(chat) = path.map_err(|_| Refusal::Unknown)?;
+        // The guard has let nobody else in.
+        let me = parts.extensions.get::<Me>().cloned();
+        let now = console.clock().now();
+        Ok(Self {
+            me: me.ok_or(Refusal::Forbidden)?,
+            chat: found(console, &chat, now).await?,
+            console: console.clone(),
+            now,
+            scripted: is_scripted(&parts.headers),
+        })
+    }
+}
+
+/// Something that a person does, under a key that the page chose.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Deed {
     key: Uuid,
@@ -253,109 +270,87 @@ pub(crate) struct Deed {
     over: bool,
 }
 
-/// What somebody of the firm did, as it goes into the queue.
-fn deed(chat: &Chat, me: &Me, form: &Deed, what: What, now: DateTime<Utc>) -> Inbound {
-    // All forms of a page have one key: another person, thing, text or wish is another deed.
-    let name = match &what {
-        What::Staff { text: None, .. } => "take",
-        what => what.name(),
-    };
-    let over = if form.over { "over" } else { "" };
-    let (who, key) = (me.member.id.to_string(), form.key.to_string());
-    Inbound {
-        id: ids::derive(&["console", name, &who, &key, over, form.text.trim()]).to_string(),
-        conversation: chat.conversation.clone(),
-        at: now,
-        received_at: now,
-        profile: Profile::default(),
-        what,
-        raw: None,
-        trace: TraceParent::start(),
+impl Talk {
+    /// What the person does, as it goes into the queue.
+    fn deed(&self, form: &Deed, what: What) -> Inbound {
+        let name = match &what {
+            What::Staff { text: None, .. } => "take",
+            what => what.name(),
+        };
+        let over = if form.over { "over" } else { "" };
+        let id = self.me.deed(form.key, &[name, over, form.text.trim()]);
+        Inbound {
+            id: id.to_string(),
+            conversation: self.chat.conversation.clone(),
+            at: self.now,
+            received_at: self.now,
+            profile: Profile::default(),
+            what,
+            raw: None,
+            trace: TraceParent::start(),
+        }
+    }
+
+    /// Gives the chat to the person. Not where somebody else has it, unless it is taken over knowingly.
+    async fn own(&self, cause: &str, over: bool) -> Result<(), Refusal> {
+        let (who, until) = (
+            self.me.member.name.clone(),
+            self.now + self.console.takeover,
+        );
+        let to = if over {
+            NewOwner::Staff { who, until }
+        } else {
+            NewOwner::StaffIfFree { who, until }
+        };
+        let change = OwnershipChange {
+            cause: cause.to_owned(),
+            at: self.now,
+            to,
+        };
+        let store = self.console.store();
+        let owner = store.change_ownership(&self.chat.conversation, &change);
+        match owner.await?.staff {
+            Some(other) if other != self.me.member.name => Err(Refusal::Taken(other)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Back to the chat: a page for a browser without our script, nothing for the script.
+    fn done(&self) -> Response {
+        if self.scripted {
+            StatusCode::NO_CONTENT.into_response()
+        } else {
+            Redirect::to(&link(&self.chat.conversation)).into_response()
+        }
     }
 }
 
-/// Gives a chat to a person. Not where somebody else has it, unless it is taken over knowingly.
-async fn own(
-    console: &Shared,
-    chat: &Chat,
-    me: &Me,
-    cause: &str,
-    over: bool,
-) -> Result<(), Refusal> {
-    let now = console.clock().now();
-    let (who, until) = (me.member.name.clone(), now + console.takeover);
-    let to = if over {
-        NewOwner::Staff { who, until }
-    } else {
-        NewOwner::StaffIfFree { who, until }
-    };
-    let change = OwnershipChange {
-        cause: cause.to_owned(),
-        at: now,
-        to,
-    };
-    let owner = console
-        .store()
-        .change_ownership(&chat.conversation, &change)
-        .await?;
-    match owner.staff {
-        Some(other) if other != me.member.name => Err(Refusal::Taken(other)),
-        _ => Ok(()),
-    }
-}
-
-fn arrival(inbound: Inbound) -> Arrival {
-    Arrival::Inbound {
-        inbound: Box::new(inbound),
-        ownership: None,
-    }
-}
-
-/// Back to the chat: a page for a browser without our script, nothing for the script.
-fn done(headers: &HeaderMap, chat: &Chat) -> Response {
-    let scripted = headers
-        .get(header::ACCEPT)
-        .is_some_and(|accept| accept == "application/json");
-    if scripted {
-        return StatusCode::NO_CONTENT.into_response();
-    }
-    Redirect::to(&format!("/console/chats/{}", link(&chat.conversation))).into_response()
+fn arrival(inbound: Inbound, ownership: Option<OwnershipChange>) -> Arrival {
+    let inbound = Box::new(inbound);
+    Arrival::Inbound { inbound, ownership }
 }
 
 /// `POST …/take`
-pub(crate) async fn take(
-    State(console): State<Console>,
-    Extension(me): Extension<Me>,
-    Path(chat): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<Deed>,
-) -> Result<Response, Refusal> {
-    let now = console.clock().now();
-    let chat = found(&console, &chat, now).await?;
+pub(crate) async fn take(talk: Talk, Form(form): Form<Deed>) -> Result<Response, Refusal> {
     let what = What::Staff {
-        who: me.member.name.clone(),
+        who: talk.me.member.name.clone(),
         text: None,
         delivered: true,
     };
-    let inbound = deed(&chat, &me, &form, what, now);
+    let inbound = talk.deed(&form, what);
     to_the_end(async move {
-        own(&console, &chat, &me, &inbound.id, form.over).await?;
-        console.intake.accept(vec![arrival(inbound)]).await?;
-        Ok(done(&headers, &chat))
+        talk.own(&inbound.id, form.over).await?;
+        talk.console
+            .intake
+            .accept(vec![arrival(inbound, None)])
+            .await?;
+        Ok(talk.done())
     })
     .await
 }
 
 /// `POST …/say`: the customer reads it, and the bot keeps silent.
-pub(crate) async fn say(
-    State(console): State<Console>,
-    Extension(me): Extension<Me>,
-    Path(chat): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<Deed>,
-) -> Result<Response, Refusal> {
-    let now = console.clock().now();
-    let chat = found(&console, &chat, now).await?;
+pub(crate) async fn say(talk: Talk, Form(form): Form<Deed>) -> Result<Response, Refusal> {
     let text = form.text.replace("\r\n", "\n");
     let text = text.trim();
     if text.is_empty() {
@@ -364,93 +359,62 @@ pub(crate) async fn say(
     if text.chars().count() > LONGEST {
         return Err(Refusal::Bad("say-long"));
     }
-    let who = me.member.name.clone();
+    let who = &talk.me.member.name;
     let what = What::Staff {
         who: who.clone(),
         text: Some(text.to_owned()),
         // The staff's group in a messenger has not seen it.
         delivered: true,
     };
-    let inbound = deed(&chat, &me, &form, what, now);
-    let words = Outbound {
-        id: ids::derive(&["console says", &inbound.id]),
-        conversation: chat.conversation.clone(),
-        turn: None,
-        answers: Vec::new(),
-        fence: Fence::Staff,
-        content: Content::Message {
-            text: text.to_owned(),
-            buttons: Vec::new(),
-            staff: Some(who),
-        },
-        language: "ru".to_owned(),
-        purpose: None,
-        customer_wrote_at: None,
-        at: now,
-        trace: TraceParent::start(),
-    };
+    let inbound = talk.deed(&form, what);
+    let id = ids::derive(&["console says", &inbound.id]);
+    let to = talk.chat.conversation.clone();
+    let words = Outbound::by_staff(id, to, text, Some(who), talk.now);
     to_the_end(async move {
-        own(&console, &chat, &me, &inbound.id, form.over).await?;
+        talk.own(&inbound.id, form.over).await?;
         let words = Arrival::Outbound(Box::new(words));
-        console.intake.accept(vec![arrival(inbound), words]).await?;
-        Ok(done(&headers, &chat))
+        let arrivals = vec![arrival(inbound, None), words];
+        talk.console.intake.accept(arrivals).await?;
+        Ok(talk.done())
     })
     .await
 }
 
 /// `POST …/back`: the bot goes on.
-pub(crate) async fn give_back(
-    State(console): State<Console>,
-    Extension(me): Extension<Me>,
-    Path(chat): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<Deed>,
-) -> Result<Response, Refusal> {
-    let now = console.clock().now();
-    let chat = found(&console, &chat, now).await?;
+pub(crate) async fn give_back(talk: Talk, Form(form): Form<Deed>) -> Result<Response, Refusal> {
     let what = What::Handback {
-        who: me.member.name.clone(),
+        who: talk.me.member.name.clone(),
     };
-    let inbound = deed(&chat, &me, &form, what, now);
+    let inbound = talk.deed(&form, what);
     let change = OwnershipChange {
         cause: inbound.id.clone(),
-        at: now,
+        at: talk.now,
         to: NewOwner::Bot,
     };
-    let arrival = Arrival::Inbound {
-        inbound: Box::new(inbound),
-        ownership: Some(change),
-    };
     to_the_end(async move {
-        console.intake.accept(vec![arrival]).await?;
-        let store = console.store();
-        store.close_escalation(&chat.conversation, now).await?;
-        Ok(done(&headers, &chat))
+        let arrivals = vec![arrival(inbound, Some(change))];
+        talk.console.intake.accept(arrivals).await?;
+        let store = talk.console.store();
+        let (conversation, now) = (&talk.chat.conversation, talk.now);
+        store.close_escalation(conversation, now).await?;
+        Ok(talk.done())
     })
     .await
 }
 
 /// `POST …/note`: for colleagues, the customer never sees it.
-pub(crate) async fn note(
-    State(console): State<Console>,
-    Extension(me): Extension<Me>,
-    Path(chat): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<Deed>,
-) -> Result<Response, Refusal> {
-    let now = console.clock().now();
-    let chat = found(&console, &chat, now).await?;
+pub(crate) async fn note(talk: Talk, Form(form): Form<Deed>) -> Result<Response, Refusal> {
     let text = form.text.trim();
     if text.is_empty() {
         return Err(Refusal::Bad("say-nothing"));
     }
     let what = What::Note {
-        who: me.member.name.clone(),
+        who: talk.me.member.name.clone(),
         text: text.chars().take(LONGEST).collect(),
     };
-    let note = deed(&chat, &me, &form, what, now);
-    console.intake.accept(vec![arrival(note)]).await?;
-    Ok(done(&headers, &chat))
+    let note = arrival(talk.deed(&form, what), None);
+    talk.console.intake.accept(vec![note]).await?;
+    Ok(talk.done())
 }
 
 /// To whom a chat is given.
@@ -461,27 +425,19 @@ pub(crate) struct Assignment {
 }
 
 /// `POST …/assign`
-pub(crate) async fn assign(
-    State(console): State<Console>,
-    Extension(me): Extension<Me>,
-    Path(chat): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<Assignment>,
-) -> Result<Response, Refusal> {
-    let chat = found(&console, &chat, console.clock().now()).await?;
-    let to: Option<Uuid> = if form.to.is_empty() {
-        None
-    } else {
-        Some(form.to.parse().map_err(|_| Refusal::Unknown)?)
+pub(crate) async fn assign(talk: Talk, Form(form): Form<Assignment>) -> Result<Response, Refusal> {
+    let store = talk.console.store();
+    let to = match form.to.as_str() {
+        "" => None,
+        id => {
+            let id = id.parse().map_err(|_| Refusal::Unknown)?;
+            store.staff_member(id).await?.ok_or(Refusal::Unknown)?;
+            Some(id)
+        }
     };
-    if let Some(to) = to
-        && console.store().staff_member(to).await?.is_none()
-    {
-        return Err(Refusal::Unknown);
-    }
-    console.store().assign_chat(&chat.conversation, to).await?;
-    journalled(&console, &me.member, "assign", Some(&form.to)).await?;
-    Ok(done(&headers, &chat))
+    store.assign_chat(&talk.chat.conversation, to).await?;
+    journalled(&talk.console, &talk.me.member, "assign", Some(&form.to)).await?;
+    Ok(talk.done())
 }
 
 /// For how long a chat is put aside.
@@ -491,18 +447,12 @@ pub(crate) struct Pause {
 }
 
 /// `POST …/snooze`: it comes back by itself, earlier when the customer writes.
-pub(crate) async fn snooze(
-    State(console): State<Console>,
-    Extension(me): Extension<Me>,
-    Path(chat): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<Pause>,
-) -> Result<Response, Refusal> {
-    let now = console.clock().now();
-    let chat = found(&console, &chat, now).await?;
-    let until = (form.minutes > 0).then(|| now + TimeDelta::minutes(form.minutes.into()));
-    let store = console.store();
-    store.snooze_chat(&chat.conversation, until, now).await?;
-    journalled(&console, &me.member, "snooze", None).await?;
-    Ok(done(&headers, &chat))
+pub(crate) async fn snooze(talk: Talk, Form(form): Form<Pause>) -> Result<Response, Refusal> {
+    let minutes = TimeDelta::minutes(form.minutes.into());
+    let until = (form.minutes > 0).then(|| talk.now + minutes);
+    let store = talk.console.store();
+    let conversation = &talk.chat.conversation;
+    store.snooze_chat(conversation, until, talk.now).await?;
+    journalled(&talk.console, &talk.me.member, "snooze", None).await?;
+    Ok(talk.done())
 }

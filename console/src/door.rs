@@ -7,6 +7,7 @@ use std::time::Duration;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, PasswordHash};
 use axum::extract::{ConnectInfo, Extension, Form, Path, Query, Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -15,12 +16,12 @@ use minijinja::context;
 use serde::Deserialize;
 use tracing::{info, warn};
 use url::Url;
+use uuid::Uuid;
 use zapis_core::config::Secret;
 use zapis_core::event::{Event, Kind};
 use zapis_core::ids;
 use zapis_core::sessions::Rate;
-use zapis_core::store::{StaffMember, Store, StoreError};
-
+use zapis_core::store::{Role, StaffMember, Store, StoreError};
 use zapis_workers::words::Language;
 
 use crate::refusal::Refusal;
@@ -61,6 +62,20 @@ pub(crate) struct Me {
 impl Me {
     pub(crate) fn language(&self) -> Language {
         crate::page::language(&self.member.language)
+    }
+
+    /// What this person does by a form, for which a page chose a key: sent twice it is one deed. All forms of a
+    /// page may have one key, so `what` tells the deed.
+    pub(crate) fn deed(&self, key: Uuid, what: &[&str]) -> Uuid {
+        let (who, key) = (self.member.id.to_string(), key.to_string());
+        let named = ["console", &who, &key];
+        ids::derive(&[&named, what].concat())
+    }
+
+    /// The only location whose visits this person sees.
+    pub(crate) fn location(&self) -> Option<&str> {
+        let own = self.member.location.as_deref();
+        own.filter(|_| self.member.role == Role::Administrator)
     }
 }
 
@@ -168,17 +183,17 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
     crate::page::language(wanted.get(..2).unwrap_or("ru"))
 }
 
-/// Where somebody wanted to go.
-pub(crate) fn way_back(request: &Request) -> String {
-    let asked = request.uri().path_and_query();
-    match (request.method(), asked) {
-        (&Method::GET, Some(asked)) => asked.as_str().to_owned(),
-        _ => "/console/".to_owned(),
-    }
+/// Leads a stranger to the door, and after it to where she wanted to go.
+pub(crate) fn ask_to_log_in(request: &Request) -> Response {
+    let asked = request.uri().path_and_query().map(PathAndQuery::as_str);
+    let back = asked.filter(|_| request.method() == Method::GET);
+    let mut way = url::form_urlencoded::Serializer::new(String::new());
+    way.append_pair("back", back.unwrap_or("/console/"));
+    Redirect::to(&format!("/console/login?{}", way.finish())).into_response()
 }
 
 /// Only ways into the console lead on after logging in.
-fn believed(back: &str) -> &str {
+pub(crate) fn believed(back: &str) -> &str {
     let inside = back.starts_with("/console/") && !back.contains(['\\', '\n', '\r']);
     if inside { back } else { "/console/" }
 }
@@ -395,7 +410,7 @@ pub(crate) async fn note(
     about: Option<&str>,
 ) -> Result<(), Refusal> {
     let now = console.clock().now();
-    let id = uuid::Uuid::new_v4();
+    let id = Uuid::new_v4();
     let mut event = Event::new(id, Kind::System, now);
     event.staff_id = Some(member.name.clone());
     event.action = Some(action.to_owned());

@@ -1,7 +1,7 @@
 //! Replies that wait for a person to approve them.
 
 use axum::extract::{Extension, Form, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
@@ -9,16 +9,14 @@ use serde::Deserialize;
 use uuid::Uuid;
 use zapis_core::ids;
 use zapis_core::intake::Arrival;
-use zapis_core::message::{
-    Content, ConversationId, DraftCard, DraftDecided, Fence, Inbound, Outbound, Profile, Verdict,
-    What,
-};
+use zapis_core::message::{ConversationId, Inbound, Profile, Verdict, What};
 use zapis_core::store::{DraftFate, Proposal};
 use zapis_core::trace::TraceParent;
 use zapis_workers::words::Language;
 
+use crate::chats::is_scripted;
 use crate::door::Me;
-use crate::page::View;
+use crate::page::{View, link};
 use crate::refusal::Refusal;
 use crate::texts::say;
 use crate::{Console, Shared, to_the_end};
@@ -31,11 +29,9 @@ const REASONS: [&str; 4] = ["draft-fact", "draft-tone", "draft-person", "draft-o
 /// A draft as a page shows it.
 pub(crate) fn card(view: &View<'_>, draft: &Proposal) -> Value {
     let card = &draft.card;
-    let chat = card.about.as_str().as_bytes();
-    let link: String = url::form_urlencoded::byte_serialize(chat).collect();
     context! {
         id => card.id.to_string(),
-        link,
+        link => link(&card.about),
         name => card.name.as_str(),
         question => card.question.as_str(),
         text => card.text.as_str(),
@@ -88,8 +84,8 @@ pub(crate) async fn decide(
     let before = store.proposal(id).await?.ok_or(Refusal::Unknown)?;
     let words = form.text.replace("\r\n", "\n").trim().to_owned();
     let (verdict, text, reason) = match form.verdict.as_str() {
-        // A form that comes twice finds its own words.
         "send" if words.is_empty() => return Err(Refusal::Bad("say-nothing")),
+        // A form that comes twice finds its own words.
         "send" if before.state != "edited" && words == before.card.text => {
             (Verdict::Sent, None, None)
         }
@@ -105,23 +101,20 @@ pub(crate) async fn decide(
         }
         _ => return Err(Refusal::Bad("refused-unknown")),
     };
-    let who = &me.member.name;
-    let cause = ids::derive(&["console", &me.member.id.to_string(), &form.key.to_string()]);
-    let cause = cause.to_string();
-    let scripted = headers
-        .get(header::ACCEPT)
-        .is_some_and(|accept| accept == "application/json");
+    let cause = me.deed(form.key, &["draft"]).to_string();
+    let scripted = is_scripted(&headers);
     let back = form.back == "chat";
-    let (who, text) = (who.clone(), text.map(str::to_owned));
+    let (who, text) = (me.member.name, text.map(str::to_owned));
     to_the_end(async move {
         let about = settle(&console, id, verdict, &who, text.as_deref(), reason, cause).await?;
         if scripted {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
-        let chat = about.as_str().as_bytes();
-        let chat: String = url::form_urlencoded::byte_serialize(chat).collect();
-        let chat = back.then(|| format!("/console/chats/{chat}"));
-        let back = chat.unwrap_or_else(|| "/console/drafts".to_owned());
+        let back = if back {
+            link(&about)
+        } else {
+            "/console/drafts".to_owned()
+        };
         Ok(Redirect::to(&back).into_response())
     })
     .await
@@ -154,18 +147,11 @@ async fn settle(
     };
     let card = &proposal.card;
     let now = console.clock().now();
-    let decided = DraftDecided {
-        id,
-        verdict,
-        who: Some(who.to_owned()),
-        reason: reason.map(|key| say(Language::Ru, key).to_owned()),
-        question: card.question.clone(),
-        text: card.text.clone(),
-        intent: card.intent.clone(),
-    };
+    let why = reason.map(|key| say(Language::Ru, key));
+    let decided = card.decided(verdict, Some(who), why);
     let mut arrivals = Vec::new();
     if verdict != Verdict::Rejected {
-        arrivals.push(Arrival::Outbound(Box::new(approved(card, now))));
+        arrivals.push(Arrival::Outbound(Box::new(card.approved(now))));
     }
     arrivals.push(Arrival::Inbound {
         inbound: Box::new(Inbound {
@@ -182,25 +168,4 @@ async fn settle(
     });
     console.intake.accept(arrivals).await?;
     Ok(card.about.clone())
-}
-
-/// The reply that a person let through: nothing stops it any more.
-fn approved(card: &DraftCard, now: chrono::DateTime<chrono::Utc>) -> Outbound {
-    Outbound {
-        id: card.id,
-        conversation: card.about.clone(),
-        turn: None,
-        answers: Vec::new(),
-        fence: Fence::Staff,
-        content: Content::Message {
-            text: card.text.clone(),
-            buttons: card.buttons.clone(),
-            staff: None,
-        },
-        language: card.language.clone(),
-        purpose: None,
-        customer_wrote_at: None,
-        at: now,
-        trace: TraceParent::start(),
-    }
 }

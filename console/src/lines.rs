@@ -56,7 +56,7 @@ struct Telling<'a> {
 }
 
 /// The lines of a conversation, oldest first.
-pub(crate) fn lines(view: &View<'_>, events: &[(i64, Event)]) -> Vec<Line> {
+pub(crate) fn lines(view: &View<'_>, events: &[Event]) -> Vec<Line> {
     let mut telling = Telling {
         view,
         lines: Vec::new(),
@@ -66,7 +66,7 @@ pub(crate) fn lines(view: &View<'_>, events: &[(i64, Event)]) -> Vec<Line> {
         approved: HashMap::new(),
         alone: Vec::new(),
     };
-    for (_, event) in events {
+    for event in events {
         telling.take(event);
     }
     telling.lines
@@ -203,19 +203,10 @@ impl Telling<'_> {
         }
     }
 
-    /// A mark never goes back.
     fn mark(&mut self, at: usize, mark: String) {
-        let far = |mark: &str| {
-            ["sent", "delivered", "read"]
-                .iter()
-                .position(|one| *one == mark)
-        };
-        let line = &mut self.lines[at];
-        let known = line.mark.as_deref().and_then(far);
-        // What was only sent can still fail.
-        let fails = mark == "failed" && known == Some(0);
-        if fails || far(&mark) >= known || known.is_none() {
-            line.mark = Some(mark);
+        let known = &mut self.lines[at].mark;
+        if known.as_deref().is_none_or(|known| is_news(known, &mark)) {
+            *known = Some(mark);
         }
     }
 
@@ -262,6 +253,19 @@ impl Telling<'_> {
     }
 }
 
+/// Whether a mark tells more than the one before: it never goes back, but what was only sent can still fail.
+fn is_news(known: &str, mark: &str) -> bool {
+    let far = |mark: &str| {
+        let mut way = ["sent", "delivered", "read"].iter();
+        way.position(|one| *one == mark)
+    };
+    match (far(known), far(mark)) {
+        (Some(known), Some(now)) => now > known,
+        (Some(known), None) => known == 0,
+        (None, _) => true,
+    }
+}
+
 fn why(event: &Event) -> Why {
     let mut facts = Vec::new();
     let mut fact = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
@@ -295,5 +299,29 @@ fn why(event: &Event) -> Why {
     Why {
         facts,
         sources: sources.into_iter().flatten().filter_map(source).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_goes_forward_only_and_what_was_sent_can_fail() {
+        for (known, mark) in [
+            ("sent", "delivered"),
+            ("delivered", "read"),
+            ("sent", "failed"),
+            ("failed", "read"),
+        ] {
+            assert!(is_news(known, mark), "{known} {mark}");
+        }
+        for (known, mark) in [
+            ("read", "delivered"),
+            ("sent", "sent"),
+            ("delivered", "failed"),
+        ] {
+            assert!(!is_news(known, mark), "{known} {mark}");
+        }
     }
 }

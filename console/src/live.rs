@@ -14,8 +14,8 @@ use tokio::sync::{Notify, broadcast};
 use tokio_stream::wrappers::BroadcastStream;
 use tracing::warn;
 use zapis_core::causes;
-use zapis_core::event::{Event, Kind};
-use zapis_core::store::Store;
+use zapis_core::event::Event;
+use zapis_core::store::{Store, StoreError};
 
 use crate::Console;
 
@@ -29,10 +29,15 @@ const PAUSE: Duration = Duration::from_secs(2);
 const AT_ONCE: u32 = 500;
 /// How many changes a slow browser may be behind; then it reads everything anew.
 const BEHIND: usize = 256;
+/// How soon a browser comes back when a stream has ended.
+const BACK: Duration = Duration::from_millis(100);
+
+/// A change, or nothing where everything may have changed.
+type News = Option<Arc<str>>;
 
 /// Follows the journal.
 pub(crate) struct Live {
-    changes: broadcast::Sender<Arc<str>>,
+    changes: broadcast::Sender<News>,
     watched: Arc<Notify>,
 }
 
@@ -40,9 +45,7 @@ pub(crate) struct Live {
 #[derive(Serialize)]
 struct Change<'a> {
     chat: &'a str,
-    /// Whether the customer wrote, so that somebody may be told aloud.
-    wrote: bool,
-    /// Whether a person was called.
+    /// Whether a person was called, so that somebody may be told aloud.
     called: bool,
 }
 
@@ -55,7 +58,7 @@ impl Live {
         Self { changes, watched }
     }
 
-    fn watch(&self) -> broadcast::Receiver<Arc<str>> {
+    fn watch(&self) -> broadcast::Receiver<News> {
         let changes = self.changes.subscribe();
         self.watched.notify_one();
         changes
@@ -63,28 +66,16 @@ impl Live {
 }
 
 /// Ends with the program: nobody can look any more.
-async fn follow(store: Store, changes: broadcast::Sender<Arc<str>>, watched: Arc<Notify>) {
+async fn follow(store: Store, changes: broadcast::Sender<News>, watched: Arc<Notify>) {
     loop {
         watched.notified().await;
         let mut position = None;
         while changes.receiver_count() > 0 {
-            let read = async {
-                let after = match position {
-                    Some(after) => after,
-                    None => store.last_event_position().await?,
-                };
-                Ok::<_, zapis_core::store::StoreError>((
-                    after,
-                    store.events_after(after, AT_ONCE).await?,
-                ))
-            };
-            match read.await {
-                Ok((after, events)) => {
-                    position = Some(events.last().map_or(after, |(last, _)| *last));
-                    for (_, event) in &events {
-                        if let Some(change) = change(event) {
-                            changes.send(change).unwrap_or_default();
-                        }
+            match look(&store, position).await {
+                Ok((reached, news)) => {
+                    position = Some(reached);
+                    for one in news {
+                        changes.send(one).unwrap_or_default();
                     }
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
@@ -97,10 +88,21 @@ async fn follow(store: Store, changes: broadcast::Sender<Arc<str>>, watched: Arc
     }
 }
 
+/// How far the journal was read, and what is new in it. At the beginning anything may be: what happened
+/// between a browser's page and this look is told by nobody else.
+async fn look(store: &Store, after: Option<i64>) -> Result<(i64, Vec<News>), StoreError> {
+    let Some(after) = after else {
+        return Ok((store.last_event_position().await?, vec![None]));
+    };
+    let events = store.events_after(after, AT_ONCE).await?;
+    let reached = events.last().map_or(after, |(last, _)| *last);
+    let news = events.iter().filter_map(|(_, event)| change(event));
+    Ok((reached, news.map(Some).collect()))
+}
+
 fn change(event: &Event) -> Option<Arc<str>> {
     let change = Change {
         chat: event.conversation_id.as_ref()?.as_str(),
-        wrote: event.kind == Kind::Inbound,
         called: event.action.as_deref() == Some("handoff"),
     };
     serde_json::to_string(&change).ok().map(Into::into)
@@ -112,14 +114,16 @@ pub(crate) async fn stream(
 ) -> Sse<impl Stream<Item = Result<Sent, Infallible>>> {
     let changes = BroadcastStream::new(console.live.watch());
     let sent = changes.map(|change| {
-        Ok(match change {
-            Ok(change) => Sent::default().event("chat").data(&*change),
-            // It was too slow: everything may have changed.
-            Err(_) => Sent::default().event("everything").data("1"),
-        })
+        let change = change.ok().flatten();
+        // Nothing is told, or it was too slow to hear it: everything may have changed.
+        let everything = || Sent::default().event("everything").data("1");
+        Ok(change.map_or_else(everything, |change| {
+            Sent::default().event("chat").data(&*change)
+        }))
     });
     // The browser comes back through the guard: who may not come in any more hears nothing after that.
     let sent = sent.take_until(tokio::time::sleep(LONGEST));
-    let hello = futures::stream::once(async { Ok(Sent::default().event("hello").data("1")) });
+    let hello = Sent::default().event("hello").retry(BACK).data("1");
+    let hello = futures::stream::once(async { Ok(hello) });
     Sse::new(hello.chain(sent)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }

@@ -1,13 +1,15 @@
 //! Pages: templates that are part of the program, with texts in two languages.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::response::Html;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
+use zapis_core::message::ConversationId;
 use zapis_core::store::Role;
+use zapis_workers::business::Business;
 use zapis_workers::words::Language;
 
 use crate::door::Me;
@@ -101,12 +103,25 @@ impl Pages {
     }
 }
 
+/// How many drafts are counted.
+const DRAFTS: u32 = 100;
+
+/// Where a chat is.
+pub(crate) fn link(conversation: &ConversationId) -> String {
+    let bytes = conversation.as_str().as_bytes();
+    let name: String = url::form_urlencoded::byte_serialize(bytes).collect();
+    // In a path a plus is a plus.
+    format!("/console/chats/{}", name.replace('+', "%20"))
+}
+
 /// A page for somebody of the firm, at a time.
 pub(crate) struct View<'a> {
     console: &'a Shared,
     me: &'a Me,
     pub(crate) now: DateTime<Utc>,
     pub(crate) zone: Tz,
+    /// Nothing while its file could not be read.
+    pub(crate) firm: Option<Arc<Business>>,
 }
 
 impl<'a> View<'a> {
@@ -116,7 +131,8 @@ impl<'a> View<'a> {
             console,
             me,
             now: console.clock().now(),
-            zone: firm.map_or(chrono_tz::UTC, |firm| firm.time_zone),
+            zone: firm.as_ref().map_or(chrono_tz::UTC, |firm| firm.time_zone),
+            firm,
         }
     }
 
@@ -131,24 +147,15 @@ impl<'a> View<'a> {
         place: &str,
         what: Value,
     ) -> Result<Html<String>, crate::refusal::Refusal> {
-        let firm = self.console.firm().await;
-        let filter = zapis_core::store::ChatFilter {
-            waiting: true,
-            without: self.console.desks.clone(),
-            limit: 100,
-            ..Default::default()
-        };
-        let waiting = self.console.store().chats(&filter, self.now).await?.len();
-        let drafts = self.console.store().open_drafts(100).await?.len();
+        let store = self.console.store();
+        let waiting = store.waiting_chats(&self.console.desks, self.now).await?;
+        let drafts = store.open_drafts(DRAFTS).await?.len();
         let role = self.me.member.role;
         let page = context! {
-            firm => firm.map_or_else(String::new, |firm| {
-                firm.name.in_language(self.language()).to_owned()
-            }),
+            firm => self.firm.as_ref().map(|firm| firm.name.in_language(self.language())),
             place,
             me => context! {
                 name => self.me.member.name.as_str(),
-                login => self.me.member.login.as_str(),
                 role => role.name(),
                 manages => role >= Role::Manager,
                 owns => role >= Role::Owner,
@@ -194,6 +201,7 @@ pub(crate) mod tests {
     fn every_text_that_a_template_says_is_there_and_every_text_is_said() {
         let code = [
             include_str!("refusal.rs"),
+            include_str!("rights.rs"),
             include_str!("door.rs"),
             include_str!("lines.rs"),
             include_str!("words.rs"),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 use zapis_core::store::{NewStaff, Role, StaffChange, StaffChanged, StaffMember};
 
-use crate::door::{Me, invitation, note};
+use crate::door::{Me, believed, invitation, note};
 use crate::page::View;
 use crate::refusal::Refusal;
 use crate::{Console, Shared};
@@ -31,16 +31,9 @@ async fn page(
     problem: Option<&str>,
 ) -> Result<Html<String>, Refusal> {
     let view = View::of(console, me).await;
-    let firm = console.firm().await;
-    let locations: Vec<(String, String)> = firm.map_or_else(Vec::new, |firm| {
-        let named = firm.locations.iter().map(|one| {
-            (
-                one.id.clone(),
-                one.name.in_language(view.language()).to_owned(),
-            )
-        });
-        named.collect()
-    });
+    let locations = view.firm.iter().flat_map(|firm| &firm.locations);
+    let locations = locations.map(|one| (&one.id, one.name.in_language(view.language())));
+    let locations: Vec<_> = locations.collect();
     let everybody = console.store().staff().await?;
     let one = |member: &StaffMember| {
         context! {
@@ -57,7 +50,7 @@ async fn page(
     let what = context! {
         everybody => everybody.iter().map(one).collect::<Vec<Value>>(),
         roles => Value::from(Serde(Role::ALL.map(Role::name))),
-        locations => Value::from(Serde(&locations)),
+        locations => Value::from(Serde(locations)),
         link => link.map(|(member, link)| context! { name => member.name.as_str(), address => link }),
         problem,
     };
@@ -181,11 +174,5 @@ pub(crate) async fn language(
         .store()
         .change_staff(me.member.id, &change, now)
         .await?;
-    let inside = form.back.starts_with("/console/") && !form.back.contains('\\');
-    let back = if inside {
-        form.back.as_str()
-    } else {
-        "/console/"
-    };
-    Ok(Redirect::to(back).into_response())
+    Ok(Redirect::to(believed(&form.back)).into_response())
 }

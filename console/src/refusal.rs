@@ -2,22 +2,20 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use minijinja::context;
 use tracing::warn;
 use zapis_core::causes;
 use zapis_core::intake::IntakeError;
 use zapis_core::sessions::SessionsError;
 use zapis_core::store::StoreError;
+use zapis_workers::words::Language;
 
 use crate::Console;
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// Nobody is logged in; after that it goes on here.
-    #[error("nobody is logged in")]
-    LogIn(String),
     /// Not with this role.
     #[error("not with this role")]
     Forbidden,
@@ -61,59 +59,43 @@ struct Said {
 }
 
 impl Refusal {
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::LogIn(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::Foreign => StatusCode::FORBIDDEN,
-            Self::Unknown => StatusCode::NOT_FOUND,
-            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Bad(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Taken(_) | Self::NotFree(_) => StatusCode::CONFLICT,
-            Self::Store(_) | Self::Intake(_) | Self::Sessions(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Page(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    fn said(&self) -> Said {
-        let key = match self {
-            Self::LogIn(_) => "refused-login",
-            Self::Forbidden => "refused-role",
-            Self::Unknown => "refused-unknown",
-            Self::Foreign => "refused-foreign",
-            Self::TooOften(_) => "refused-often",
-            Self::Bad(key) => key,
-            Self::Taken(_) => "refused-taken",
-            Self::NotFree(_) => "visits-not-free",
-            Self::Store(_) | Self::Intake(_) | Self::Sessions(_) => "refused-later",
-            Self::Page(_) => "refused-mistake",
+    /// The status, the key of the words, and what they tell.
+    fn said(&self) -> (StatusCode, Said) {
+        let (status, key) = match self {
+            Self::Forbidden => (StatusCode::FORBIDDEN, "refused-role"),
+            Self::Foreign => (StatusCode::FORBIDDEN, "refused-foreign"),
+            Self::Unknown => (StatusCode::NOT_FOUND, "refused-unknown"),
+            Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "refused-often"),
+            Self::Bad(key) => (StatusCode::UNPROCESSABLE_ENTITY, *key),
+            Self::Taken(_) => (StatusCode::CONFLICT, "refused-taken"),
+            Self::NotFree(_) => (StatusCode::CONFLICT, "visits-not-free"),
+            Self::Store(_) | Self::Intake(_) | Self::Sessions(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "refused-later")
+            }
+            Self::Page(_) => (StatusCode::INTERNAL_SERVER_ERROR, "refused-mistake"),
         };
         let who = match self {
             Self::Taken(who) | Self::NotFree(who) => who.clone(),
             Self::TooOften(seconds) => seconds.to_string(),
             _ => String::new(),
         };
-        Said { key, who }
+        (status, Said { key, who })
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        if let Self::LogIn(back) = &self {
-            let mut way = url::form_urlencoded::Serializer::new(String::new());
-            way.append_pair("back", back);
-            return Redirect::to(&format!("/console/login?{}", way.finish())).into_response();
-        }
-        let status = self.status();
+        let (status, said) = self.said();
         if status.is_server_error() {
             warn!(error = %causes(&self), "The console could not do something");
         }
         let mut response = status.into_response();
-        response.extensions_mut().insert(self.said());
+        response.extensions_mut().insert(said);
         response
     }
 }
 
-/// Gives a refusal its page.
+/// Gives a refusal its page, in the language of whoever is logged in.
 pub(crate) async fn shown(
     State(console): State<Console>,
     headers: HeaderMap,
@@ -123,7 +105,8 @@ pub(crate) async fn shown(
         return response;
     };
     let status = response.status();
-    let language = crate::door::language(&headers);
+    let known = response.extensions().get::<Language>().copied();
+    let language = known.unwrap_or_else(|| crate::door::language(&headers));
     let page = console.pages.plain(
         "refused.html",
         language,

@@ -194,17 +194,18 @@ async fn guard(
     let me = door::who(&console, request.headers()).await?;
     let role = me.as_ref().map(|me| me.member.role);
     if !need.is_met_by(role) {
-        return Err(match role {
-            Some(_) => Refusal::Forbidden,
-            None => Refusal::LogIn(door::way_back(&request)),
-        });
+        return match role {
+            Some(_) => Err(Refusal::Forbidden),
+            None => Ok(door::ask_to_log_in(&request)),
+        };
     }
     let Some(mut me) = me else {
         return Ok(next.run(request).await);
     };
-    let renewed = me.cookie.take();
+    let (renewed, language) = (me.cookie.take(), me.language());
     request.extensions_mut().insert(me);
     let mut response = next.run(request).await;
+    response.extensions_mut().insert(language);
     let renewed = renewed.and_then(|cookie| HeaderValue::from_str(&cookie).ok());
     if let Some(cookie) = renewed {
         // Who logs out just now has one already.

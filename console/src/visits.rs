@@ -9,16 +9,15 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Deserialize;
 use uuid::Uuid;
-use zapis_core::ids;
 use zapis_core::store::{
-    Booked, Booking, BookingChange, Change, Changed, Item, NewBooking, Role, Status, Visit, Wanted,
+    Booked, Booking, BookingChange, Change, Changed, Item, NewBooking, Status, Visit, Wanted,
 };
 use zapis_workers::book::{Asker, Book, Calendar, Wish, WishItem, open_of};
 use zapis_workers::business::Business;
 use zapis_workers::understand::phone_number;
 
 use crate::door::Me;
-use crate::page::View;
+use crate::page::{View, link};
 use crate::refusal::Refusal;
 use crate::words;
 use crate::{Console, Shared};
@@ -43,7 +42,7 @@ pub(crate) async fn day(
     Query(wish): Query<Asked>,
 ) -> Result<Html<String>, Refusal> {
     let view = View::of(&console, &me).await;
-    let firm = console.firm().await.ok_or(Refusal::Bad("visits-no-firm"))?;
+    let firm = view.firm.as_deref().ok_or(Refusal::Bad("visits-no-firm"))?;
     let today = view.now.with_timezone(&view.zone).date_naive();
     let day = wish.day.unwrap_or(today);
     let starts = open_of(view.zone, day, 0);
@@ -52,18 +51,13 @@ pub(crate) async fn day(
         .map_or(starts + TimeDelta::days(1), |next| {
             open_of(view.zone, next, 0)
         });
-    // An administrator of one location sees no other.
-    let own = me
-        .member
-        .location
-        .clone()
-        .filter(|_| me.member.role == Role::Administrator);
-    let location = own.clone().unwrap_or(wish.location);
+    let own = me.location();
+    let location = own.map_or(wish.location, str::to_owned);
     let bookings = console.store().bookings_between(starts, ends).await?;
     let here = |booking: &&Booking| location.is_empty() || booking.visit.location == location;
     let bookings = bookings.iter().filter(here);
     let bookings: Vec<&Booking> = bookings.filter(|one| !is_cancelled(one.status)).collect();
-    let columns = columns(&view, &firm, &location, &bookings);
+    let columns = columns(&view, firm, &location, &bookings);
     let locations = firm.locations.iter().filter(|_| own.is_none());
     let locations = locations.map(|one| (one.id.clone(), one.name.in_language(view.language())));
     let other = |days: i64| (day + TimeDelta::days(days)).to_string();
@@ -74,13 +68,12 @@ pub(crate) async fn day(
     let staff = firm
         .staff
         .iter()
-        .filter(|one| own.as_ref().is_none_or(|own| one.location == *own));
+        .filter(|one| own.is_none_or(|own| one.location == own));
     let staff = staff.map(|one| (one.id.as_str(), one.name.in_language(view.language())));
     let what = context! {
         day => day.to_string(),
         day_words => words::day(view.language(), day),
         is_today => day == today,
-        today => today.to_string(),
         before => other(-1),
         after => other(1),
         location,
@@ -128,10 +121,6 @@ fn card(view: &View<'_>, firm: &Business, booking: &Booking, item: &Item) -> Val
     let service = service.map_or(item.service.as_str(), |one| {
         one.name.in_language(view.language())
     });
-    let chat = booking.conversation.as_ref().map(|chat| {
-        let bytes = chat.as_str().as_bytes();
-        url::form_urlencoded::byte_serialize(bytes).collect::<String>()
-    });
     context! {
         id => booking.id.to_string(),
         // The whole visit is moved, not one service of it.
@@ -143,7 +132,7 @@ fn card(view: &View<'_>, firm: &Business, booking: &Booking, item: &Item) -> Val
         phone => booking.phone.as_deref(),
         notes => booking.notes.as_deref(),
         status => booking.status.name(),
-        chat,
+        chat => booking.conversation.as_ref().map(link),
         key => Uuid::new_v4().to_string(),
     }
 }
@@ -182,7 +171,7 @@ pub(crate) async fn mark(
         .find(|one| one.name() == form.status)
         .ok_or(Refusal::Unknown)?;
     let store = console.store();
-    let cause = ids::derive(&["console", &me.member.id.to_string(), &form.key.to_string()]);
+    let cause = me.deed(form.key, &["visit", status.name()]);
     for _ in 0..TRIES {
         let found = store
             .booking(id)
@@ -214,12 +203,8 @@ pub(crate) async fn mark(
 
 /// An administrator of one location sees no other.
 pub(crate) fn is_seen_by(booking: &Booking, me: &Me) -> bool {
-    let own = me
-        .member
-        .location
-        .as_ref()
-        .filter(|_| me.member.role == Role::Administrator);
-    own.is_none_or(|own| booking.visit.location == *own)
+    let own = me.location();
+    own.is_none_or(|own| booking.visit.location == own)
 }
 
 /// Another time for a visit.
@@ -248,27 +233,13 @@ pub(crate) async fn shift(
         return Err(Refusal::Bad("visits-cancelled"));
     }
     let at = moment(&typed.at)?;
-    let items = &found.visit.items;
-    let starts = found.visit.starts_at();
-    let person = |item: &Item| match typed.person.as_str() {
-        "" => item.resource.clone(),
-        person => person.to_owned(),
-    };
-    let wished = items.iter().map(|item| WishItem {
-        service: item.service.clone(),
-        person: Some(person(item)),
-    });
-    let wish = Wish {
-        items: wished.collect(),
-        together: items.len() > 1 && items.iter().all(|item| item.starts_at == starts),
-        moving: Some(id),
-        ..Wish::default()
-    };
+    let person = Some(typed.person.as_str()).filter(|person| !person.is_empty());
+    let wish = Wish::to_move(&found, person);
     let visit = free(&console, &firm, &me, wish, at).await?;
     let change = BookingChange {
         booking: id,
         version: found.version,
-        cause: cause(&me, typed.key),
+        cause: me.deed(typed.key, &["move"]),
         who: me.member.name.clone(),
         conversation: None,
         to: Change::Move(Wanted::Visit(visit)),
@@ -316,7 +287,7 @@ pub(crate) async fn add(
         }],
         ..Wish::default()
     };
-    let cause = cause(&me, typed.key);
+    let cause = me.deed(typed.key, &["book"]);
     if is_booked(&console, &firm, cause, at).await? {
         return Ok(day_of(at));
     }
@@ -361,10 +332,6 @@ fn book(console: &Shared) -> Book {
     Book::new(console.store().clone(), console.clock().clone())
 }
 
-fn cause(me: &Me, key: Uuid) -> Uuid {
-    ids::derive(&["console", &me.member.id.to_string(), &key.to_string()])
-}
-
 fn moment(typed: &str) -> Result<NaiveDateTime, Refusal> {
     let read = NaiveDateTime::parse_from_str(typed, "%Y-%m-%dT%H:%M");
     read.map_err(|_| Refusal::Bad("visits-time"))
@@ -382,9 +349,7 @@ async fn free(
     mut wish: Wish,
     at: NaiveDateTime,
 ) -> Result<Visit, Refusal> {
-    if me.member.role == Role::Administrator {
-        wish.location.clone_from(&me.member.location);
-    }
+    wish.location = me.location().map(str::to_owned);
     if wish.fault(firm, false).is_some() {
         return Err(Refusal::Bad("visits-cannot"));
     }

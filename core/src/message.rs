@@ -483,6 +483,35 @@ impl fmt::Debug for Outbound {
     }
 }
 
+impl Outbound {
+    /// What the firm says to a customer through a person: nothing stops it.
+    pub fn by_staff(
+        id: Uuid,
+        to: ConversationId,
+        text: &str,
+        who: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            conversation: to,
+            turn: None,
+            answers: Vec::new(),
+            fence: Fence::Staff,
+            content: Content::Message {
+                text: text.to_owned(),
+                buttons: Vec::new(),
+                staff: who.map(str::to_owned),
+            },
+            language: "ru".to_owned(),
+            purpose: None,
+            customer_wrote_at: None,
+            at,
+            trace: TraceParent::start(),
+        }
+    }
+}
+
 /// Which check an outbound message must pass right before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -645,6 +674,40 @@ pub struct DraftCard {
     pub sources: Vec<String>,
     /// After so many minutes the customer is told that a person will answer.
     pub minutes: u32,
+}
+
+impl DraftCard {
+    /// The reply that a person let through: the bot's own words, and nothing stops them any more.
+    pub fn approved(&self, at: DateTime<Utc>) -> Outbound {
+        let to = self.about.clone();
+        Outbound {
+            content: Content::Message {
+                text: self.text.clone(),
+                buttons: self.buttons.clone(),
+                staff: None,
+            },
+            language: self.language.clone(),
+            ..Outbound::by_staff(self.id, to, "", None, at)
+        }
+    }
+
+    /// What was decided about it, by whom and why.
+    pub fn decided(
+        &self,
+        verdict: Verdict,
+        who: Option<&str>,
+        reason: Option<&str>,
+    ) -> DraftDecided {
+        DraftDecided {
+            id: self.id,
+            verdict,
+            who: who.map(str::to_owned),
+            reason: reason.map(str::to_owned),
+            question: self.question.clone(),
+            text: self.text.clone(),
+            intent: self.intent.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for DraftCard {

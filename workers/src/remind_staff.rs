@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zapis_core::broker::Broker;
 use zapis_core::intake::{inbound_message, outbound_message};
-use zapis_core::message::{DraftDecided, Inbound, Profile, Urgency, Verdict, What};
+use zapis_core::message::{Inbound, Profile, Urgency, Verdict, What};
 use zapis_core::store::{DraftFate, Escalation, Proposal, Store};
 use zapis_core::trace::{TraceParent, step};
 use zapis_core::{Clock, causes, crash};
@@ -85,15 +85,7 @@ impl RemindStaff {
             .decide_draft(card.id, expired, None, None, "time");
         if matches!(fate.await?, DraftFate::Decided(_)) {
             let step = step("remind", "producer", None);
-            let decided = DraftDecided {
-                id: card.id,
-                verdict: expired,
-                who: None,
-                reason: None,
-                question: card.question,
-                text: card.text,
-                intent: card.intent,
-            };
+            let decided = card.decided(expired, None, None);
             let inbound = Inbound {
                 id: format!("draft-expired:{}", card.id),
                 conversation: card.about,

@@ -10,9 +10,7 @@ use tracing::{debug, error, warn};
 use uuid::Uuid;
 use zapis_core::board::is_order;
 use zapis_core::intake::{Arrival, IntakeError};
-use zapis_core::message::{
-    Button, Content, ConversationId, Fence, Inbound, Outbound, Verdict, What,
-};
+use zapis_core::message::{Button, ConversationId, Inbound, Outbound, Verdict, What};
 use zapis_core::store::{NewOwner, OwnershipChange, StoreError};
 use zapis_core::trace::TraceParent;
 use zapis_core::{causes, ids};
@@ -440,23 +438,8 @@ impl Account {
     }
 
     fn outbound(&self, id: Uuid, to: ConversationId, text: &str, staff: Option<&str>) -> Arrival {
-        Arrival::Outbound(Box::new(Outbound {
-            id,
-            conversation: to,
-            turn: None,
-            answers: Vec::new(),
-            fence: Fence::Staff,
-            content: Content::Message {
-                text: text.to_owned(),
-                buttons: Vec::new(),
-                staff: staff.map(str::to_owned),
-            },
-            language: "ru".to_owned(),
-            purpose: None,
-            customer_wrote_at: None,
-            at: self.intake.clock().now(),
-            trace: TraceParent::start(),
-        }))
+        let now = self.intake.clock().now();
+        Arrival::Outbound(Box::new(Outbound::by_staff(id, to, text, staff, now)))
     }
 
     async fn membership(&self, chat: i64, status: &str) -> Result<(), StoreError> {

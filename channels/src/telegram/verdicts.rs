@@ -5,12 +5,8 @@ use serde_json::json;
 use uuid::Uuid;
 use zapis_core::board::Mark;
 use zapis_core::intake::Arrival;
-use zapis_core::message::{
-    Button, Content, ConversationId, DraftCard, DraftDecided, Fence, LessonCard, Outbound, Verdict,
-    What,
-};
+use zapis_core::message::{Button, ConversationId, DraftCard, LessonCard, Verdict, What};
 use zapis_core::store::{DraftFate, Proposal, StoreError};
-use zapis_core::trace::TraceParent;
 
 use super::account::Account;
 use super::address::Address;
@@ -200,7 +196,7 @@ impl Account {
         };
         let card = &proposal.card;
         if matches!(verdict, Verdict::Sent | Verdict::Edited) {
-            let reply = self.approved(card);
+            let reply = card.approved(self.intake.clock().now());
             taken.arrivals.push(Arrival::Outbound(Box::new(reply)));
         }
         let desk = Address::chat(post.item.address.chat).conversation(&self.config.account);
@@ -218,41 +214,13 @@ impl Account {
                 buttons: Vec::new(),
             });
         }
-        let decided = DraftDecided {
-            id,
-            verdict,
-            who: Some(post.who.clone()),
-            reason: reason.map(|code| words::why_rejected(code).to_owned()),
-            question: card.question.clone(),
-            text: card.text.clone(),
-            intent: card.intent.clone(),
-        };
+        let why = reason.map(words::why_rejected);
+        let decided = card.decided(verdict, Some(&post.who), why);
         let about = card.about.clone();
         taken
             .arrivals
             .push(post.inbound(about, What::Draft(Box::new(decided))));
         Ok(None)
-    }
-
-    /// The reply that a person let through: nothing stops it any more.
-    fn approved(&self, card: &DraftCard) -> Outbound {
-        Outbound {
-            id: card.id,
-            conversation: card.about.clone(),
-            turn: None,
-            answers: Vec::new(),
-            fence: Fence::Staff,
-            content: Content::Message {
-                text: card.text.clone(),
-                buttons: card.buttons.clone(),
-                staff: None,
-            },
-            language: card.language.clone(),
-            purpose: None,
-            customer_wrote_at: None,
-            at: self.intake.clock().now(),
-            trace: TraceParent::start(),
-        }
     }
 
     async fn learn(

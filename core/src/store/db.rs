@@ -148,6 +148,14 @@ impl Sql {
         self.values.len()
     }
 
+    /// The same values in another text.
+    pub(super) fn instead(self, text: String) -> Self {
+        Self {
+            text: text.into(),
+            ..self
+        }
+    }
+
     /// Goes on with this text.
     pub(super) fn then(mut self, text: &str) -> Self {
         self.text.to_mut().push_str(text);

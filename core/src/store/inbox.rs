@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -85,6 +86,36 @@ macro_rules! chats {
     };
 }
 
+/// Chats in which a person may be waited for: few, whatever the number of all.
+macro_rules! attended {
+    () => {
+        " AND person.conversation IN (SELECT conversation FROM escalations WHERE closed_at IS NULL \
+         UNION SELECT conversation FROM ownership WHERE staff IS NOT NULL)"
+    };
+}
+
+/// Of those, the ones that wait.
+const WAITING: &str = concat!(
+    chats!(),
+    " WHERE person.wrote_at IS NOT NULL",
+    attended!(),
+    ") AS chat WHERE snoozed_until IS NULL AND waiting_since IS NOT NULL"
+);
+
+/// Those that a person has, and that do not wait.
+const TAKEN: &str = concat!(
+    chats!(),
+    " WHERE person.wrote_at IS NOT NULL",
+    attended!(),
+    ") AS chat WHERE snoozed_until IS NULL AND waiting_since IS NULL"
+);
+
+/// All that do not wait, by the time when their customers last wrote.
+const CALM: &str = concat!(
+    chats!(),
+    " WHERE person.wrote_at IS NOT NULL) AS chat WHERE snoozed_until IS NULL AND waiting_since IS NULL"
+);
+
 impl Store {
     /// Chats, those that have waited longest for a person first, then the newest.
     pub async fn chats(
@@ -92,14 +123,30 @@ impl Store {
         filter: &ChatFilter,
         now: DateTime<Utc>,
     ) -> Result<Vec<Chat>, StoreError> {
-        let mut statement = sql(concat!(
-            chats!(),
-            " WHERE person.wrote_at IS NOT NULL) AS chat WHERE snoozed_until IS NULL"
-        ))
-        .bind(now);
-        if filter.waiting {
-            statement = statement.then(" AND waiting_since IS NOT NULL");
+        let end = filter.skip.saturating_add(filter.limit);
+        let first = " ORDER BY waiting_since, conversation";
+        let waiting = self.page(WAITING, filter, now, first, 0..end).await?;
+        let found = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+        let mut chats: Vec<Chat> = waiting.into_iter().skip(filter.skip as usize).collect();
+        // Where the page is not full, those that wait are all told.
+        if found < end && !filter.waiting {
+            let all = if filter.taken { TAKEN } else { CALM };
+            let newest = " ORDER BY wrote_at DESC, conversation";
+            let rest = filter.skip.saturating_sub(found)..end - found;
+            chats.extend(self.page(all, filter, now, newest, rest).await?);
         }
+        Ok(chats)
+    }
+
+    async fn page(
+        &self,
+        of: &'static str,
+        filter: &ChatFilter,
+        now: DateTime<Utc>,
+        order: &str,
+        places: Range<u32>,
+    ) -> Result<Vec<Chat>, StoreError> {
+        let mut statement = without(sql(of).bind(now), &filter.without);
         if filter.taken {
             statement = statement.then(" AND staff IS NOT NULL");
         }
@@ -107,22 +154,29 @@ impl Store {
             let place = statement.value(person);
             statement = statement.then(&format!(" AND assigned = ${place}"));
         }
-        if !filter.without.is_empty() {
-            let ids = filter.without.iter().map(Value::from);
-            statement = statement.then(" AND conversation NOT IN ").list(ids);
-        }
         if !filter.text.trim().is_empty() {
             let last = self.last_event_position().await?;
             let ways = ways_to_hold(&mut statement, filter.text.trim(), last);
             statement = statement.then(&format!(" AND ({})", ways.join(" OR ")));
         }
-        let (limit, skip) = (statement.value(filter.limit), statement.value(filter.skip));
-        let order = format!(
-            " ORDER BY waiting_since IS NULL, waiting_since, wrote_at DESC, conversation \
-             LIMIT ${limit} OFFSET ${skip}"
-        );
-        let rows = self.db.fetch(statement.then(&order)).await?;
+        let count = places.end - places.start;
+        let (limit, skip) = (statement.value(count), statement.value(places.start));
+        let statement = statement.then(&format!("{order} LIMIT ${limit} OFFSET ${skip}"));
+        let rows = self.db.fetch(statement).await?;
         Ok(rows.iter().map(chat).collect::<Result<_, _>>()?)
+    }
+
+    /// How many chats wait for a person, those of the staff's own groups left out.
+    pub async fn waiting_chats(
+        &self,
+        desks: &[ConversationId],
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let waiting = without(sql(WAITING).bind(now), desks);
+        let (text, _) = waiting.parts();
+        let text = format!("SELECT count(*) FROM ({text}) AS waiting");
+        let row = self.db.fetch_one(waiting.instead(text)).await?;
+        Ok(row.map_or(Ok(0), |row| row.count(0))?)
     }
 
     /// One chat; nothing where nobody ever wrote.
@@ -156,21 +210,6 @@ impl Store {
             }
         }
         Ok(last)
-    }
-
-    /// What happened in a chat before a position of the journal, oldest first, each with its position.
-    pub async fn said_before(
-        &self,
-        conversation: &ConversationId,
-        before: i64,
-        limit: u32,
-    ) -> Result<Vec<(i64, Event)>, StoreError> {
-        let statement = sql("SELECT event, position FROM events \
-             WHERE conversation = $1 AND position < $2 ORDER BY position DESC LIMIT $3");
-        let statement = statement.bind(conversation).bind(before).bind(limit);
-        let rows = self.db.fetch(statement).await?;
-        let event = |row: &Row| Ok((row.get(1)?, row.json(0)?));
-        rows.iter().rev().map(event).collect()
     }
 
     /// Says who is to look after a chat, or nobody.
@@ -217,6 +256,14 @@ impl Store {
             .map(super::drafts::proposal)
             .collect::<Result<_, _>>()?)
     }
+}
+
+fn without(statement: Sql, desks: &[ConversationId]) -> Sql {
+    if desks.is_empty() {
+        return statement;
+    }
+    let ids = desks.iter().map(Value::from);
+    statement.then(" AND conversation NOT IN ").list(ids)
 }
 
 /// The ways in which a chat may hold a text: as a name, as a part of the phone, in what was said.
@@ -279,4 +326,34 @@ fn chat(row: &Row) -> Result<Chat, sqlx::Error> {
         assigned: assigned.and_then(|id| id.parse().ok()),
         snoozed_until: row.opt_time(10)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How SQLite goes about a list.
+    async fn plan(of: &'static str, order: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("z.db");
+        let store = Store::open(&format!("sqlite:{}", file.display())).await;
+        let text = format!("EXPLAIN QUERY PLAN {of}{order} LIMIT 40");
+        let explain = sql("").then(&text).bind(DateTime::UNIX_EPOCH);
+        let rows = store.unwrap().db.fetch(explain).await.unwrap();
+        let steps = rows.iter().map(|row| row.get::<String>(3).unwrap());
+        steps.collect::<Vec<_>>().join("; ")
+    }
+
+    #[tokio::test]
+    async fn a_page_of_the_list_reads_as_many_chats_as_it_shows() {
+        let calm = plan(CALM, " ORDER BY wrote_at DESC, conversation").await;
+        assert!(calm.contains("person USING INDEX people_by_time"), "{calm}");
+        assert!(!calm.contains("FOR ORDER BY"), "{calm}");
+        let waiting = plan(WAITING, " ORDER BY waiting_since, conversation").await;
+        assert!(
+            waiting.contains("ownership USING INDEX ownership_by_person"),
+            "{waiting}"
+        );
+        assert!(!waiting.contains("SCAN person"), "{waiting}");
+    }
 }

@@ -10,7 +10,7 @@ use zapis_core::store::{
     Block, Booked, Booking, BookingChange, Change, Changed, NewBooking, Status, Wanted,
 };
 use zapis_workers::book::import::{self, Outcome};
-use zapis_workers::book::{Calendar, Wish, WishItem, close_of, open_of};
+use zapis_workers::book::{Calendar, Wish, close_of, open_of};
 use zapis_workers::business::day_hours;
 use zapis_workers::understand::phone_number;
 
@@ -117,19 +117,7 @@ impl Desk {
         json: bool,
     ) -> Result<(), Failure> {
         let booking = self.found(id).await?;
-        let items = booking.visit.items.iter().map(|item| WishItem {
-            service: item.service.clone(),
-            person: Some(person.clone().unwrap_or_else(|| item.resource.clone())),
-        });
-        let starts = booking.visit.starts_at();
-        let mut together = booking.visit.items.iter();
-        let wish = Wish {
-            items: items.collect(),
-            together: booking.visit.items.len() > 1
-                && together.all(|item| item.starts_at == starts),
-            moving: Some(id),
-            ..Wish::default()
-        };
+        let wish = Wish::to_move(&booking, person.as_deref());
         if let Some(fault) = wish.fault(&self.business, false) {
             return Err(Failure::Usage(self.words(&fault)));
         }

@@ -52,6 +52,36 @@ async fn has(browser: &Browser, selector: &str, part: &str) {
     browser.until(&script).await;
 }
 
+/// Nobody takes a chat from a colleague without wanting to, and words that are refused stay.
+async fn a_colleague_takes_it_while_one_writes(browser: &Browser, firm: &Firm, customer: i64) {
+    let maria = Person::joins(firm, "maria", "Мария", Role::Administrator).await;
+    let types = "document.querySelector('[data-say] textarea').focus()";
+    browser.run(types).await;
+    browser.types("Сейчас посмотрю").await;
+    let key = uuid::Uuid::new_v4().to_string();
+    let over = [("key", key.as_str()), ("over", "true")];
+    maria
+        .has_done(&format!("{}/take", chat(customer)), &over)
+        .await;
+    has(browser, ".acts", "Мария").await;
+    let send = "document.querySelector('[data-say]').requestSubmit()";
+    browser.run(send).await;
+    has(browser, "[data-say] .problem", "Мария").await;
+    let typed = "return document.querySelector('[data-say] textarea').value";
+    assert_eq!(browser.run(typed).await, "Сейчас посмотрю");
+    let lines = firm.sandbox.telegram_transcript(customer, None);
+    assert!(lines.iter().all(|line| line.text != "Сейчас посмотрю"));
+    // Taken over knowingly, the same words go out, once.
+    browser
+        .run("document.querySelector('[data-say] [name=over]').click()")
+        .await;
+    assert_eq!(firm.telegram_answer(customer, 2).await, "Сейчас посмотрю");
+    browser
+        .until("return document.querySelector('[data-say] textarea').value === ''")
+        .await;
+    has(browser, ".acts", "Вернуть боту").await;
+}
+
 #[tokio::test]
 async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
     let firm = Firm::with(On::Embedded, "", vec![vec!["run"]]).await;
@@ -98,6 +128,7 @@ async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
     let said = "return document.querySelectorAll('.line.staff').length === 1";
     browser.until(said).await;
     assert_eq!(browser.run(typed).await, "");
+    a_colleague_takes_it_while_one_writes(&browser, &firm, anna).await;
 
     browser.run("document.activeElement.blur()").await;
     browser.types("b").await;

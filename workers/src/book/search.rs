@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use zapis_core::store::{Visit, WaitEntry};
+use zapis_core::store::{Booking, Visit, WaitEntry};
 
 use super::nearest::nearest;
 use super::plan::Plan;
@@ -52,6 +52,22 @@ impl Wish {
     /// What somebody on the waiting list wishes; nothing when an older version wrote it otherwise.
     pub fn of(entry: &WaitEntry) -> Option<Self> {
         Self::deserialize(&entry.wish).ok()
+    }
+
+    /// What a booking is, at another time and perhaps with another person; its own time counts as free.
+    pub fn to_move(booking: &Booking, person: Option<&str>) -> Self {
+        let items = &booking.visit.items;
+        let starts = booking.visit.starts_at();
+        let wished = items.iter().map(|item| WishItem {
+            service: item.service.clone(),
+            person: Some(person.unwrap_or(&item.resource).to_owned()),
+        });
+        Self {
+            items: wished.collect(),
+            together: items.len() > 1 && items.iter().all(|item| item.starts_at == starts),
+            moving: Some(booking.id),
+            ..Self::default()
+        }
     }
 
     /// The same at exactly this time of the firm's clock.
