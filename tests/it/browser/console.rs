@@ -55,8 +55,8 @@ async fn has(browser: &Browser, selector: &str, part: &str) {
 /// Nobody takes a chat from a colleague without wanting to, and words that are refused stay.
 async fn a_colleague_takes_it_while_one_writes(browser: &Browser, firm: &Firm, customer: i64) {
     let maria = Person::joins(firm, "maria", "Мария", Role::Administrator).await;
-    let types = "document.querySelector('[data-say] textarea').focus()";
-    browser.run(types).await;
+    let focus = "document.querySelector('[data-say] textarea').focus()";
+    browser.run(focus).await;
     browser.types("Сейчас посмотрю").await;
     let key = uuid::Uuid::new_v4().to_string();
     let over = [("key", key.as_str()), ("over", "true")];
