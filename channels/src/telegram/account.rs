@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
+use tokio::sync::RwLock;
 use tracing::{info, warn};
 use zapis_core::causes;
 use zapis_core::intake::Intake;
@@ -28,6 +29,8 @@ pub(super) struct Account {
     moved_to: Mutex<Option<i64>>,
     /// Whether the group has topics, and since when that is known.
     forum: Mutex<Option<(bool, DateTime<Utc>)>>,
+    /// Held in common while the staff is asked for words and it is not yet noted by which message.
+    pub(super) asking: RwLock<()>,
 }
 
 impl fmt::Debug for Account {
@@ -49,6 +52,7 @@ impl Account {
             intake,
             moved_to: Mutex::default(),
             forum: Mutex::default(),
+            asking: RwLock::default(),
         })
     }
 

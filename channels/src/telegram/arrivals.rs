@@ -2,10 +2,12 @@
 //! may be made once the update is safe.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 use tracing::{debug, error, warn};
 use uuid::Uuid;
 use zapis_core::board::is_order;
@@ -23,6 +25,9 @@ use super::words;
 
 /// The topic of dead letters that never became a message.
 const DEAD: &str = "webhook.telegram";
+
+/// The longest that an answer waits until what it answers is noted.
+const ASKING: Duration = Duration::from_secs(5);
 
 /// What updates lead to.
 #[derive(Default)]
@@ -54,7 +59,8 @@ pub(super) enum Effect {
     /// Asks the staff for other words than those of a draft.
     AskForWords {
         chat: i64,
-        card: i64,
+        /// The message that shows the draft, and its topic.
+        card: (i64, Option<i64>),
         about: ConversationId,
         draft: Uuid,
     },
@@ -156,13 +162,23 @@ impl Account {
                         let post = Post::new(*item, raw);
                         self.pressed(&payload, post, taken).await?;
                     } else {
+                        if item.to_prompt {
+                            // The answer may be faster than our note of what was asked.
+                            let asked = timeout(ASKING, self.asking.write());
+                            drop(asked.await);
+                        }
                         match self.about(&item).await? {
                             Some(about) => self.staff(about, Post::new(*item, raw), taken).await?,
                             // Opened by a process that died before it could note whose it is.
                             None if item.topic_by_bot.is_some()
                                 && item.topic_by_bot == self.bot_id() =>
                             {
-                                taken.arrivals.extend(self.nobodys(&item));
+                                let told = self.nobodys(&item, words::NOBODYS_TOPIC);
+                                taken.arrivals.extend(told);
+                            }
+                            None if item.to_prompt => {
+                                let told = self.nobodys(&item, words::NOBODYS_WORDS);
+                                taken.arrivals.extend(told);
                             }
                             None => taken.arrivals.extend(self.order(*item, raw).await?),
                         }
@@ -426,15 +442,15 @@ impl Account {
         id.parse().ok()
     }
 
-    /// Tells who wrote in a topic without a customer that nobody heard it.
-    fn nobodys(&self, item: &Item) -> Option<Arrival> {
+    /// Tells who wrote what belongs to no customer that nobody heard it.
+    fn nobodys(&self, item: &Item, text: &str) -> Option<Arrival> {
         let id = ids::derive(&["nobody's", &self.config.account, &item.id]);
         let here = Address {
             topic: item.topic,
             ..Address::chat(item.address.chat)
         };
         let here = here.conversation(&self.config.account)?;
-        Some(self.outbound(id, here, words::NOBODYS_TOPIC, None))
+        Some(self.outbound(id, here, text, None))
     }
 
     fn outbound(&self, id: Uuid, to: ConversationId, text: &str, staff: Option<&str>) -> Arrival {

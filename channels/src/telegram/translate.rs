@@ -13,6 +13,7 @@ use zapis_core::message::{Profile, What};
 use super::address::Address;
 use super::content::content;
 use super::fields::{clean, flag, int, object, parse, part, text};
+use super::words;
 
 /// Who speaks for a group's anonymous administrators.
 const ANONYMOUS_ADMIN: i64 = 1_087_968_824;
@@ -110,6 +111,8 @@ pub(super) struct Item {
     pub(super) topic: Option<i64>,
     /// The bot that opened that topic, by its id.
     pub(super) topic_by_bot: Option<i64>,
+    /// Whether it answers our asking for other words than those of a draft.
+    pub(super) to_prompt: bool,
 }
 
 /// The bot that opened the topic of a message: what is written in a topic and replies to nobody "replies" to the message
@@ -119,6 +122,15 @@ fn opened_by_bot(message: &Value) -> Option<i64> {
     object(root, "forum_topic_created")?;
     let from = object(root, "from").filter(|from| flag(from, "is_bot"))?;
     int(from, "id")
+}
+
+/// Whether a message replies to a bot that asks for other words than those of a draft.
+fn answers_prompt(message: &Value) -> bool {
+    let prompt = object(message, "reply_to_message");
+    prompt.is_some_and(|prompt| {
+        object(prompt, "from").is_some_and(|from| flag(from, "is_bot"))
+            && text(prompt, "text").as_deref() == Some(words::WRITE_OTHER_WORDS)
+    })
 }
 
 /// Understands one update.
@@ -474,6 +486,7 @@ impl Reader {
             reply_to: object(event, "reply_to_message").and_then(|reply| int(reply, "message_id")),
             topic: None,
             topic_by_bot: None,
+            to_prompt: answers_prompt(event),
         }
     }
 

@@ -255,7 +255,7 @@ impl Account {
     pub(super) async fn ask_for_words(
         &self,
         chat: i64,
-        card: i64,
+        card: (i64, Option<i64>),
         about: &ConversationId,
         draft: Uuid,
     ) -> Result<(), CallError> {
@@ -263,12 +263,17 @@ impl Account {
         struct Message {
             message_id: i64,
         }
-        let parameters = json!({
+        let (card, topic) = card;
+        let mut parameters = json!({
             "chat_id": chat,
             "text": words::WRITE_OTHER_WORDS,
             "reply_parameters": { "message_id": card, "allow_sending_without_reply": true },
             "reply_markup": { "force_reply": true, "selective": true },
         });
+        if let Some(topic) = topic {
+            parameters["message_thread_id"] = topic.into();
+        }
+        let _asking = self.asking.read().await;
         let sent: Message = self.api.call("sendMessage", &parameters).await?;
         if let Some(desk) = Address::chat(chat).conversation(&self.config.account) {
             let store = self.intake.store();
@@ -303,7 +308,7 @@ impl Post {
     fn ask_for_words(&self, open: &Proposal) -> Option<Effect> {
         Some(Effect::AskForWords {
             chat: self.item.address.chat,
-            card: self.item.message?,
+            card: (self.item.message?, self.item.address.topic),
             about: open.card.about.clone(),
             draft: open.card.id,
         })

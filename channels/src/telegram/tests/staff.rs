@@ -1,9 +1,12 @@
 //! The staff's group: cards, topics, answers, commands.
 
-use zapis_core::message::{Author, Content, Line, Outbound, StaffCard, Urgency, What};
+use serde_json::json;
+use uuid::Uuid;
+use zapis_core::message::{Author, Content, DraftCard, Line, Outbound, StaffCard, Urgency, What};
 use zapis_sandbox::TelegramAction;
 
 use super::super::config::TelegramConfig;
+use super::super::words;
 use super::support::{ANNA, Desk, FORUM, GROUP, PATIENCE, conversation, outbound};
 use crate::Channel;
 
@@ -322,4 +325,84 @@ async fn who_writes_in_a_topic_that_lost_its_customer_is_told() {
     desk.sends(told).await;
     let lines = desk.sandbox.telegram_transcript(FORUM, Some(thread));
     assert!(lines.last().unwrap().text.contains("осталась без клиента"));
+}
+
+fn draft() -> DraftCard {
+    DraftCard {
+        id: Uuid::from_u128(77),
+        about: conversation("7000000001"),
+        name: "Анна".into(),
+        question: "Сколько стоит стрижка?".into(),
+        text: "Стрижка — 2 400 ₽".into(),
+        buttons: Vec::new(),
+        language: "ru".into(),
+        intent: None,
+        confidence: None,
+        sources: Vec::new(),
+        minutes: 30,
+    }
+}
+
+fn rewords(desk: &Desk, prompt: i64) {
+    let action = TelegramAction::StaffWrites {
+        chat: GROUP,
+        text: "От двух тысяч".into(),
+        thread: None,
+        reply_to: Some(prompt),
+        from: None,
+        anonymous: false,
+    };
+    desk.sandbox.telegram(action).unwrap();
+}
+
+/// What the staff is asked by.
+async fn prompt(desk: &Desk) -> i64 {
+    let lines = desk
+        .sandbox
+        .telegram_until(GROUP, PATIENCE, |lines| {
+            lines
+                .iter()
+                .any(|line| line.text.contains("своими словами"))
+        })
+        .await;
+    lines.last().unwrap().id.parse().unwrap()
+}
+
+#[tokio::test]
+async fn who_rewords_a_draft_faster_than_the_bot_notes_its_question_is_heard() {
+    let mut desk = with_anna(GROUP).await;
+    let (draft, now) = (draft(), zapis_core::Clock::system().now());
+    desk.store.propose(&draft, now, now).await.unwrap();
+    let account = desk.telegram.accounts["main"].clone();
+    let asking = account.asking.read().await;
+    let question = json!({ "chat_id": GROUP, "text": words::WRITE_OTHER_WORDS });
+    account.api.tell("sendMessage", &question).await.unwrap();
+    let prompt = prompt(&desk).await;
+
+    rewords(&desk, prompt);
+    let about = conversation(&GROUP.to_string());
+    desk.store
+        .put_draft_message(&about, prompt, &draft.about, draft.id)
+        .await
+        .unwrap();
+    drop(asking);
+
+    let words = desk.outbound().await;
+    assert_eq!((words.id, words.conversation), (draft.id, draft.about));
+}
+
+#[tokio::test]
+async fn who_rewords_a_draft_that_the_bot_forgot_is_told() {
+    let mut desk = with_anna(GROUP).await;
+    let account = desk.telegram.accounts["main"].clone();
+    // As if the process had died before it noted what it asked.
+    let question = json!({ "chat_id": GROUP, "text": words::WRITE_OTHER_WORDS });
+    account.api.tell("sendMessage", &question).await.unwrap();
+
+    rewords(&desk, prompt(&desk).await);
+
+    let told = desk.outbound().await;
+    desk.sends(told).await;
+    let lines = desk.sandbox.telegram_transcript(GROUP, None);
+    assert!(lines.last().unwrap().text.contains("Клиент их не получил"));
 }
