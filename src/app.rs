@@ -26,7 +26,7 @@ use zapis_workers::business::FirmFile;
 
 pub use demo::{demo, sandbox};
 pub use engines::{Engines, open_queue, open_sessions, open_store};
-pub use parts::{channels, check_prompts, start_workers};
+pub use parts::{Mind, channels, check_prompts, start_workers};
 
 use crate::calendars;
 use crate::cli::WorkerName;
@@ -131,7 +131,7 @@ async fn run_on(
     let channels = channels(config, &engines)?;
     let soft = stop.soft();
     let mut tasks = JoinSet::new();
-    start_workers(
+    let mind = start_workers(
         &mut tasks,
         &roles,
         config,
@@ -160,7 +160,12 @@ async fn run_on(
     }
     // Every process tells its health; the doors, the live journal and the calendars are the gateway's.
     let (doors, shown) = if roles.gateway {
-        let shown = shown(&loaded, &engines, setting.open).await?;
+        if mind.content.get().is_none() {
+            let (folder, store) = (loaded.folder.clone(), engines.store.clone());
+            let read = parts::read_for_console(mind.clone(), folder, store, soft.clone());
+            tasks.spawn(read);
+        }
+        let shown = shown(&loaded, &engines, mind, setting.open).await?;
         (channels, shown)
     } else {
         (Vec::new(), Router::new())
@@ -202,7 +207,12 @@ async fn run_on(
 }
 
 /// What a gateway shows beside the channels: journal, calendars, what the CRM tells, the console.
-async fn shown(loaded: &Loaded, engines: &Engines, open: bool) -> anyhow::Result<Router> {
+async fn shown(
+    loaded: &Loaded,
+    engines: &Engines,
+    mind: Mind,
+    open: bool,
+) -> anyhow::Result<Router> {
     let config = &loaded.config;
     let store = || engines.store.clone();
     let journal = feed::routes(store(), config.observability.journal_token.clone());
@@ -215,7 +225,7 @@ async fn shown(loaded: &Loaded, engines: &Engines, open: bool) -> anyhow::Result
         parts::invite_first_owner(config, engines).await?;
     }
     let open_for = open.then(|| parts::OWNER.to_owned());
-    let console = parts::console(config, &loaded.folder, engines, open_for);
+    let console = parts::console(config, &loaded.folder, engines, mind, open_for);
     Ok(journal.merge(calendars).merge(crm).merge(console))
 }
 

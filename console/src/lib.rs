@@ -5,6 +5,7 @@ mod chats;
 mod door;
 mod drafts;
 mod health;
+mod knowledge;
 mod lines;
 mod live;
 mod page;
@@ -15,7 +16,8 @@ mod texts;
 mod visits;
 mod words;
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -30,12 +32,14 @@ use zapis_core::intake::Intake;
 use zapis_core::message::ConversationId;
 use zapis_core::sessions::Sessions;
 use zapis_core::store::{Store, StoreError};
+use zapis_workers::autonomy::Autonomy;
 use zapis_workers::business::{Business, FirmFile};
+use zapis_workers::content::{Content, Live};
 
 pub use door::invitation;
 pub use rights::{Need, Route, table};
 
-use live::Live;
+use live::Changes;
 use page::Pages;
 use refusal::Refusal;
 
@@ -67,6 +71,12 @@ pub struct Setup {
     pub sessions: Arc<dyn Sessions>,
     /// The firm as its file says.
     pub firm: FirmFile,
+    /// Where the knowledge stands that is written by hand.
+    pub folder: PathBuf,
+    /// What the bot answers from, once it could be read.
+    pub content: Arc<OnceLock<Live>>,
+    /// What it may say by itself.
+    pub autonomy: Autonomy,
     /// How the outside reaches us.
     pub public_url: String,
     /// How long the bot keeps silent after a word of the staff.
@@ -85,12 +95,15 @@ struct Shared {
     intake: Intake,
     sessions: Arc<dyn Sessions>,
     firm: Mutex<FirmFile>,
+    folder: PathBuf,
+    content: Arc<OnceLock<Live>>,
+    autonomy: Autonomy,
     public_url: String,
     takeover: TimeDelta,
     desks: Vec<ConversationId>,
     open_for: Option<String>,
     pages: Pages,
-    live: Live,
+    live: Changes,
 }
 
 impl std::ops::Deref for Console {
@@ -110,6 +123,12 @@ impl Shared {
         self.intake.clock()
     }
 
+    /// What the bot answers from, once it could be read.
+    fn content(&self) -> Result<Arc<Content>, Refusal> {
+        let live = self.content.get();
+        live.map(Live::now).ok_or(Refusal::Bad("knowledge-unread"))
+    }
+
     /// The firm, once its file could be read.
     async fn firm(&self) -> Option<Arc<Business>> {
         self.firm.lock().await.now().await
@@ -122,16 +141,22 @@ pub fn routes(setup: Setup) -> Router {
         intake,
         sessions,
         firm,
+        folder,
+        content,
+        autonomy,
         public_url,
         takeover,
         desks,
         open_for,
     } = setup;
-    let live = Live::new(intake.store().clone());
+    let live = Changes::new(intake.store().clone());
     let console = Console(Arc::new(Shared {
         intake,
         sessions,
         firm: Mutex::new(firm),
+        folder,
+        content,
+        autonomy,
         public_url,
         takeover,
         desks,

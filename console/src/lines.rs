@@ -286,20 +286,21 @@ fn why(event: &Event) -> Why {
         .sources
         .as_ref()
         .and_then(|sources| sources.as_array());
-    let source = |source: &serde_json::Value| {
-        let text = |key: &str| {
-            source
-                .get(key)
-                .and_then(|value| value.as_str().map(str::to_owned))
-        };
-        let line = source.get("line").and_then(serde_json::Value::as_u64);
-        let file = text("file").or_else(|| text("id"))?;
-        Some(line.map_or_else(|| file.clone(), |line| format!("{file}:{line}")))
-    };
     Why {
         facts,
         sources: sources.into_iter().flatten().filter_map(source).collect(),
     }
+}
+
+/// Where something is written that an answer rests on, as the journal has it.
+pub(crate) fn source(source: &serde_json::Value) -> Option<String> {
+    let text = |key: &str| {
+        let value = source.get(key)?;
+        value.as_str().map(str::to_owned)
+    };
+    let line = source.get("line").and_then(serde_json::Value::as_u64);
+    let file = text("file").or_else(|| text("id"))?;
+    Some(line.map_or_else(|| file.clone(), |line| format!("{file}:{line}")))
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ const BACK: Duration = Duration::from_millis(100);
 type News = Option<Arc<str>>;
 
 /// Follows the journal.
-pub(crate) struct Live {
+pub(crate) struct Changes {
     changes: broadcast::Sender<News>,
     watched: Arc<Notify>,
 }
@@ -49,7 +49,7 @@ struct Change<'a> {
     called: bool,
 }
 
-impl Live {
+impl Changes {
     /// Begins when the first one looks.
     pub(crate) fn new(store: Store) -> Self {
         let (changes, _) = broadcast::channel(BEHIND);

@@ -30,10 +30,16 @@ macro_rules! templates {
 
 templates![
     "base.html",
+    "changes.html",
     "chat.html",
     "drafts.html",
+    "entry.html",
+    "gaps.html",
     "health.html",
+    "import.html",
     "inbox.html",
+    "knowledge-menu.html",
+    "knowledge.html",
     "lines.html",
     "list.html",
     "login.html",
@@ -41,6 +47,7 @@ templates![
     "people.html",
     "plain.html",
     "refused.html",
+    "versions.html",
     "visits.html",
 ];
 
@@ -206,6 +213,7 @@ pub(crate) mod tests {
             include_str!("lines.rs"),
             include_str!("words.rs"),
             include_str!("health.rs"),
+            include_str!("knowledge.rs"),
             include_str!("chats.rs"),
             include_str!("drafts.rs"),
             include_str!("visits.rs"),

@@ -1,7 +1,7 @@
 //! Who may open what: one table, from which the router is made.
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
-use crate::{Console, chats, door, drafts, health, live, people, visits};
+use crate::{Console, chats, door, drafts, health, knowledge, live, people, visits};
 
 /// What somebody must be to open a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,9 +164,60 @@ fn rooms() -> Ways {
     ]
 }
 
+/// What the bot knows.
+fn known() -> Ways {
+    let upload = DefaultBodyLimit::max(knowledge::UPLOAD);
+    vec![
+        way("GET", "/console/knowledge", MANAGERS, get(knowledge::list)),
+        way(
+            "GET",
+            "/console/knowledge/entry",
+            MANAGERS,
+            get(knowledge::open),
+        ),
+        way(
+            "POST",
+            "/console/knowledge/entry",
+            MANAGERS,
+            post(knowledge::write),
+        ),
+        way(
+            "GET",
+            "/console/knowledge/gaps",
+            MANAGERS,
+            get(knowledge::gaps),
+        ),
+        way(
+            "GET",
+            "/console/knowledge/import",
+            MANAGERS,
+            get(knowledge::ask_document),
+        ),
+        way(
+            "POST",
+            "/console/knowledge/import",
+            MANAGERS,
+            post(knowledge::bring).layer(upload),
+        ),
+        way(
+            "GET",
+            "/console/knowledge/versions",
+            MANAGERS,
+            get(knowledge::versions),
+        ),
+        way(
+            "POST",
+            "/console/knowledge/rollback",
+            MANAGERS,
+            post(knowledge::roll_back),
+        ),
+    ]
+}
+
 fn ways() -> Ways {
     let mut ways = doors();
     ways.extend(conversations());
+    ways.extend(known());
     ways.extend(rooms());
     ways
 }

@@ -1,7 +1,7 @@
 //! What the program is made of: channels and workers, joined with the engines.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -9,6 +9,7 @@ use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use zapis_channels::Channel;
 use zapis_channels::sender::{Alarm, Sender};
 use zapis_channels::sms::Sms;
@@ -17,11 +18,11 @@ use zapis_channels::webchat::WebChat;
 use zapis_channels::whatsapp::WhatsApp;
 use zapis_core::broker::Topic;
 use zapis_core::config::Findings;
-use zapis_core::ids;
 use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, Fence, Outbound};
-use zapis_core::store::{NewStaff, Role, StaffMember};
+use zapis_core::store::{NewStaff, Role, StaffMember, Store};
+use zapis_core::{causes, ids};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
 use zapis_workers::autonomy::{Adjusted, Adjuster, Autonomy};
 use zapis_workers::book::Book;
@@ -62,12 +63,16 @@ pub(super) fn console(
     config: &Config,
     folder: &Path,
     engines: &Engines,
+    mind: Mind,
     open_for: Option<String>,
 ) -> Router {
     zapis_console::routes(zapis_console::Setup {
         intake: intake(config, engines),
         sessions: Arc::clone(&engines.sessions),
         firm: FirmFile::new(folder),
+        folder: folder.join("knowledge"),
+        content: mind.content,
+        autonomy: mind.autonomy,
         public_url: config.server.public_url.clone(),
         takeover: minutes(config.staff.takeover_minutes),
         desks: config
@@ -174,6 +179,40 @@ pub(super) fn crm_events(config: &Config, engines: &Engines) -> anyhow::Result<R
     Ok(crm_events::routes(bitrix24, public_url, client, broker))
 }
 
+/// What a process knows: what it answers from, once that could be read, and what the bot may say by itself.
+#[derive(Debug, Clone, Default)]
+pub struct Mind {
+    /// Filled at the start of a process that answers; later where it need not be known.
+    pub content: Arc<OnceLock<Live>>,
+    /// As the firm has set it and as it was adjusted.
+    pub autonomy: Autonomy,
+}
+
+/// How often a gateway tries to read what only its console shows.
+const READ_AGAIN: Duration = Duration::from_secs(10);
+
+/// Reads what the firm knows for a console beside which nobody answers.
+pub(super) async fn read_for_console(
+    mind: Mind,
+    content_dir: PathBuf,
+    store: Store,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let watch = loop {
+        match Watch::start(&content_dir, &store).await {
+            Ok(watch) => break watch,
+            Err(error) => warn!(error = %causes(&error), "The console cannot show the knowledge"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(READ_AGAIN) => {}
+        }
+    };
+    mind.content.get_or_init(|| watch.live());
+    watch.run(stop).await;
+    Ok(())
+}
+
 /// Starts the workers of these roles.
 pub async fn start_workers(
     tasks: &mut JoinSet<anyhow::Result<()>>,
@@ -183,15 +222,24 @@ pub async fn start_workers(
     channels: &[Arc<dyn Channel>],
     engines: &Engines,
     stop: &CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Mind> {
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
     let adjusted = adjust(tasks, config, engines, has(WorkerName::Remind), stop);
+    let mind = Mind {
+        autonomy: Autonomy {
+            config: config.autonomy.clone(),
+            adjusted,
+        },
+        ..Mind::default()
+    };
     let crm = has(WorkerName::Crm) && config.crm.is_used();
     if has(WorkerName::Answer) || has(WorkerName::Remind) || crm {
         let mut watch = Watch::start(content_dir, &engines.store).await?;
+        mind.content.get_or_init(|| watch.live());
         if has(WorkerName::Answer) {
-            let (answer, equipped) = answering(config, watch, adjusted, &desks, engines)?;
+            let (answer, equipped) =
+                answering(config, watch, mind.autonomy.clone(), &desks, engines)?;
             watch = equipped;
             let topic = Topic::inbound();
             let stop = stop.clone();
@@ -244,7 +292,7 @@ pub async fn start_workers(
         let stop = stop.clone();
         tasks.spawn(async move { journal.run(stop).await.context("writing the journal") });
     }
-    Ok(())
+    Ok(mind)
 }
 
 /// Looks after what the bot may say by itself, and judges it where `judges` says so.
@@ -276,7 +324,7 @@ fn adjust(
 fn answering(
     config: &Config,
     watch: Watch,
-    adjusted: Adjusted,
+    autonomy: Autonomy,
     desks: &Desks,
     engines: &Engines,
 ) -> anyhow::Result<(Answer, Watch)> {
@@ -300,10 +348,7 @@ fn answering(
                 prompt: config.llm.understand_prompt.clone(),
             }),
         vectors,
-        autonomy: Autonomy {
-            config: config.autonomy.clone(),
-            adjusted,
-        },
+        autonomy,
         desk: Some(Desk {
             calendar: Arc::new(Book::new(engines.store.clone(), engines.clock.clone())),
             store: engines.store.clone(),

@@ -7,6 +7,7 @@ mod meanings;
 mod phrase;
 mod restrain;
 mod said;
+mod tryout;
 pub mod visit;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use interpret::Interpreter;
 pub use meanings::Meanings;
 pub use phrase::phrase;
 pub use said::Said;
+pub use tryout::Tryout;
 
 use crate::answer::{Heard, Mind, Thought};
 use crate::autonomy::{Autonomy, Mode};

@@ -9,11 +9,16 @@ use crate::support::console::{PASSWORD, Person, chat};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 11] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
     "/console/visits",
+    "/console/knowledge?try=%D0%B0%D0%B4%D1%80%D0%B5%D1%81",
+    "/console/knowledge/entry",
+    "/console/knowledge/gaps",
+    "/console/knowledge/import",
+    "/console/knowledge/versions",
     "/console/health",
     "/console/people",
 ];

@@ -63,6 +63,24 @@ impl Person {
         request.form(typed).send().await.unwrap()
     }
 
+    /// Sends a document; what the page says of it.
+    pub(crate) async fn uploads(&self, name: &str, bytes: &[u8], act: &str) -> String {
+        let part =
+            |head: &str| format!("--boundary\r\ncontent-disposition: form-data; {head}\r\n\r\n");
+        let document = part(&format!("name=\"document\"; filename=\"{name}\""));
+        let act = format!("\r\n{}{act}\r\n--boundary--\r\n", part("name=\"do\""));
+        let body = [document.as_bytes(), bytes, act.as_bytes()].concat();
+        let request = self
+            .client
+            .post(format!("{}/console/knowledge/import", self.url));
+        let request = request
+            .header("cookie", &self.cookie)
+            .header("origin", &self.url)
+            .header("content-type", "multipart/form-data; boundary=boundary");
+        let answer = request.body(body).send().await.unwrap();
+        answer.text().await.unwrap()
+    }
+
     /// Does it, and it is done.
     pub(crate) async fn has_done(&self, path: &str, typed: &[(&str, &str)]) {
         let answer = self.does(path, typed).await;

@@ -61,7 +61,7 @@ impl From<ImportError> for LoadError {
         match error {
             ImportError::Wrong(problems) => Self::Wrong(problems),
             ImportError::Store(error) => Self::Store(error),
-            ImportError::Busy => Self::Wrong(Vec::new()),
+            ImportError::Busy | ImportError::Outdated => Self::Wrong(Vec::new()),
         }
     }
 }

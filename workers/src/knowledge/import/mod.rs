@@ -14,7 +14,9 @@ use zapis_core::store::StoreError;
 
 pub use plan::{Change, Known, Plan, Report};
 pub use site::SiteRules;
-pub use versions::{Done, Written, imported, known, learn, remove, roll_back, write};
+pub use versions::{
+    Done, OWN, Wording, Written, forget, imported, known, learn, remove, roll_back, write,
+};
 
 use super::entry::Entry;
 use super::read;
@@ -29,6 +31,9 @@ pub enum ImportError {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Somebody else has changed the entry since it was read.
+    #[error("somebody else has changed the entry")]
+    Outdated,
     /// Others changed the knowledge again and again; try later.
     #[error("others change the knowledge at the same time")]
     Busy,
@@ -92,6 +97,33 @@ impl Incoming {
             return Err(vec![problem(given, 0, 0, "", "is no file", "")]);
         };
         let material = read::open(path).map_err(|problem| vec![problem])?;
+        Self::of_document(given.to_owned(), source, material)
+    }
+
+    /// What a document says that somebody has sent under a name.
+    pub async fn of_bytes(
+        name: &str,
+        bytes: Vec<u8>,
+        signature: &Signature,
+    ) -> Result<Self, Vec<Problem>> {
+        let name = name.to_owned();
+        let material = read::Material {
+            name: name.clone(),
+            bytes,
+            ..read::Material::default()
+        };
+        let read = move || Self::of_document(name.clone(), name, material);
+        let read = tokio::task::spawn_blocking(read).await;
+        let mut incoming = read.unwrap_or_else(|_| Err(Vec::new()))?;
+        signature.sign(&mut incoming.entries);
+        Ok(incoming)
+    }
+
+    fn of_document(
+        from: String,
+        source: String,
+        material: read::Material,
+    ) -> Result<Self, Vec<Problem>> {
         let mut entries = read(material)?.entries;
         let problems = super::repeated_ids(&entries);
         if !problems.is_empty() {
@@ -101,7 +133,7 @@ impl Incoming {
             entry.source.file.clone_from(&source);
         }
         Ok(Self {
-            from: given.to_owned(),
+            from,
             source,
             entries,
             warnings: Vec::new(),

@@ -94,6 +94,20 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The entry.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::New { id, .. }
+            | Self::Changed { id, .. }
+            | Self::Gone { id, .. }
+            | Self::Contradicts { id, .. }
+            | Self::Duplicates { id, .. }
+            | Self::Stale { id, .. } => id,
+        }
+    }
+}
+
 /// What an import does with one source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use zapis_core::message::LessonCard;
 use zapis_core::store::{KnowledgeChange, KnowledgeSource, Store};
 
 use super::super::entry::{Entry, Imported, Origin, Source};
-use super::super::{facts, repeated_ids, written};
+use super::super::{Knowledge, facts, repeated_ids, written};
 use super::{ImportError, Incoming, Known, Plan};
 use crate::business::Business;
 use crate::source_text::problem;
@@ -16,8 +16,9 @@ use crate::source_text::problem;
 /// How often a change is thought out anew when others were faster.
 const TRIES: usize = 10;
 
-/// The source of answers that the bot was allowed to remember.
-const LEARNT: &str = "staff";
+/// The source of what the staff wrote itself: in the console, or as an answer that the bot was allowed to
+/// remember.
+pub const OWN: &str = "staff";
 
 /// Who does something, and when.
 #[derive(Debug, Clone)]
@@ -129,43 +130,138 @@ fn is_same(before: &[Entry], after: &[Entry]) -> bool {
     plain(before) == plain(after)
 }
 
+/// An entry of the staff's own, as it shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wording {
+    /// Its name; a new one makes a new entry.
+    pub id: String,
+    /// The questions it answers, the first one shown to people.
+    pub questions: Vec<String>,
+    /// The answer, quoted as it is.
+    pub answer: String,
+    /// The last day it may be quoted.
+    pub valid_until: Option<NaiveDate>,
+}
+
+impl Wording {
+    /// Writes it among the staff's own entries, in the name of somebody who says that it is right.
+    fn write(&self, entries: &mut Vec<Entry>, who: &str) {
+        let line = entries.len() + 1;
+        let known = entries.iter_mut().find(|entry| entry.id == self.id);
+        let place = Source {
+            file: OWN.to_owned(),
+            line: known.as_ref().map_or(line, |entry| entry.source.line),
+            part: None,
+        };
+        let question = String::new();
+        let entry = Entry {
+            id: self.id.clone(),
+            questions: self.questions.clone(),
+            valid_until: self.valid_until,
+            verified_by: Some(who.to_owned()),
+            ..Entry::new(question, self.answer.clone(), place, Origin::Written)
+        };
+        match known {
+            Some(known) => *known = entry,
+            None => entries.push(entry),
+        }
+    }
+
+    /// What writing it would change, and everything that would be known then.
+    pub fn previewed(&self, known: &Known, who: &str, today: NaiveDate) -> (Plan, Knowledge) {
+        let mut entries = known.imported.get(OWN).cloned().unwrap_or_default();
+        self.write(&mut entries, who);
+        let incoming = Incoming {
+            from: OWN.to_owned(),
+            source: OWN.to_owned(),
+            entries: entries.clone(),
+            warnings: Vec::new(),
+        };
+        let mut plan = Plan::of(&[incoming], known, today);
+        for report in &mut plan.reports {
+            report.changes.retain(|change| change.id() == self.id);
+        }
+        let others = known.imported.iter().filter(|(source, _)| *source != OWN);
+        let imported = others.flat_map(|(_, entries)| entries).cloned();
+        let all = Knowledge::joined(known.own.clone(), imported.chain(entries));
+        (plan, all)
+    }
+
+    /// Makes the version in which it is written. `was` is the answer that it takes the place of, as whoever wrote
+    /// it has read it: where another stands there now, nothing is changed.
+    pub async fn keep(
+        &self,
+        store: &Store,
+        was: Option<&str>,
+        done: &Done,
+    ) -> Result<Option<i64>, ImportError> {
+        let what = format!("write {}", self.id);
+        rewrite(store, &what, done, |entries| {
+            let before = entries.iter().find(|entry| entry.id == self.id);
+            let before = before.map(|entry| entry.answer.as_str());
+            if before != was && before != Some(&self.answer) {
+                return Err(ImportError::Outdated);
+            }
+            self.write(entries, &done.who);
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Takes an entry of the staff's own out; none where there is no such entry.
+pub async fn forget(store: &Store, id: &str, done: &Done) -> Result<Option<i64>, ImportError> {
+    rewrite(store, &format!("remove {id}"), done, |entries| {
+        entries.retain(|entry| entry.id != id);
+        Ok(())
+    })
+    .await
+}
+
 /// Remembers how a person answered, once per lesson.
 pub async fn learn(
     store: &Store,
     lesson: &LessonCard,
     at: DateTime<Utc>,
 ) -> Result<(), ImportError> {
-    let id = format!("{LEARNT}-{}", lesson.id);
+    let wording = Wording {
+        id: format!("{OWN}-{}", lesson.id),
+        questions: vec![lesson.question.clone()],
+        answer: lesson.answer.clone(),
+        valid_until: None,
+    };
+    let who = lesson.who.clone();
+    let done = Done { who, at };
+    rewrite(store, "remember an answer", &done, |entries| {
+        if entries.iter().all(|entry| entry.id != wording.id) {
+            wording.write(entries, &done.who);
+        }
+        Ok(())
+    })
+    .await
+    .map(|_| ())
+}
+
+/// Makes the version in which the staff's own entries are others; none where they are the same.
+async fn rewrite(
+    store: &Store,
+    what: &str,
+    done: &Done,
+    rewritten: impl Fn(&mut Vec<Entry>) -> Result<(), ImportError>,
+) -> Result<Option<i64>, ImportError> {
     for _ in 0..TRIES {
         let version = store.knowledge_version().await?;
         let mut sources = by_source(store.knowledge(version).await?)?;
-        let mut entries = sources.remove(LEARNT).unwrap_or_default();
-        if entries.iter().any(|entry| entry.id == id) {
-            return Ok(());
+        let before = sources.remove(OWN).unwrap_or_default();
+        let mut entries = before.clone();
+        rewritten(&mut entries)?;
+        if is_same(&before, &entries) {
+            return Ok(None);
         }
-        let place = Source {
-            file: LEARNT.to_owned(),
-            line: entries.len() + 1,
-            part: None,
-        };
-        let (question, answer) = (lesson.question.clone(), lesson.answer.clone());
-        entries.push(Entry {
-            id: id.clone(),
-            verified_by: Some(lesson.who.clone()),
-            ..Entry::new(question, answer, place, Origin::Written)
-        });
-        let done = Done {
-            who: lesson.who.clone(),
-            at,
-        };
-        let json = serde_json::to_string(&entries).ok();
-        let sources = vec![(LEARNT.to_owned(), json)];
-        let what = "remember an answer".to_owned();
-        if change(store, version, what, sources, &done)
-            .await?
-            .is_some()
-        {
-            return Ok(());
+        let json = (!entries.is_empty()).then(|| serde_json::to_string(&entries).ok());
+        let sources = vec![(OWN.to_owned(), json.flatten())];
+        if let Some(made) = change(store, version, what.to_owned(), sources, done).await? {
+            return Ok(Some(made));
         }
     }
     Err(ImportError::Busy)

@@ -1,0 +1,671 @@
+//! What the bot knows: read, tried out, written, brought in, gone back in.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, Form, Multipart, Query, State};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use chrono::{NaiveDate, TimeDelta};
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zapis_core::config::Problem;
+use zapis_core::event::Kind;
+use zapis_core::message::ConversationId;
+use zapis_workers::answer::Thought;
+use zapis_workers::content::Content;
+use zapis_workers::dialogue::Tryout;
+use zapis_workers::knowledge::import::{
+    self, Change, Done, ImportError, Incoming, Known, OWN, Plan, Report, Signature, Wording,
+};
+use zapis_workers::knowledge::{Entry, Origin};
+use zapis_workers::report::{Gaps, Privacy, read};
+
+use crate::door::{Me, note};
+use crate::page::View;
+use crate::refusal::Refusal;
+use crate::{Console, Shared};
+
+/// How many entries a page has.
+const PAGE: usize = 50;
+/// The longest answer and the longest questions: an answer fits into one message.
+const LONGEST: usize = 3_500;
+/// How many versions are shown.
+const VERSIONS: u32 = 100;
+/// How many questions without an answer are shown.
+const GAPS: usize = 100;
+/// How many days of questions are looked at.
+const DAYS: i64 = 14;
+/// How many of the newest words of customers a new wording is tried on.
+const TRIED: usize = 200;
+/// How many of the newest lines of the journal are looked through for them.
+const READ: i64 = 2_000;
+/// The largest upload: a document and what the form says of it.
+pub(crate) const UPLOAD: usize = 33 * 1024 * 1024;
+
+/// Which entries are looked at, and what is tried out.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Wish {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    page: usize,
+    /// Words as a customer's.
+    #[serde(default, rename = "try")]
+    tried: String,
+    /// Whether something was written just now, which is shown once the bot knows it.
+    #[serde(default)]
+    saved: u8,
+}
+
+/// `GET /console/knowledge`
+pub(crate) async fn list(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Query(wish): Query<Wish>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    let content = console.content()?;
+    let wanted = wish.q.trim().to_lowercase();
+    let fits = |entry: &&Entry| {
+        let mut texts = entry.questions.iter().chain([&entry.answer]);
+        wanted.is_empty() || texts.any(|text| text.to_lowercase().contains(&wanted))
+    };
+    let mut found: Vec<&Entry> = content.knowledge.entries().iter().filter(fits).collect();
+    // What the staff writes here first, then what it brought in, then the files.
+    found.sort_by_key(|entry| standing(entry).rank);
+    let start = wish.page.saturating_mul(PAGE);
+    let shown = found.iter().skip(start).take(PAGE);
+    let today = today(&view);
+    let tried = match wish.tried.trim() {
+        "" => None,
+        text => Some(tried(&view, &console, &content, text).await?),
+    };
+    let what = context! {
+        entries => shown.map(|entry| listed(entry, today)).collect::<Vec<_>>(),
+        count => found.len(),
+        more => found.len() > start + PAGE,
+        page => wish.page,
+        q => wish.q.trim(),
+        saved => wish.saved > 0,
+        tried,
+    };
+    view.page("knowledge.html", "knowledge", what).await
+}
+
+fn today(view: &View<'_>) -> NaiveDate {
+    view.now.with_timezone(&view.zone).date_naive()
+}
+
+/// Where an entry can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Standing {
+    rank: u8,
+    /// The end of the key of the words that say it.
+    name: &'static str,
+}
+
+fn standing(entry: &Entry) -> Standing {
+    let (rank, name) = match (&entry.imported, entry.origin) {
+        (Some(imported), _) if imported.source == OWN => (0, "own"),
+        (Some(_), _) => (1, "imported"),
+        (None, Origin::Fact) => (3, "fact"),
+        (None, _) => (2, "folder"),
+    };
+    Standing { rank, name }
+}
+
+fn listed(entry: &Entry, today: NaiveDate) -> Value {
+    context! {
+        id => entry.id.as_str(),
+        question => entry.question(),
+        others => entry.questions.len().saturating_sub(1),
+        answer => entry.answer.as_str(),
+        language => entry.language.code(),
+        standing => standing(entry).name,
+        place => entry.source.for_people(),
+        verified_by => entry.verified_by.as_deref(),
+        valid_until => entry.valid_until.map(|day| day.to_string()),
+        expired => entry.expired(today),
+    }
+}
+
+/// A conversation that nobody has.
+fn nobodys() -> Result<ConversationId, Refusal> {
+    ConversationId::new("webchat", "tryout", "tryout").map_err(|_| Refusal::Unknown)
+}
+
+/// What the bot would say, as it knows things now, and why.
+async fn tried(
+    view: &View<'_>,
+    console: &Shared,
+    content: &Arc<Content>,
+    text: &str,
+) -> Result<Value, Refusal> {
+    let bot = Tryout::new(Arc::clone(content), console.autonomy.clone());
+    let thought = bot.hears(&nobodys()?, text, view.now).await?;
+    let facts = &thought.facts;
+    let sources = facts
+        .sources
+        .as_ref()
+        .and_then(|sources| sources.as_array());
+    let sources = sources.into_iter().flatten();
+    Ok(context! {
+        text,
+        does => does(&thought),
+        says => Value::from(Serde(words(&thought))),
+        buttons => Value::from(Serde(buttons(&thought))),
+        intent => facts.intent.as_deref(),
+        confidence => facts.confidence.map(|sure| format!("{:.0} %", sure * 100.0)),
+        rule => facts.reason.as_deref(),
+        why => thought.handover.as_ref().map(|call| call.reason.as_str()),
+        sources => sources.filter_map(crate::lines::source).collect::<Vec<_>>(),
+    })
+}
+
+/// The end of the key of the words that say what the bot does.
+fn does(thought: &Thought) -> &'static str {
+    if thought.draft.is_some() {
+        "drafts"
+    } else if thought.handover.is_some() {
+        "calls"
+    } else {
+        "answers"
+    }
+}
+
+fn words(thought: &Thought) -> Vec<&str> {
+    let draft = thought.draft.iter().map(|draft| draft.reply.text.as_str());
+    let replies = thought.replies.iter().map(|reply| reply.text.as_str());
+    replies.chain(draft).collect()
+}
+
+fn buttons(thought: &Thought) -> Vec<&str> {
+    let draft = thought.draft.iter().map(|draft| &draft.reply);
+    let replies = thought.replies.iter().chain(draft);
+    let buttons = replies.flat_map(|reply| &reply.buttons);
+    buttons.map(|button| button.title.as_str()).collect()
+}
+
+/// Which entry is opened, or what a new one begins with.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Opened {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    question: String,
+    #[serde(default)]
+    answer: String,
+}
+
+/// `GET /console/knowledge/entry`
+pub(crate) async fn open(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Query(opened): Query<Opened>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    let form = if opened.id.is_empty() {
+        Written {
+            id: format!("{OWN}-{}", Uuid::new_v4()),
+            questions: opened.question,
+            answer: opened.answer,
+            ..Written::default()
+        }
+    } else {
+        let content = console.content()?;
+        let mut entries = content.knowledge.entries().iter();
+        let entry = entries.find(|entry| entry.id == opened.id && standing(entry).name == "own");
+        let entry = entry.ok_or(Refusal::Unknown)?;
+        Written {
+            id: entry.id.clone(),
+            questions: entry.questions.join("\n"),
+            answer: entry.answer.clone(),
+            valid_until: entry
+                .valid_until
+                .map(|day| day.to_string())
+                .unwrap_or_default(),
+            was: Some(entry.answer.clone()),
+            act: String::new(),
+        }
+    };
+    shown(&view, &form, None).await
+}
+
+/// An entry as somebody writes it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Written {
+    id: String,
+    /// One on a line.
+    #[serde(default)]
+    questions: String,
+    #[serde(default)]
+    answer: String,
+    /// `YYYY-MM-DD`, or nothing.
+    #[serde(default)]
+    valid_until: String,
+    /// The answer that it takes the place of.
+    was: Option<String>,
+    /// `preview`, `save` or `remove`.
+    #[serde(default, rename = "do")]
+    act: String,
+}
+
+impl Written {
+    fn wording(&self) -> Result<Wording, Refusal> {
+        let lines = self.questions.lines().map(str::trim);
+        let questions: Vec<String> = lines
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let answer = self.answer.replace("\r\n", "\n").trim().to_owned();
+        if questions.is_empty() || answer.is_empty() {
+            return Err(Refusal::Bad("entry-empty"));
+        }
+        if answer.chars().count() > LONGEST || self.questions.chars().count() > LONGEST {
+            return Err(Refusal::Bad("entry-long"));
+        }
+        let valid_until = match self.valid_until.as_str() {
+            "" => None,
+            day => Some(day.parse().map_err(|_| Refusal::Bad("entry-day"))?),
+        };
+        let own = self
+            .id
+            .strip_prefix(OWN)
+            .and_then(|rest| rest.strip_prefix('-'));
+        own.and_then(|id| Uuid::parse_str(id).ok())
+            .ok_or(Refusal::Unknown)?;
+        Ok(Wording {
+            id: self.id.clone(),
+            questions,
+            answer,
+            valid_until,
+        })
+    }
+}
+
+async fn shown(
+    view: &View<'_>,
+    form: &Written,
+    preview: Option<Value>,
+) -> Result<Html<String>, Refusal> {
+    let what = context! {
+        form => Value::from(Serde(form)),
+        is_new => form.was.is_none(),
+        preview,
+    };
+    view.page("entry.html", "knowledge", what).await
+}
+
+/// `POST /console/knowledge/entry`
+pub(crate) async fn write(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Form(mut form): Form<Written>,
+) -> Result<Response, Refusal> {
+    let view = View::of(&console, &me).await;
+    let done = done(&view, &me);
+    form.was = form.was.map(|was| was.replace("\r\n", "\n"));
+    let store = console.store();
+    match form.act.as_str() {
+        "remove" => {
+            import::forget(store, &form.id, &done).await?;
+            note(&console, &me.member, "knowledge_removed", Some(&form.id)).await?;
+        }
+        "save" => {
+            let wording = form.wording()?;
+            wording.keep(store, form.was.as_deref(), &done).await?;
+            note(&console, &me.member, "knowledge_written", Some(&form.id)).await?;
+        }
+        _ => {
+            let wording = form.wording()?;
+            let preview = previewed(&view, &console, &wording, &me.member.name).await?;
+            return Ok(shown(&view, &form, Some(preview)).await?.into_response());
+        }
+    }
+    Ok(Redirect::to("/console/knowledge?saved=1").into_response())
+}
+
+fn done(view: &View<'_>, me: &Me) -> Done {
+    Done {
+        who: me.member.name.clone(),
+        at: view.now,
+    }
+}
+
+async fn known(console: &Shared, content: &Content) -> Result<Known, Refusal> {
+    let known = import::known(console.store(), &console.folder, &content.business);
+    Ok(known.await?)
+}
+
+/// An answer that would be another one.
+#[derive(Debug, Serialize)]
+struct Different {
+    question: String,
+    before: String,
+    after: String,
+}
+
+/// What a wording contradicts, and what customers would read instead of what they read now.
+async fn previewed(
+    view: &View<'_>,
+    console: &Shared,
+    wording: &Wording,
+    who: &str,
+) -> Result<Value, Refusal> {
+    let content = console.content()?;
+    let known = known(console, &content).await?;
+    let (plan, knowledge) = wording.previewed(&known, who, today(view));
+    let knowledge = knowledge.with_synonyms(Arc::clone(&content.synonyms));
+    let then = Arc::new(Content {
+        knowledge: Arc::new(knowledge),
+        ..Content::clone(&content)
+    });
+    let autonomy = &console.autonomy;
+    let now = Tryout::new(Arc::clone(&content), autonomy.clone());
+    let then = Tryout::new(then, autonomy.clone());
+    let asked = asked(view, console, &content).await?;
+    let own = wording.questions.iter().cloned();
+    let (mut different, mut unheard) = (Vec::new(), Vec::new());
+    let nobody = nobodys()?;
+    for question in own.chain(asked) {
+        let before = now.hears(&nobody, &question, view.now).await?;
+        let after = then.hears(&nobody, &question, view.now).await?;
+        let (before, after) = (words(&before).join("\n"), words(&after).join("\n"));
+        let is_own = wording.questions.contains(&question);
+        if is_own && !after.contains(&wording.answer) {
+            unheard.push(question);
+        } else if before != after {
+            different.push(Different {
+                question,
+                before,
+                after,
+            });
+        }
+        // Many questions are thought about: others are served between two of them.
+        tokio::task::yield_now().await;
+    }
+    Ok(context! {
+        changes => changes(&plan.reports),
+        different => Value::from(Serde(different)),
+        unheard,
+    })
+}
+
+/// The newest words of customers, each once, without personal data.
+async fn asked(
+    view: &View<'_>,
+    console: &Shared,
+    content: &Content,
+) -> Result<Vec<String>, Refusal> {
+    let store = console.store();
+    let last = store.last_event_position().await?;
+    let span = view.now - TimeDelta::days(DAYS)..view.now;
+    let newest = store.events_of_kinds(&[Kind::Inbound], &span, last - READ, last);
+    let privacy = Privacy::new(&content.understander);
+    let mut asked: Vec<String> = Vec::new();
+    for event in newest.await?.iter().rev() {
+        let text = event.customer_text.as_deref().unwrap_or_default();
+        let text = privacy.hide(text, None);
+        if !text.trim().is_empty() && !asked.contains(&text) {
+            asked.push(text);
+        }
+    }
+    asked.truncate(TRIED);
+    Ok(asked)
+}
+
+/// What an import or a wording does with one entry.
+#[derive(Debug, Default, Serialize)]
+struct Shown {
+    /// The end of the key of the words that say it.
+    kind: &'static str,
+    what: String,
+    before: Option<String>,
+    after: Option<String>,
+    /// Where the other entry is written, or until when it was right.
+    place: Option<String>,
+}
+
+fn changes(reports: &[Report]) -> Value {
+    let all = reports.iter().flat_map(|report| report.changes.clone());
+    let shown = |kind, what| Shown {
+        kind,
+        what,
+        ..Shown::default()
+    };
+    let all = all.map(|change| match change {
+        Change::New { question, .. } => shown("new", question),
+        Change::Changed {
+            question,
+            before,
+            after,
+            ..
+        } => Shown {
+            before: Some(before),
+            after: Some(after),
+            ..shown("changed", question)
+        },
+        Change::Gone { question, .. } => shown("gone", question),
+        Change::Contradicts {
+            says,
+            fact_says,
+            place,
+            ..
+        } => Shown {
+            before: Some(fact_says),
+            place: Some(place),
+            ..shown("contradicts", says)
+        },
+        Change::Duplicates { of, place, .. } => Shown {
+            place: Some(place),
+            ..shown("duplicates", of)
+        },
+        Change::Stale {
+            question,
+            valid_until,
+            ..
+        } => Shown {
+            place: Some(valid_until.to_string()),
+            ..shown("stale", question)
+        },
+    });
+    Value::from(Serde(all.collect::<Vec<_>>()))
+}
+
+/// `GET /console/knowledge/gaps`
+pub(crate) async fn gaps(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    let content = console.content()?;
+    let mut gaps = Gaps::new(&content);
+    let span = view.now - TimeDelta::days(DAYS)..view.now;
+    read(console.store(), &Gaps::KINDS, &span, |event| {
+        gaps.take(event);
+    })
+    .await?;
+    let (mut groups, _) = gaps.groups(today(&view));
+    groups.truncate(GAPS);
+    let groups = groups.iter().map(|group| {
+        context! {
+            question => group.question.as_str(),
+            customers => group.customers,
+            count => group.count,
+            at => view.at(group.last_at),
+            examples => Value::from(Serde(group.examples.iter().skip(1).collect::<Vec<_>>())),
+            answer => group.answer.as_ref().map(|answer| answer.text.as_str()),
+            nearest => group.nearest.as_ref().map(|near| near.question.as_str()),
+        }
+    });
+    let what = context! { gaps => groups.collect::<Vec<_>>(), days => DAYS };
+    view.page("gaps.html", "knowledge", what).await
+}
+
+/// `GET /console/knowledge/versions`
+pub(crate) async fn versions(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    let versions = console.store().knowledge_versions(VERSIONS).await?;
+    let newest = versions.first().map_or(0, |one| one.version);
+    let one = |one: &zapis_core::store::KnowledgeVersion| {
+        context! {
+            version => one.version,
+            at => view.at(one.at),
+            who => one.who.as_str(),
+            what => one.what.as_str(),
+            holds => one.version == newest,
+        }
+    };
+    let what = context! { versions => versions.iter().map(one).collect::<Vec<_>>() };
+    view.page("versions.html", "knowledge", what).await
+}
+
+/// To which version.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Back {
+    version: i64,
+}
+
+/// `POST /console/knowledge/rollback`
+pub(crate) async fn roll_back(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Form(back): Form<Back>,
+) -> Result<Response, Refusal> {
+    let view = View::of(&console, &me).await;
+    import::roll_back(console.store(), back.version, &done(&view, &me)).await?;
+    let about = back.version.to_string();
+    note(&console, &me.member, "knowledge_rolled_back", Some(&about)).await?;
+    Ok(Redirect::to("/console/knowledge/versions").into_response())
+}
+
+/// `GET /console/knowledge/import`
+pub(crate) async fn ask_document(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    brought(&view, None, None, &[]).await
+}
+
+async fn brought(
+    view: &View<'_>,
+    version: Option<i64>,
+    plan: Option<&Plan>,
+    problems: &[Problem],
+) -> Result<Html<String>, Refusal> {
+    let reports = plan.map_or(&[][..], |plan| &plan.reports);
+    let told = reports.iter().flat_map(|report| &report.problems);
+    let told = told.chain(problems).map(ToString::to_string);
+    let what = context! {
+        report => reports.first().map(|report| context! {
+            name => report.to.as_str(),
+            entries => report.entries,
+        }),
+        changes => changes(reports),
+        problems => told.collect::<Vec<_>>(),
+        version,
+    };
+    view.page("import.html", "knowledge", what).await
+}
+
+/// A document that somebody has sent.
+#[derive(Default)]
+struct Upload {
+    name: String,
+    bytes: Vec<u8>,
+    valid_until: String,
+    /// Whether it is only looked at.
+    look: bool,
+}
+
+impl Upload {
+    async fn of(mut form: Multipart) -> Result<Self, Refusal> {
+        let unread = |_| Refusal::Bad("import-unread");
+        let mut upload = Self::default();
+        while let Some(field) = form.next_field().await.map_err(unread)? {
+            match field.name() {
+                Some("document") => {
+                    // Browsers of other times sent whole paths.
+                    let name = field.file_name().unwrap_or_default();
+                    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+                    name.clone_into(&mut upload.name);
+                    upload.bytes = field.bytes().await.map_err(unread)?.to_vec();
+                }
+                Some("valid_until") => {
+                    upload.valid_until = field.text().await.map_err(unread)?;
+                }
+                Some("do") => upload.look = field.text().await.map_err(unread)? != "bring",
+                _ => {}
+            }
+        }
+        if upload.name.is_empty() || upload.bytes.is_empty() {
+            return Err(Refusal::Bad("import-none"));
+        }
+        Ok(upload)
+    }
+}
+
+/// `POST /console/knowledge/import`
+pub(crate) async fn bring(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    form: Multipart,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    let upload = Upload::of(form).await?;
+    let valid_until = match upload.valid_until.as_str() {
+        "" => None,
+        day => Some(day.parse().map_err(|_| Refusal::Bad("entry-day"))?),
+    };
+    let signature = Signature {
+        verified_by: Some(me.member.name.clone()),
+        valid_until,
+    };
+    let incoming = match Incoming::of_bytes(&upload.name, upload.bytes, &signature).await {
+        Ok(incoming) => [incoming],
+        Err(problems) => return brought(&view, None, None, &problems).await,
+    };
+    let content = console.content()?;
+    if upload.look {
+        let known = known(&console, &content).await?;
+        let plan = Plan::of(&incoming, &known, today(&view));
+        return brought(&view, None, Some(&plan), &[]).await;
+    }
+    let done = done(&view, &me);
+    let (store, folder) = (console.store(), &console.folder);
+    let written = import::write(store, folder, &content.business, &incoming, &done).await?;
+    note(
+        &console,
+        &me.member,
+        "knowledge_imported",
+        Some(&upload.name),
+    )
+    .await?;
+    brought(
+        &view,
+        written
+            .version
+            .or(Some(0))
+            .filter(|_| written.plan.can_be_done()),
+        Some(&written.plan),
+        &[],
+    )
+    .await
+}
+
+impl From<ImportError> for Refusal {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Store(error) => error.into(),
+            ImportError::Outdated => Self::Bad("entry-outdated"),
+            ImportError::Busy => Self::Bad("visits-busy"),
+            // The folder of the firm is broken: the engineer is told by the log and by `zapis check`.
+            ImportError::Wrong(_) => Self::Bad("knowledge-wrong"),
+        }
+    }
+}
