@@ -212,6 +212,7 @@ pub(crate) mod tests {
             include_str!("door.rs"),
             include_str!("lines.rs"),
             include_str!("words.rs"),
+            include_str!("lib.rs"),
             include_str!("health.rs"),
             include_str!("knowledge.rs"),
             include_str!("chats.rs"),

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::support::firm::{Firm, On, PATIENCE};
 
-/// Waits until the worker has changed its content so often.
-async fn changed(firm: &Firm, times: usize) {
+/// Waits until every process has changed its content so often.
+async fn changed(firm: &Firm, processes: usize, times: usize) {
     let said = || firm.log().matches("The content has changed\"").count();
     let begin = Instant::now();
-    while said() < times {
+    while said() < times * processes {
         assert!(begin.elapsed() < PATIENCE, "{}", firm.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -21,6 +21,7 @@ async fn says(firm: &Firm, chat: i64, question: &str, part: &str) {
 }
 
 async fn an_import_is_known_to_running_workers(on: On, roles: Vec<Vec<&'static str>>) {
+    let processes = roles.len();
     let firm = Firm::with(on, "", roles).await;
     let file = firm.config_dir().join("bar.csv");
     let import = |answer: &str| {
@@ -31,20 +32,20 @@ async fn an_import_is_known_to_running_workers(on: On, roles: Vec<Vec<&'static s
     };
 
     import("Кальяна нет, зато есть самовар.");
-    changed(&firm, 1).await;
+    changed(&firm, processes, 1).await;
     says(&firm, 7_701, "Есть ли у вас кальян?", "самовар").await;
     import("Кальяна нет, зато есть какао.");
-    changed(&firm, 2).await;
+    changed(&firm, processes, 2).await;
     says(&firm, 7_702, "Есть ли у вас кальян?", "какао").await;
     let back = firm.command(&["knowledge", "rollback", "1"]);
     assert!(back.status.success(), "{back:?}");
-    changed(&firm, 3).await;
+    changed(&firm, processes, 3).await;
     says(&firm, 7_703, "Есть ли у вас кальян?", "самовар").await;
 
     let business = firm.config_dir().join("business.toml");
     let text = std::fs::read_to_string(&business).unwrap();
     std::fs::write(&business, text.replace("price = 1900", "price = 12345")).unwrap();
-    changed(&firm, 4).await;
+    changed(&firm, processes, 4).await;
     says(
         &firm,
         7_704,
