@@ -161,8 +161,8 @@ async fn run_on(
     // Every process tells its health; the doors, the live journal and the calendars are the gateway's.
     let (doors, shown) = if roles.gateway {
         if mind.content.get().is_none() {
-            let (folder, store) = (loaded.folder.clone(), engines.store.clone());
-            let read = parts::read_for_console(mind.clone(), folder, store, soft.clone());
+            let (mind, folder) = (mind.clone(), loaded.folder.clone());
+            let read = parts::read_for_console(mind, config, folder, &engines, soft.clone())?;
             tasks.spawn(read);
         }
         let shown = shown(&loaded, &engines, mind, setting.open).await?;

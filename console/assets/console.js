@@ -87,6 +87,36 @@ const refreshTalk = refreshing(async () => {
   now.scrollTop = end ? now.scrollHeight : top;
 }, 100);
 
+// What helps with the chat: looked up anew when the customer has written.
+const help = document.querySelector('[data-help]');
+const refreshHelp = refreshing(async () => {
+  if (help) help.querySelector('[data-helps]').innerHTML = await text(help.dataset.help);
+}, 1_000);
+if (help) {
+  if (matchMedia('(min-width: 80rem)').matches) help.open = true;
+  help.addEventListener('click', (event) => {
+    const words = event.target.closest('[data-insert]')?.dataset.insert;
+    const field = talk.querySelector('[data-say] textarea');
+    if (!words || !field) return;
+    field.value = field.value.trim() ? `${field.value.trimEnd()}\n${words}` : words;
+    field.focus();
+  });
+  help.addEventListener('submit', async (event) => {
+    if (!event.target.matches('[data-suggest]')) return;
+    event.preventDefault();
+    const [button] = event.target.elements;
+    button.disabled = true;
+    try {
+      const answer = await fetch(event.target.action, { method: 'POST', headers: { accept: 'application/json' } });
+      if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+      help.querySelector('[data-helps]').innerHTML = await answer.text();
+    } catch {
+      complain(event.target, connected);
+      button.disabled = false;
+    }
+  });
+}
+
 // Why something was not done, above the words, which stay.
 const complain = (form, words) => {
   const line = form.querySelector('.problem') ?? document.createElement('p');
@@ -174,7 +204,7 @@ if (list || talk) {
     const change = JSON.parse(event.data);
     tell(change);
     refreshList();
-    if (talk?.dataset.id === change.chat) refreshTalk();
+    if (talk?.dataset.id === change.chat) { refreshTalk(); refreshHelp(); }
   });
   // A stream ends now and then by itself; who is back at once was never away.
   live.onerror = () => { clearTimeout(silence); silence = setTimeout(() => tellLost(connected), 3_000); };
@@ -183,7 +213,7 @@ if (list || talk) {
   toEnd();
 }
 
-// t takes, b gives back, r writes, j and k go on, / searches.
+// t takes, b gives back, r writes, i inserts what is suggested, j and k go on, / searches.
 document.addEventListener('keydown', (event) => {
   const field = event.target.closest('input, textarea, select');
   if (field && (event.ctrlKey || event.metaKey) && event.key === 'Enter') { field.form?.requestSubmit(); return; }

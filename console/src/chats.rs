@@ -13,6 +13,7 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use zapis_core::event::Event;
 use zapis_core::ids;
 use zapis_core::intake::Arrival;
 use zapis_core::message::{ConversationId, Inbound, Outbound, Profile, What, tail};
@@ -28,7 +29,7 @@ use crate::{Console, Shared, to_the_end};
 /// How many chats a page of the list has.
 const PAGE: u32 = 40;
 /// How many of the newest journal lines of a chat are shown.
-const LINES: u32 = 400;
+pub(crate) const LINES: u32 = 400;
 /// The longest reply.
 const LONGEST: usize = 4_000;
 
@@ -164,22 +165,32 @@ pub(crate) async fn open(talk: Talk, Query(wish): Query<Wish>) -> Result<Html<St
         ..wish
     };
     let list = listed(console, &view, me, &wish).await?;
-    let shown = shown(console, &view, me, &talk.chat).await?;
-    let page = context! { ..shown, ..list };
+    let events = console.store().events_of(&talk.chat.conversation, LINES);
+    let events = events.await?;
+    let shown = shown(console, &view, me, &talk.chat, &events).await?;
+    let help = crate::copilot::help(console, &view, &talk.chat, &events, false).await?;
+    let page = context! { ..shown, ..context! { ..list, ..help } };
     view.page("chat.html", "inbox", page).await
 }
 
 /// `GET /console/chats/{chat}/lines`: what was said, and who has it, alone.
 pub(crate) async fn lines(talk: Talk) -> Result<Html<String>, Refusal> {
     let view = View::of(&talk.console, &talk.me).await;
-    let shown = shown(&talk.console, &view, &talk.me, &talk.chat).await?;
+    let (console, chat) = (&talk.console, &talk.chat);
+    let events = console.store().events_of(&chat.conversation, LINES).await?;
+    let shown = shown(console, &view, &talk.me, chat, &events).await?;
     Ok(view.part("lines.html", shown)?)
 }
 
-async fn shown(console: &Shared, view: &View<'_>, me: &Me, chat: &Chat) -> Result<Value, Refusal> {
+async fn shown(
+    console: &Shared,
+    view: &View<'_>,
+    me: &Me,
+    chat: &Chat,
+    events: &[Event],
+) -> Result<Value, Refusal> {
     let store = console.store();
     let conversation = &chat.conversation;
-    let events = store.events_of(conversation, LINES).await?;
     let whose = Whose::Conversation(conversation);
     let mut visits = store.bookings_of(whose, view.now).await?;
     visits.retain(|visit| crate::visits::is_seen_by(visit, me));
@@ -217,7 +228,7 @@ async fn shown(console: &Shared, view: &View<'_>, me: &Me, chat: &Chat) -> Resul
             blocked => chat.blocked,
             consent => store.consent(conversation).await?,
         },
-        lines => Value::from(Serde(lines_of(view, &events))),
+        lines => Value::from(Serde(lines_of(view, events))),
         visits => visits.iter().take(5).map(visit).collect::<Vec<_>>(),
         drafts => drafts.map(|draft| crate::drafts::card(view, draft)).collect::<Vec<_>>(),
         people => Value::from(Serde(people.collect::<Vec<_>>())),
@@ -233,11 +244,11 @@ pub(crate) fn is_scripted(headers: &HeaderMap) -> bool {
 
 /// A chat in which somebody does something.
 pub(crate) struct Talk {
-    console: Console,
-    me: Me,
-    chat: Chat,
+    pub(crate) console: Console,
+    pub(crate) me: Me,
+    pub(crate) chat: Chat,
     now: DateTime<Utc>,
-    scripted: bool,
+    pub(crate) scripted: bool,
 }
 
 impl FromRequestParts<Console> for Talk {
@@ -316,7 +327,7 @@ impl Talk {
     }
 
     /// Back to the chat: a page for a browser without our script, nothing for the script.
-    fn done(&self) -> Response {
+    pub(crate) fn done(&self) -> Response {
         if self.scripted {
             StatusCode::NO_CONTENT.into_response()
         } else {

@@ -143,7 +143,7 @@ async fn tried(
     text: &str,
 ) -> Result<Value, Refusal> {
     let bot = Tryout::new(Arc::clone(content), console.autonomy.clone());
-    let thought = bot.hears(&nobodys()?, text, view.now).await?;
+    let thought = bot.hears(&nobodys()?, text, &[], view.now).await?;
     let facts = &thought.facts;
     let sources = facts
         .sources
@@ -174,7 +174,7 @@ fn does(thought: &Thought) -> &'static str {
     }
 }
 
-fn words(thought: &Thought) -> Vec<&str> {
+pub(crate) fn words(thought: &Thought) -> Vec<&str> {
     let draft = thought.draft.iter().map(|draft| draft.reply.text.as_str());
     let replies = thought.replies.iter().map(|reply| reply.text.as_str());
     replies.chain(draft).collect()
@@ -369,8 +369,8 @@ async fn previewed(
     let (mut different, mut unheard) = (Vec::new(), Vec::new());
     let nobody = nobodys()?;
     for question in own.chain(asked) {
-        let before = now.hears(&nobody, &question, view.now).await?;
-        let after = then.hears(&nobody, &question, view.now).await?;
+        let before = now.hears(&nobody, &question, &[], view.now).await?;
+        let after = then.hears(&nobody, &question, &[], view.now).await?;
         let (before, after) = (words(&before).join("\n"), words(&after).join("\n"));
         let is_own = wording.questions.contains(&question);
         if is_own && !after.contains(&wording.answer) {

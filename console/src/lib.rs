@@ -2,6 +2,7 @@
 
 mod assets;
 mod chats;
+mod copilot;
 mod door;
 mod drafts;
 mod health;
@@ -35,6 +36,7 @@ use zapis_core::store::{Store, StoreError};
 use zapis_workers::autonomy::Autonomy;
 use zapis_workers::business::{Business, FirmFile};
 use zapis_workers::content::{Content, Live};
+use zapis_workers::dialogue::Generator;
 
 pub use door::invitation;
 pub use rights::{Need, Route, table};
@@ -77,6 +79,8 @@ pub struct Setup {
     pub content: Arc<OnceLock<Live>>,
     /// What it may say by itself.
     pub autonomy: Autonomy,
+    /// What words answers, once it is there, where a language model is configured.
+    pub generator: Arc<OnceLock<Generator>>,
     /// How the outside reaches us.
     pub public_url: String,
     /// How long the bot keeps silent after a word of the staff.
@@ -98,6 +102,7 @@ struct Shared {
     folder: PathBuf,
     content: Arc<OnceLock<Live>>,
     autonomy: Autonomy,
+    generator: Arc<OnceLock<Generator>>,
     public_url: String,
     takeover: TimeDelta,
     desks: Vec<ConversationId>,
@@ -144,6 +149,7 @@ pub fn routes(setup: Setup) -> Router {
         folder,
         content,
         autonomy,
+        generator,
         public_url,
         takeover,
         desks,
@@ -157,6 +163,7 @@ pub fn routes(setup: Setup) -> Router {
         folder,
         content,
         autonomy,
+        generator,
         public_url,
         takeover,
         desks,

@@ -36,6 +36,7 @@ templates![
     "entry.html",
     "gaps.html",
     "health.html",
+    "help.html",
     "import.html",
     "inbox.html",
     "knowledge-menu.html",
@@ -47,6 +48,7 @@ templates![
     "people.html",
     "plain.html",
     "refused.html",
+    "replies.html",
     "versions.html",
     "visits.html",
 ];
@@ -214,6 +216,7 @@ pub(crate) mod tests {
             include_str!("words.rs"),
             include_str!("lib.rs"),
             include_str!("health.rs"),
+            include_str!("copilot.rs"),
             include_str!("knowledge.rs"),
             include_str!("chats.rs"),
             include_str!("drafts.rs"),

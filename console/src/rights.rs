@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
-use crate::{Console, chats, door, drafts, health, knowledge, live, people, visits};
+use crate::{Console, chats, copilot, door, drafts, health, knowledge, live, people, visits};
 
 /// What somebody must be to open a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,18 @@ fn conversations() -> Ways {
             STAFF,
             post(chats::take),
         ),
+        way(
+            "GET",
+            "/console/chats/{chat}/help",
+            STAFF,
+            get(copilot::show),
+        ),
+        way(
+            "POST",
+            "/console/chats/{chat}/suggest",
+            STAFF,
+            post(copilot::suggest),
+        ),
         way("POST", "/console/chats/{chat}/say", STAFF, post(chats::say)),
         way(
             "POST",
@@ -180,6 +192,13 @@ fn known() -> Ways {
             "/console/knowledge/entry",
             MANAGERS,
             post(knowledge::write),
+        ),
+        way("GET", "/console/replies", MANAGERS, get(copilot::replies)),
+        way(
+            "POST",
+            "/console/replies/{id}",
+            MANAGERS,
+            post(copilot::write_reply),
         ),
         way(
             "GET",

@@ -328,7 +328,7 @@ async fn is_booked(
     Ok(false)
 }
 
-fn book(console: &Shared) -> Book {
+pub(crate) fn book(console: &Shared) -> Book {
     Book::new(console.store().clone(), console.clock().clone())
 }
 

@@ -48,7 +48,7 @@ pub use crm::{CrmCounts, CrmJob, CrmJobState, CrmOutcome, CrmSettled, Enquiry, N
 pub use crm_tokens::CrmTokens;
 pub use due::NextDue;
 pub use feeds::{Feed, FeedOf};
-pub use inbox::{Chat, ChatFilter};
+pub use inbox::{CannedReply, Chat, ChatFilter};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
 pub use staff::{BadRole, NewStaff, Role, StaffChange, StaffChanged, StaffMember, StaffSession};

@@ -73,6 +73,7 @@ pub(super) fn console(
         folder: folder.join("knowledge"),
         content: mind.content,
         autonomy: mind.autonomy,
+        generator: mind.generator,
         public_url: config.server.public_url.clone(),
         takeover: minutes(config.staff.takeover_minutes),
         desks: config
@@ -186,13 +187,30 @@ pub struct Mind {
     pub content: Arc<OnceLock<Live>>,
     /// As the firm has set it and as it was adjusted.
     pub autonomy: Autonomy,
+    /// What words answers, where a language model is configured and somebody answers or a console shows.
+    pub generator: Arc<OnceLock<Generator>>,
 }
 
 /// How often a gateway tries to read what only its console shows.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 
 /// Reads what the firm knows for a console beside which nobody answers.
-pub(super) async fn read_for_console(
+pub(super) fn read_for_console(
+    mind: Mind,
+    config: &Config,
+    content_dir: PathBuf,
+    engines: &Engines,
+    stop: CancellationToken,
+) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
+    let llm = Llm::new(&config.llm, &engines.store, &engines.clock);
+    if let Some(llm) = llm.context("setting the language models up ([llm])")? {
+        mind.generator.get_or_init(|| generator(config, llm));
+    }
+    let store = engines.store.clone();
+    Ok(read_until_stopped(mind, content_dir, store, stop))
+}
+
+async fn read_until_stopped(
     mind: Mind,
     content_dir: PathBuf,
     store: Store,
@@ -238,8 +256,7 @@ pub async fn start_workers(
         let mut watch = Watch::start(content_dir, &engines.store).await?;
         mind.content.get_or_init(|| watch.live());
         if has(WorkerName::Answer) {
-            let (answer, equipped) =
-                answering(config, watch, mind.autonomy.clone(), &desks, engines)?;
+            let (answer, equipped) = answering(config, watch, &mind, &desks, engines)?;
             watch = equipped;
             let topic = Topic::inbound();
             let stop = stop.clone();
@@ -324,7 +341,7 @@ fn adjust(
 fn answering(
     config: &Config,
     watch: Watch,
-    autonomy: Autonomy,
+    known: &Mind,
     desks: &Desks,
     engines: &Engines,
 ) -> anyhow::Result<(Answer, Watch)> {
@@ -335,12 +352,12 @@ fn answering(
         .with_vectors(vectors.clone())
         .with_prompts(prompts.collect());
     let llm = models(config, &watch.live().now().prompts, engines)?;
+    if let Some(llm) = llm.clone() {
+        known.generator.get_or_init(|| generator(config, llm));
+    }
     let mind = Receptionist {
         content: watch.live(),
-        generator: llm.clone().map(|llm| Generator {
-            llm,
-            prompts: config.llm.answer_prompts.clone(),
-        }),
+        generator: known.generator.get().cloned(),
         interpreter: llm
             .filter(|_| config.llm.understand)
             .map(|llm| Interpreter {
@@ -348,7 +365,7 @@ fn answering(
                 prompt: config.llm.understand_prompt.clone(),
             }),
         vectors,
-        autonomy,
+        autonomy: known.autonomy.clone(),
         desk: Some(Desk {
             calendar: Arc::new(Book::new(engines.store.clone(), engines.clock.clone())),
             store: engines.store.clone(),
@@ -498,6 +515,13 @@ fn notices(config: &Config, content_dir: &Path, desks: &Desks, engines: &Engines
 }
 
 /// The language models, if some are configured and their prompts are there.
+fn generator(config: &Config, llm: Arc<Llm>) -> Generator {
+    Generator {
+        llm,
+        prompts: config.llm.answer_prompts.clone(),
+    }
+}
+
 fn models(
     config: &Config,
     prompts: &Prompts,

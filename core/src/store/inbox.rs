@@ -45,6 +45,17 @@ impl fmt::Debug for Chat {
     }
 }
 
+/// Something that the staff says often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannedReply {
+    /// Which.
+    pub id: Uuid,
+    /// What it is found by.
+    pub title: String,
+    /// The words, `{name}` standing for the customer's name.
+    pub text: String,
+}
+
 /// Which chats are looked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChatFilter {
@@ -243,6 +254,41 @@ impl Store {
         );
         let statement = statement.bind(conversation).bind(until).bind(now);
         self.db.execute(statement).await?;
+        Ok(())
+    }
+
+    /// What the staff says often, by title.
+    pub async fn canned_replies(&self) -> Result<Vec<CannedReply>, StoreError> {
+        let statement = sql("SELECT id, title, text FROM canned_replies ORDER BY title, id");
+        let rows = self.db.fetch(statement).await?;
+        let read = |row: &Row| -> Result<_, sqlx::Error> {
+            Ok(CannedReply {
+                id: row.parsed(0)?,
+                title: row.get(1)?,
+                text: row.get(2)?,
+            })
+        };
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps something that the staff says often, in place of what had the id before.
+    pub async fn put_canned_reply(&self, reply: &CannedReply) -> Result<(), StoreError> {
+        let statement = sql(
+            "INSERT INTO canned_replies (id, title, text) VALUES ($1, $2, $3) \
+             ON CONFLICT (id) DO UPDATE SET title = excluded.title, text = excluded.text",
+        );
+        let statement = statement
+            .bind(reply.id)
+            .bind(&reply.title)
+            .bind(&reply.text);
+        self.db.execute(statement).await?;
+        Ok(())
+    }
+
+    /// Forgets something that the staff said often.
+    pub async fn drop_canned_reply(&self, id: Uuid) -> Result<(), StoreError> {
+        let statement = sql("DELETE FROM canned_replies WHERE id = $1");
+        self.db.execute(statement.bind(id)).await?;
         Ok(())
     }
 

@@ -30,6 +30,7 @@ macro_rules! migrations {
             migrations!($folder, "00", 12, "crm_tokens"),
             migrations!($folder, "00", 13, "crm"),
             migrations!($folder, "00", 14, "console"),
+            migrations!($folder, "00", 15, "replies"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {

@@ -9,7 +9,7 @@ use crate::support::console::{PASSWORD, Person, chat};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
@@ -19,6 +19,7 @@ const PAGES: [&str; 11] = [
     "/console/knowledge/gaps",
     "/console/knowledge/import",
     "/console/knowledge/versions",
+    "/console/replies",
     "/console/health",
     "/console/people",
 ];
@@ -90,7 +91,10 @@ async fn a_colleague_takes_it_while_one_writes(browser: &Browser, firm: &Firm, c
 #[tokio::test]
 async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
     let firm = Firm::with(On::Embedded, "", vec![vec!["run"]]).await;
-    Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
+    let olga = Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
+    let reply = format!("/console/replies/{}", uuid::Uuid::new_v4());
+    let often = [("title", "Кто пишет"), ("text", "Это Ольга.")];
+    olga.has_done(&reply, &often).await;
     let browser = Browser::start(Screen::Desktop).await;
     logs_in(&browser, &firm).await;
     has(&browser, ".empty", "никто не писал").await;
@@ -112,9 +116,18 @@ async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
     browser
         .until("return document.querySelector('[data-hot]').dataset.hot === 'b'")
         .await;
+    // What is often said goes into the field, and nowhere else.
     browser.types("r").await;
     browser
         .until("return document.activeElement.matches('[data-say] textarea')")
+        .await;
+    browser.types("Здравствуйте! ").await;
+    let insert = "document.querySelector('[data-insert=\"Это Ольга.\"]').click()";
+    browser.run(insert).await;
+    let joined = "return document.querySelector('[data-say] textarea').value === 'Здравствуйте!\\nЭто Ольга.'";
+    browser.until(joined).await;
+    browser
+        .run("document.querySelector('[data-say] textarea').value = ''")
         .await;
     browser.types("Здравствуйте! Это Ольга.").await;
     // A message that comes while one writes takes nothing away.

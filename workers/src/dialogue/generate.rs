@@ -41,7 +41,7 @@ pub struct Generated {
 }
 
 /// Puts answers into words.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Generator {
     /// The models.
     pub llm: Arc<Llm>,

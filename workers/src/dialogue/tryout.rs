@@ -5,17 +5,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use zapis_core::message::{ConversationId, Inbound, Profile, What};
+use zapis_core::message::{ConversationId, Inbound, Line, Profile, What};
 use zapis_core::store::StoreError;
 use zapis_core::trace::TraceParent;
 
-use super::Receptionist;
+use super::{Generator, Receptionist};
 use crate::answer::{Heard, Mind, Thought};
 use crate::autonomy::Autonomy;
 use crate::content::Content;
 
-/// Takes somebody's words as a customer's who has been greeted before. Nothing is booked and no language model is
-/// asked: what comes out is what the knowledge and the rules of the firm say by themselves.
+/// Takes somebody's words as a customer's who has been greeted before. Nothing is booked; without a language model
+/// it is what the knowledge and the rules of the firm say by themselves.
 #[derive(Debug)]
 pub struct Tryout(Receptionist);
 
@@ -32,11 +32,21 @@ impl Tryout {
         })
     }
 
-    /// What the bot would say and do.
+    /// Lets a language model word the answer, where there is one.
+    #[must_use]
+    pub fn with_model(self, generator: Option<Generator>) -> Self {
+        Self(Receptionist {
+            generator,
+            ..self.0
+        })
+    }
+
+    /// What the bot would say and do, after what was said before.
     pub async fn hears(
         &self,
         conversation: &ConversationId,
         text: &str,
+        transcript: &[Line],
         now: DateTime<Utc>,
     ) -> Result<Thought, StoreError> {
         let inbound = Inbound {
@@ -63,7 +73,7 @@ impl Tryout {
             staff_called: false,
             for_crm: false,
             state: &state,
-            transcript: &[],
+            transcript,
         };
         self.0.think(&heard).await
     }

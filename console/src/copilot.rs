@@ -1,0 +1,419 @@
+//! What helps a person to answer: what the knowledge says, the next step, what it is about, who the customer is.
+//! Nothing of it is sent by itself: a suggestion goes into the field, and a person sends it.
+
+use axum::extract::{Extension, Form, Path, State};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use chrono::DateTime;
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zapis_core::event::{Event, Kind};
+use zapis_core::message::{Author, Line};
+use zapis_core::store::{Booking, CannedReply, Chat, Status, StoreError, Whose};
+use zapis_workers::book::{Asker, Calendar, Wish, WishItem};
+use zapis_workers::business::Business;
+use zapis_workers::content::Content;
+use zapis_workers::dialogue::Tryout;
+use zapis_workers::knowledge::{Asked, OFFER_FROM};
+use zapis_workers::understand::{Intent, Meaning, Understanding};
+use zapis_workers::when;
+
+use crate::chats::{LINES, Talk};
+use crate::door::{Me, note};
+use crate::page::View;
+use crate::refusal::Refusal;
+use crate::visits::book;
+use crate::{Console, Shared};
+
+/// How many passages of the knowledge are offered beside the bot's own answer.
+const NEAR: usize = 2;
+/// How many free times are offered.
+const TIMES: usize = 3;
+/// The longest line of a summary.
+const LINE: usize = 160;
+/// The longest title and the longest canned reply.
+const LONGEST_TITLE: usize = 60;
+const LONGEST: usize = 4_000;
+
+/// What a person could answer.
+#[derive(Debug, Serialize)]
+struct Suggestion {
+    text: String,
+    /// Where it is from.
+    sources: Vec<String>,
+}
+
+/// What to do next: the key of the words, what they tell, and what can be put into the field.
+#[derive(Debug, Serialize)]
+struct Step {
+    key: &'static str,
+    tells: String,
+    text: Option<String>,
+}
+
+/// Who the customer is to the firm.
+#[derive(Debug, Default, Serialize)]
+struct Card {
+    came: usize,
+    no_shows: usize,
+    ahead: usize,
+    stars: Vec<String>,
+    lead: Option<String>,
+}
+
+/// `GET /console/chats/{chat}/help`
+pub(crate) async fn show(talk: Talk) -> Result<Html<String>, Refusal> {
+    let view = View::of(&talk.console, &talk.me).await;
+    let events = events(&talk.console, &talk.chat).await?;
+    let help = help(&talk.console, &view, &talk.chat, &events, false).await?;
+    Ok(view.part("help.html", help)?)
+}
+
+/// `POST /console/chats/{chat}/suggest`: the same, and a language model words the answer.
+pub(crate) async fn suggest(talk: Talk) -> Result<Response, Refusal> {
+    if !talk.scripted {
+        return Ok(talk.done());
+    }
+    let view = View::of(&talk.console, &talk.me).await;
+    let events = events(&talk.console, &talk.chat).await?;
+    let help = help(&talk.console, &view, &talk.chat, &events, true).await?;
+    Ok(view.part("help.html", help)?.into_response())
+}
+
+async fn events(console: &Shared, chat: &Chat) -> Result<Vec<Event>, StoreError> {
+    console.store().events_of(&chat.conversation, LINES).await
+}
+
+/// Everything that helps with a chat. Without the knowledge there is still the rest.
+pub(crate) async fn help(
+    console: &Shared,
+    view: &View<'_>,
+    chat: &Chat,
+    events: &[Event],
+    by_model: bool,
+) -> Result<Value, Refusal> {
+    let pending = pending(events);
+    let (mut suggestions, mut steps) = (Vec::new(), Vec::new());
+    if let (Some(text), Ok(content)) = (&pending, console.content()) {
+        let understood = content.understander.understand(text);
+        let lines = said(events);
+        let model = console.generator.get().filter(|_| by_model);
+        let bot = Tryout::new(content.clone(), console.autonomy.clone()).with_model(model.cloned());
+        let thought = bot
+            .hears(&chat.conversation, text, &lines, view.now)
+            .await?;
+        if thought.handover.is_none() {
+            let words = crate::knowledge::words(&thought);
+            let sources = thought.facts.sources.as_ref();
+            let sources = sources.and_then(|sources| sources.as_array());
+            let sources = sources.into_iter().flatten();
+            suggestions.push(Suggestion {
+                text: words.join("\n\n"),
+                sources: sources.filter_map(crate::lines::source).collect(),
+            });
+        }
+        near(&mut suggestions, &content, &understood, text, view);
+        steps = next(console, view, chat, &content, &understood, text).await?;
+    }
+    let name = chat.name.as_deref().unwrap_or_default();
+    let canned = console.store().canned_replies().await?;
+    let canned = canned.into_iter().map(|reply| {
+        let text = reply.text.replace("{name}", name);
+        context! { title => reply.title, text }
+    });
+    Ok(context! {
+        suggestions => Value::from(Serde(suggestions)),
+        steps => Value::from(Serde(steps)),
+        summary => Value::from(Serde(summary(view, chat, events))),
+        card => Value::from(Serde(card(console, view, chat, events).await?)),
+        canned => canned.collect::<Vec<_>>(),
+        asks_model => console.generator.get().is_some() && pending.is_some() && !by_model,
+        help_link => format!("{}/help", crate::page::link(&chat.conversation)),
+        suggest_link => format!("{}/suggest", crate::page::link(&chat.conversation)),
+    })
+}
+
+/// What the customer has written since somebody last answered.
+fn pending(events: &[Event]) -> Option<String> {
+    let answered = |event: &Event| match event.kind {
+        Kind::Takeover => event.bot_response.is_some(),
+        Kind::Turn => event.bot_response.is_some() && event.action.as_deref() != Some("handoff"),
+        _ => false,
+    };
+    let after = events.iter().rposition(answered).map_or(0, |at| at + 1);
+    // A turn is journalled after what it answers: in between nothing is lost, only shown once more.
+    let words = events[after..]
+        .iter()
+        .filter(|event| event.kind == Kind::Inbound);
+    let words: Vec<&str> = words
+        .filter_map(|event| event.customer_text.as_deref())
+        .collect();
+    Some(words.join("\n")).filter(|text| !text.trim().is_empty())
+}
+
+/// The conversation, for a language model.
+fn said(events: &[Event]) -> Vec<Line> {
+    let line = |event: &Event| {
+        let (from, text) = match event.kind {
+            Kind::Inbound => (Author::Customer, event.customer_text.clone()?),
+            Kind::Turn => (Author::Bot, event.bot_response.clone()?),
+            Kind::Takeover => (Author::Staff, event.bot_response.clone()?),
+            _ => return None,
+        };
+        let at = event.timestamp;
+        Some(Line { from, text, at })
+    };
+    events.iter().filter_map(line).collect()
+}
+
+/// What the knowledge has near the question, beside what is suggested already.
+fn near(
+    suggestions: &mut Vec<Suggestion>,
+    content: &Content,
+    understood: &Understanding,
+    text: &str,
+    view: &View<'_>,
+) {
+    let topics: Vec<_> = understood
+        .intents
+        .iter()
+        .map(|guess| (guess.intent.id().to_owned(), guess.confidence))
+        .collect();
+    let asked = Asked {
+        text,
+        language: understood.language,
+        topics: &topics,
+        today: view.now.with_timezone(&view.zone).date_naive(),
+        meaning: None,
+    };
+    let mut added = 0;
+    for passage in content.knowledge.search(&asked, 2 * NEAR) {
+        let known = suggestions
+            .iter()
+            .any(|one| one.text.contains(&passage.answer));
+        if passage.score < OFFER_FROM || known || added == NEAR {
+            continue;
+        }
+        added += 1;
+        suggestions.push(Suggestion {
+            text: passage.answer,
+            sources: vec![passage.source.for_people()],
+        });
+    }
+}
+
+/// What a person could do next.
+async fn next(
+    console: &Shared,
+    view: &View<'_>,
+    chat: &Chat,
+    content: &Content,
+    understood: &Understanding,
+    text: &str,
+) -> Result<Vec<Step>, Refusal> {
+    let mut steps = Vec::new();
+    let mut step = |key, tells: &str, text| {
+        steps.push(Step {
+            key,
+            tells: tells.to_owned(),
+            text,
+        });
+    };
+    let books = [Intent::Booking, Intent::Reschedule];
+    let books = books.iter().any(|intent| understood.believes(*intent));
+    let service = understood
+        .entities
+        .iter()
+        .find_map(|entity| match &entity.meaning {
+            Meaning::Service(id) => Some(id.as_str()),
+            _ => None,
+        });
+    match service.filter(|_| books) {
+        Some(service) => {
+            let free = times(console, view, &content.business, service, text).await?;
+            if !free.is_empty() {
+                let name = content.business.service(service);
+                let name = name.map_or(service, |one| one.name.in_language(view.language()));
+                step("step-times", name, Some(free.join(", ")));
+            }
+        }
+        None if books => step("step-service", "", None),
+        None => {}
+    }
+    match &chat.phone {
+        Some(phone) if understood.negative || understood.abusive || understood.urgent => {
+            step("step-call", phone, None);
+        }
+        None if books => step("step-phone", "", None),
+        _ => {}
+    }
+    Ok(steps)
+}
+
+/// The next free times for a service, as the customer wishes them where she said when.
+async fn times(
+    console: &Shared,
+    view: &View<'_>,
+    firm: &Business,
+    service: &str,
+    text: &str,
+) -> Result<Vec<String>, Refusal> {
+    let wish = Wish {
+        items: vec![WishItem {
+            service: service.to_owned(),
+            person: None,
+        }],
+        when: when::read(text, firm.local(view.now).naive_local()).wish,
+        ..Wish::default()
+    };
+    if wish.fault(firm, false).is_some() {
+        return Ok(Vec::new());
+    }
+    let found = book(console).find(firm, &wish, Asker::Staff, TIMES).await?;
+    let time = |visit: &zapis_core::store::Visit| {
+        let at = visit.starts_at().with_timezone(&firm.time_zone);
+        let day = crate::words::day(view.language(), at.date_naive());
+        format!("{day} {}", at.format("%H:%M"))
+    };
+    Ok(found.visits.iter().map(time).collect())
+}
+
+/// What a chat is about, in three lines: how it began, what was said last, why a person is wanted.
+fn summary(view: &View<'_>, chat: &Chat, events: &[Event]) -> Vec<(&'static str, String)> {
+    let short = |text: &str| {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let words = words.join(" ");
+        let cut: String = words.chars().take(LINE).collect();
+        if cut == words {
+            cut
+        } else {
+            format!("{cut}…")
+        }
+    };
+    // A talk begins anew after a night.
+    let said: Vec<&Event> = events
+        .iter()
+        .filter(|event| event.kind == Kind::Inbound && event.customer_text.is_some())
+        .collect();
+    let begins = said
+        .windows(2)
+        .rposition(|pair| pair[1].timestamp - pair[0].timestamp > TALK)
+        .map_or(0, |at| at + 1);
+    let words = |event: &Event| {
+        event
+            .customer_text
+            .as_deref()
+            .map(short)
+            .unwrap_or_default()
+    };
+    let telling = said[begins.min(said.len())..]
+        .iter()
+        .max_by_key(|event| words(event).chars().count().min(60));
+    let mut lines = Vec::new();
+    lines.extend(telling.map(|event| ("summary-about", words(event))));
+    let last = said
+        .last()
+        .filter(|last| telling.is_none_or(|one| one.event_id != last.event_id));
+    lines.extend(last.map(|event| ("summary-last", words(event))));
+    if let (Some(reason), Some(since)) = (&chat.reason, chat.waiting_since) {
+        let since = view.at(since);
+        lines.push(("summary-waits", format!("{} ({since})", short(reason))));
+    }
+    lines
+}
+
+/// A pause after which a talk is another one.
+const TALK: chrono::TimeDelta = chrono::TimeDelta::hours(8);
+
+async fn card(
+    console: &Shared,
+    view: &View<'_>,
+    chat: &Chat,
+    events: &[Event],
+) -> Result<Card, Refusal> {
+    let store = console.store();
+    let ever = DateTime::UNIX_EPOCH;
+    let mut visits = store
+        .bookings_of(Whose::Conversation(&chat.conversation), ever)
+        .await?;
+    if let Some(phone) = &chat.phone {
+        visits.extend(store.bookings_of(Whose::Phone(phone), ever).await?);
+    }
+    visits.sort_by_key(|visit| visit.id);
+    visits.dedup_by_key(|visit| visit.id);
+    let count = |fits: &dyn Fn(&Booking) -> bool| visits.iter().filter(|visit| fits(visit)).count();
+    let is_ahead = |visit: &Booking| {
+        let open = matches!(
+            visit.status,
+            Status::Booked | Status::Confirmed | Status::Late
+        );
+        open && visit.visit.starts_at() > view.now
+    };
+    let stars = events.iter().filter(|event| event.kind == Kind::Rating);
+    let enquiry = store.open_enquiry(&chat.conversation).await?;
+    Ok(Card {
+        came: count(&|visit| visit.status == Status::Arrived),
+        no_shows: count(&|visit| visit.status == Status::NoShow),
+        ahead: count(&is_ahead),
+        stars: stars.filter_map(|event| event.outcome.clone()).collect(),
+        lead: enquiry.and_then(|enquiry| enquiry.record),
+    })
+}
+
+/// `GET /console/replies`
+pub(crate) async fn replies(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    let replies = console.store().canned_replies().await?;
+    let replies = replies.into_iter().map(|reply| {
+        context! { id => reply.id.to_string(), title => reply.title, text => reply.text }
+    });
+    let what = context! {
+        replies => replies.collect::<Vec<_>>(),
+        key => Uuid::new_v4().to_string(),
+    };
+    view.page("replies.html", "knowledge", what).await
+}
+
+/// A canned reply as somebody writes it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Written {
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    text: String,
+    /// Whether it is forgotten.
+    #[serde(default)]
+    drop: bool,
+}
+
+/// `POST /console/replies/{id}`
+pub(crate) async fn write_reply(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Path(id): Path<Uuid>,
+    Form(form): Form<Written>,
+) -> Result<Response, Refusal> {
+    let (title, text) = (form.title.trim(), form.text.replace("\r\n", "\n"));
+    let text = text.trim();
+    let store = console.store();
+    if form.drop {
+        store.drop_canned_reply(id).await?;
+    } else if title.is_empty() || text.is_empty() {
+        return Err(Refusal::Bad("reply-empty"));
+    } else if title.chars().count() > LONGEST_TITLE || text.chars().count() > LONGEST {
+        return Err(Refusal::Bad("say-long"));
+    } else {
+        let reply = CannedReply {
+            id,
+            title: title.to_owned(),
+            text: text.to_owned(),
+        };
+        store.put_canned_reply(&reply).await?;
+    }
+    note(&console, &me.member, "canned_reply", Some(title)).await?;
+    Ok(Redirect::to("/console/replies").into_response())
+}

@@ -1,0 +1,75 @@
+//! What helps a person to answer.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+use zapis_core::store::Role;
+
+use crate::support::console::{Person, chat};
+use crate::support::firm::{Firm, On};
+
+async fn who_has_a_chat_is_helped(on: On, roles: Vec<Vec<&'static str>>) {
+    let firm = Firm::with(on, "", roles).await;
+    let maria = Person::joins(&firm, "maria", "Мария", Role::Manager).await;
+    let canned = format!("/console/replies/{}", Uuid::new_v4());
+    let written = [("title", "Приветствие"), ("text", "Здравствуйте, {name}!")];
+    for _ in 0..2 {
+        maria.has_done(&canned, &written).await;
+    }
+    let anna = 7_901;
+    firm.sandbox
+        .telegram_writes(anna, "Позовите администратора")
+        .unwrap();
+    firm.telegram_answer(anna, 0).await;
+    let key = Uuid::new_v4().to_string();
+    let take = format!("{}/take", chat(anna));
+    maria.has_done(&take, &[("key", &key)]).await;
+    let help = format!("{}/help", chat(anna));
+
+    // A question: what the bot would say, with its source, and nothing goes out.
+    firm.sandbox
+        .telegram_writes(anna, "Сколько стоит женская стрижка?")
+        .unwrap();
+    let page = maria.until(&help, |page| page.contains("2\u{a0}400")).await;
+    assert!(page.contains("business.toml"), "{page}");
+    assert!(page.contains("О чём"), "{page}");
+    assert_eq!(
+        page.matches("data-insert=\"Здравствуйте, ").count(),
+        1,
+        "{page}"
+    );
+    let lines = firm.sandbox.telegram_transcript(anna, None);
+    assert!(lines.iter().all(|line| !line.text.contains("2\u{a0}400")));
+
+    // Whoever was answered needs no answer.
+    let key = Uuid::new_v4().to_string();
+    let said = [("key", key.as_str()), ("text", "2 400 ₽")];
+    maria.has_done(&format!("{}/say", chat(anna)), &said).await;
+    let none = |page: &str| page.contains("Подсказать нечего");
+    maria.until(&help, none).await;
+
+    // A wish to book: free times, as she wishes them, and her phone.
+    firm.sandbox
+        .telegram_writes(anna, "Тогда запишите меня на женскую стрижку завтра")
+        .unwrap();
+    let page = maria
+        .until(&help, |page| page.contains("Предложите время"))
+        .await;
+    assert!(page.contains("Спросите телефон"), "{page}");
+    let now = zapis_core::Clock::system().now();
+    let tomorrow = (now + TimeDelta::hours(3) + TimeDelta::days(1)).format("%d.%m");
+    assert!(page.contains(&tomorrow.to_string()), "{page}");
+
+    maria.has_done(&canned, &[("drop", "true")]).await;
+    assert!(!maria.reads(&help).await.contains("Приветствие"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_a_chat_is_helped_by_what_is_known() {
+    who_has_a_chat_is_helped(On::Embedded, vec![vec!["run"]]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_on_servers() {
+    let roles = vec![vec!["gateway"], vec!["worker"]];
+    who_has_a_chat_is_helped(On::servers("classic"), roles).await;
+}
