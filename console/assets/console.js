@@ -5,6 +5,9 @@ const talk = document.querySelector('[data-talk]');
 const lost = document.querySelector('[data-lost]');
 const bell = document.querySelector('[data-bell]');
 
+// A phone shows only a part of the menu.
+document.querySelector('.bar nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+
 const connected = lost?.textContent;
 const tellLost = (words) => { lost.textContent = words; lost.hidden = false; };
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use zapis_core::event::{Event, Kind};
 use zapis_core::message::{Author, Line};
 use zapis_core::store::{Booking, CannedReply, Chat, Status, StoreError, Whose};
-use zapis_workers::book::{Asker, Calendar, Wish, WishItem};
+use zapis_workers::book::{Asker, Calendar, Wish, WishItem, spread};
 use zapis_workers::business::Business;
 use zapis_workers::content::Content;
 use zapis_workers::dialogue::Tryout;
@@ -30,6 +30,8 @@ use crate::{Console, Shared};
 const NEAR: usize = 2;
 /// How many free times are offered.
 const TIMES: usize = 3;
+/// Of how many.
+const FOUND: usize = 60;
 /// The longest line of a summary.
 const LINE: usize = 160;
 /// The longest title and the longest canned reply.
@@ -270,13 +272,13 @@ async fn times(
     if wish.fault(firm, false).is_some() {
         return Ok(Vec::new());
     }
-    let found = book(console).find(firm, &wish, Asker::Staff, TIMES).await?;
+    let found = book(console).find(firm, &wish, Asker::Staff, FOUND).await?;
     let time = |visit: &zapis_core::store::Visit| {
         let at = visit.starts_at().with_timezone(&firm.time_zone);
         let day = crate::words::day(view.language(), at.date_naive());
         format!("{day} {}", at.format("%H:%M"))
     };
-    Ok(found.visits.iter().map(time).collect())
+    Ok(spread(&found.visits, TIMES).iter().map(time).collect())
 }
 
 /// What a chat is about, in three lines: how it began, what was said last, why a person is wanted.

@@ -73,7 +73,7 @@ pub(crate) async fn list(
     };
     let mut found: Vec<&Entry> = content.knowledge.entries().iter().filter(fits).collect();
     // What the staff writes here first, then what it brought in, then the files.
-    found.sort_by_key(|entry| standing(entry).rank);
+    found.sort_by_key(|entry| (standing(entry).rank, entry.language != view.language()));
     let start = wish.page.saturating_mul(PAGE);
     let shown = found.iter().skip(start).take(PAGE);
     let today = today(&view);
