@@ -127,6 +127,7 @@ const complain = (form, words) => {
   line.setAttribute('role', 'alert');
   line.textContent = words;
   form.prepend(line);
+  form.dispatchEvent(new Event('refused', { bubbles: true }));
 };
 
 // Forms about a chat are sent without leaving the page.
@@ -214,6 +215,82 @@ if (list || talk) {
   // Waiting times grow without events.
   setInterval(refreshList, 30_000);
   toEnd();
+}
+
+// On a wide screen the day is a grid: visits are dragged to another time or person, an empty place takes a new one.
+// The server alone decides: what it refuses goes back, and says why.
+const sheet = document.querySelector('[data-sheet]');
+if (sheet && matchMedia('(min-width: 60rem)').matches) {
+  const [opens, closes] = [Number(sheet.dataset.opens), Number(sheet.dataset.closes)];
+  const minute = 1.4;
+  const step = 5;
+  const clock = (at) => `${sheet.dataset.day}T${String(Math.floor(at / 60)).padStart(2, '0')}:${String(at % 60).padStart(2, '0')}`;
+  const time = (hours, y) => {
+    const at = opens + Math.round((y - hours.getBoundingClientRect().top) / minute / step) * step;
+    return Math.min(Math.max(at, opens), closes - step);
+  };
+  sheet.classList.add('grid');
+  for (const hours of sheet.querySelectorAll('.hours')) {
+    hours.style.height = `${(closes - opens) * minute}px`;
+    hours.style.backgroundSize = `100% ${60 * minute}px`;
+  }
+  const place = (visit) => {
+    const [starts, ends] = [Math.max(Number(visit.dataset.starts), opens), Math.min(Number(visit.dataset.ends), closes)];
+    visit.style.transform = '';
+    visit.style.top = `${(starts - opens) * minute}px`;
+    visit.style.height = `${Math.max((ends - starts) * minute, 22)}px`;
+  };
+  sheet.querySelectorAll('[data-starts]').forEach(place);
+
+  sheet.addEventListener('click', (event) => {
+    const hours = event.target.closest('.hours');
+    if (event.target !== hours) return;
+    const form = document.querySelector('[data-add]');
+    form.elements.at.value = clock(time(hours, event.clientY));
+    form.elements.person.value = hours.parentElement.dataset.person;
+    form.scrollIntoView({ block: 'nearest' });
+    form.elements.name.focus();
+  });
+  sheet.addEventListener('pointerdown', (event) => {
+    const visit = event.target.closest('.grip')?.closest('.visit');
+    if (!visit || event.button !== 0) return;
+    const grabbed = event.clientY - visit.getBoundingClientRect().top;
+    const [x, y] = [event.clientX, event.clientY];
+    let dragged = false;
+    const moved = (now) => {
+      dragged ||= visit.hasAttribute('data-moves') && Math.hypot(now.clientX - x, now.clientY - y) > 6;
+      if (!dragged) return;
+      visit.classList.add('dragged');
+      visit.style.transform = `translate(${now.clientX - x}px, ${now.clientY - y}px)`;
+    };
+    const dropped = (now) => {
+      removeEventListener('pointermove', moved);
+      removeEventListener('pointerup', dropped);
+      removeEventListener('pointercancel', dropped);
+      visit.classList.remove('dragged');
+      if (!dragged) { visit.classList.toggle('unfolded'); return; }
+      const under = document.elementsFromPoint(now.clientX, now.clientY);
+      const hours = under.map((one) => one.closest('.hours')).find(Boolean);
+      const person = hours?.parentElement.dataset.person;
+      if (now.type === 'pointercancel' || !person) { place(visit); return; }
+      const form = visit.querySelector('form[action$="/move"]');
+      form.elements.at.value = clock(time(hours, now.clientY - grabbed));
+      form.elements.person.value = person;
+      form.requestSubmit();
+    };
+    addEventListener('pointermove', moved);
+    addEventListener('pointerup', dropped);
+    addEventListener('pointercancel', dropped);
+  });
+  // What was refused stands where it was, unfolded, with the reason.
+  document.addEventListener('refused', (event) => {
+    const visit = event.target.closest('.visit');
+    if (!visit) return;
+    place(visit);
+    visit.classList.add('unfolded');
+    event.target.closest('details')?.setAttribute('open', '');
+    event.target.reset();
+  });
 }
 
 // t takes, b gives back, r writes, i inserts what is suggested, j and k go on, / searches.

@@ -13,6 +13,7 @@ mod page;
 mod people;
 mod refusal;
 mod rights;
+mod sheet;
 mod texts;
 mod visits;
 mod words;

@@ -49,8 +49,10 @@ templates![
     "plain.html",
     "refused.html",
     "replies.html",
+    "sheet-frame.html",
     "versions.html",
     "visits.html",
+    "week.html",
 ];
 
 /// Makes pages.
@@ -221,6 +223,7 @@ pub(crate) mod tests {
             include_str!("chats.rs"),
             include_str!("drafts.rs"),
             include_str!("visits.rs"),
+            include_str!("sheet.rs"),
             include_str!("people.rs"),
             include_str!("../assets/console.js"),
         ];

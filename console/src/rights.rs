@@ -9,7 +9,9 @@ use axum::routing::{MethodRouter, get, post};
 use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
-use crate::{Console, chats, copilot, door, drafts, health, knowledge, live, people, visits};
+use crate::{
+    Console, chats, copilot, door, drafts, health, knowledge, live, people, sheet, visits,
+};
 
 /// What somebody must be to open a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +151,15 @@ fn rooms() -> Ways {
     vec![
         way("GET", "/console/drafts", STAFF, get(drafts::list)),
         way("POST", "/console/drafts/{id}", STAFF, post(drafts::decide)),
-        way("GET", "/console/visits", STAFF, get(visits::day)),
+        way("GET", "/console/visits", STAFF, get(sheet::day)),
+        way("GET", "/console/visits/week", STAFF, get(sheet::week)),
+        way("POST", "/console/visits/blocks", STAFF, post(visits::block)),
+        way(
+            "POST",
+            "/console/visits/blocks/{id}",
+            STAFF,
+            post(visits::unblock),
+        ),
         way("POST", "/console/visits", STAFF, post(visits::add)),
         way(
             "POST",

@@ -1,143 +1,30 @@
-//! The day: who comes when to whom, and whether she came.
+//! What is done with visits: booked, moved, marked, cancelled; time kept free.
 
-use std::collections::BTreeMap;
-
-use axum::extract::{Extension, Form, Path, Query, State};
-use axum::response::{Html, IntoResponse, Redirect, Response};
-use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
-use minijinja::value::Serde;
-use minijinja::{Value, context};
+use axum::extract::{Extension, Form, Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use chrono::{NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 use serde::Deserialize;
 use uuid::Uuid;
 use zapis_core::store::{
-    Booked, Booking, BookingChange, Change, Changed, Item, NewBooking, Status, Visit, Wanted,
+    Block, Booked, Booking, BookingChange, BusyKind, Change, Changed, NewBooking, Status, Visit,
+    Wanted,
 };
 use zapis_workers::book::{Asker, Book, Calendar, Wish, WishItem, open_of};
 use zapis_workers::business::Business;
 use zapis_workers::understand::phone_number;
 
-use crate::door::Me;
-use crate::page::{View, link};
+use crate::door::{Me, note};
 use crate::refusal::Refusal;
-use crate::words;
 use crate::{Console, Shared};
 
 /// How many other times are told.
 const NEAREST: usize = 5;
+/// The longest time that is kept free at once.
+const LONGEST_BLOCK: TimeDelta = TimeDelta::days(366);
 /// How often a mark is tried on a visit that others change.
 const TRIES: usize = 5;
 
-/// Which day.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
-    day: Option<NaiveDate>,
-    #[serde(default)]
-    location: String,
-}
-
-/// `GET /console/visits`
-pub(crate) async fn day(
-    State(console): State<Console>,
-    Extension(me): Extension<Me>,
-    Query(wish): Query<Asked>,
-) -> Result<Html<String>, Refusal> {
-    let view = View::of(&console, &me).await;
-    let firm = view.firm.as_deref().ok_or(Refusal::Bad("visits-no-firm"))?;
-    let today = view.now.with_timezone(&view.zone).date_naive();
-    let day = wish.day.unwrap_or(today);
-    let starts = open_of(view.zone, day, 0);
-    let ends = day
-        .checked_add_days(Days::new(1))
-        .map_or(starts + TimeDelta::days(1), |next| {
-            open_of(view.zone, next, 0)
-        });
-    let own = me.location();
-    let location = own.map_or(wish.location, str::to_owned);
-    let bookings = console.store().bookings_between(starts, ends).await?;
-    let here = |booking: &&Booking| location.is_empty() || booking.visit.location == location;
-    let bookings = bookings.iter().filter(here);
-    let bookings: Vec<&Booking> = bookings.filter(|one| !is_cancelled(one.status)).collect();
-    let columns = columns(&view, firm, &location, &bookings);
-    let locations = firm.locations.iter().filter(|_| own.is_none());
-    let locations = locations.map(|one| (one.id.clone(), one.name.in_language(view.language())));
-    let other = |days: i64| (day + TimeDelta::days(days)).to_string();
-    let services = firm.services.iter().map(|one| {
-        let name = one.name.in_language(view.language());
-        (one.id.as_str(), name)
-    });
-    let staff = firm
-        .staff
-        .iter()
-        .filter(|one| own.is_none_or(|own| one.location == own));
-    let staff = staff.map(|one| (one.id.as_str(), one.name.in_language(view.language())));
-    let what = context! {
-        day => day.to_string(),
-        day_words => words::day(view.language(), day),
-        is_today => day == today,
-        before => other(-1),
-        after => other(1),
-        location,
-        locations => Value::from(Serde(locations.collect::<Vec<_>>())),
-        columns,
-        services => Value::from(Serde(services.collect::<Vec<_>>())),
-        staff => Value::from(Serde(staff.collect::<Vec<_>>())),
-        key => Uuid::new_v4().to_string(),
-        count => bookings.len(),
-    };
-    view.page("visits.html", "visits", what).await
-}
-
-/// Who works here, each with her visits; then those who are not in the firm's file any more.
-fn columns(view: &View<'_>, firm: &Business, location: &str, bookings: &[&Booking]) -> Vec<Value> {
-    let mut by_person: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for booking in bookings {
-        for item in &booking.visit.items {
-            let of_person = by_person.entry(&item.resource).or_default();
-            of_person.push(card(view, firm, booking, item));
-        }
-    }
-    let people = firm.staff.iter();
-    let people = people.filter(|one| location.is_empty() || one.location == location);
-    let mut columns: Vec<Value> = people
-        .map(|one| {
-            context! {
-                name => one.name.in_language(view.language()),
-                role => one.role.in_language(view.language()),
-                visits => by_person.remove(one.id.as_str()).unwrap_or_default(),
-            }
-        })
-        .collect();
-    let others = by_person.into_iter();
-    columns.extend(others.map(|(name, visits)| context! { name, role => "", visits }));
-    columns
-}
-
-/// A service of a visit.
-fn card(view: &View<'_>, firm: &Business, booking: &Booking, item: &Item) -> Value {
-    let starts = item.starts_at.with_timezone(&view.zone);
-    let ends = item.ends_at.with_timezone(&view.zone);
-    let begins = booking.visit.starts_at().with_timezone(&view.zone);
-    let service = firm.services.iter().find(|one| one.id == item.service);
-    let service = service.map_or(item.service.as_str(), |one| {
-        one.name.in_language(view.language())
-    });
-    context! {
-        id => booking.id.to_string(),
-        // The whole visit is moved, not one service of it.
-        at => begins.format("%Y-%m-%dT%H:%M").to_string(),
-        from => starts.format("%H:%M").to_string(),
-        until => ends.format("%H:%M").to_string(),
-        service,
-        name => booking.name.as_str(),
-        phone => booking.phone.as_deref(),
-        notes => booking.notes.as_deref(),
-        status => booking.status.name(),
-        chat => booking.conversation.as_ref().map(link),
-        key => Uuid::new_v4().to_string(),
-    }
-}
-
-const fn is_cancelled(status: Status) -> bool {
+pub(crate) const fn is_cancelled(status: Status) -> bool {
     matches!(
         status,
         Status::CancelledByCustomer | Status::CancelledBySalon
@@ -326,6 +213,83 @@ async fn is_booked(
         }
     }
     Ok(false)
+}
+
+/// Time that is to be kept free of visits.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NewBlock {
+    key: Uuid,
+    person: String,
+    from: String,
+    until: String,
+    #[serde(default)]
+    note: String,
+}
+
+/// Whether somebody works where this person of the staff sees visits.
+fn works_here(firm: &Business, me: &Me, person: &str) -> bool {
+    let own = me.location();
+    let mut staff = firm.staff.iter();
+    staff.any(|one| one.id == person && own.is_none_or(|own| one.location == own))
+}
+
+/// `POST /console/visits/blocks`
+pub(crate) async fn block(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Form(typed): Form<NewBlock>,
+) -> Result<Response, Refusal> {
+    let firm = console.firm().await.ok_or(Refusal::Bad("visits-no-firm"))?;
+    if !works_here(&firm, &me, &typed.person) {
+        return Err(Refusal::Bad("visits-cannot"));
+    }
+    let (from, until) = (moment(&typed.from)?, moment(&typed.until)?);
+    if until <= from || until - from > LONGEST_BLOCK {
+        return Err(Refusal::Bad("block-time"));
+    }
+    let at = |at: NaiveDateTime| open_of(firm.time_zone, at.date(), at.hour() * 60 + at.minute());
+    let block = Block {
+        resource: typed.person.clone(),
+        from: at(from),
+        until: at(until),
+        note: typed.note.trim().chars().take(200).collect(),
+        cause: me.deed(typed.key, &["block"]),
+    };
+    console.store().block(&block, console.clock().now()).await?;
+    let about = format!("{} {} {}", typed.person, typed.from, typed.until);
+    note(&console, &me.member, "time_blocked", Some(&about)).await?;
+    Ok(day_of(from))
+}
+
+/// Which block is opened, and where it was seen.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Opened {
+    person: String,
+    day: NaiveDate,
+}
+
+/// `POST /console/visits/blocks/{id}`: opens blocked time again.
+pub(crate) async fn unblock(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Path(id): Path<Uuid>,
+    Form(seen): Form<Opened>,
+) -> Result<Response, Refusal> {
+    let firm = console.firm().await.ok_or(Refusal::Bad("visits-no-firm"))?;
+    if !works_here(&firm, &me, &seen.person) {
+        return Err(Refusal::Unknown);
+    }
+    let (from, until) = crate::sheet::bounds(firm.time_zone, seen.day, 1);
+    let (store, now) = (console.store(), console.clock().now());
+    let busy = store.busy(&[&seen.person], from, until, now).await?;
+    let is_hers = |one: &zapis_core::store::Busy| one.id == id && one.kind == BusyKind::Block;
+    // Who opens it twice finds it open.
+    if busy.iter().any(is_hers) {
+        store.unblock(id).await?;
+        note(&console, &me.member, "time_opened", Some(&seen.person)).await?;
+    }
+    let day = seen.day.and_hms_opt(0, 0, 0).unwrap_or_default();
+    Ok(day_of(day))
 }
 
 pub(crate) fn book(console: &Shared) -> Book {

@@ -9,11 +9,12 @@ use crate::support::console::{PASSWORD, Person, chat};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
     "/console/visits",
+    "/console/visits/week",
     "/console/knowledge?try=%D0%B0%D0%B4%D1%80%D0%B5%D1%81",
     "/console/knowledge/entry",
     "/console/knowledge/gaps",
@@ -177,4 +178,80 @@ async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
         phone.goto(&format!("{}{page}", firm.url)).await;
         is_fine(&phone, &format!("{page} on a phone")).await;
     }
+}
+
+/// Drags the visit of a customer so many pixels down.
+fn drag(name: &str, down: i32) -> String {
+    format!(
+        "const visit = [...document.querySelectorAll('.visit')].find(one => one.innerText.includes({}));
+         visit.scrollIntoView({{ block: 'center' }});
+         const box = visit.querySelector('.grip').getBoundingClientRect();
+         const [x, y] = [box.left + 10, box.top + 5];
+         const tell = (target, type, y) => target.dispatchEvent(new PointerEvent(type, {{ bubbles: true, button: 0, clientX: x, clientY: y }}));
+         tell(visit.querySelector('.grip'), 'pointerdown', y);
+         tell(window, 'pointermove', y + {down});
+         tell(window, 'pointerup', y + {down});",
+        json!(name)
+    )
+}
+
+#[tokio::test]
+async fn a_visit_is_dragged_while_a_customer_books_the_same_time() {
+    let firm = Firm::with(On::Embedded, "", vec![vec!["run"]]).await;
+    let olga = Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
+    let free = [
+        "book",
+        "free",
+        "men-cut",
+        "--when",
+        "через неделю утром",
+        "--json",
+    ];
+    let free: Value = serde_json::from_slice(&firm.command(&free).stdout).unwrap();
+    let at = free[0]["starts_at"].as_str().unwrap()[..16].to_owned();
+    let person = free[0]["items"][0]["person"].as_str().unwrap();
+    let books = async |name: &str, at: &str| {
+        let key = uuid::Uuid::new_v4().to_string();
+        let typed = [
+            ("key", key.as_str()),
+            ("service", "men-cut"),
+            ("person", person),
+            ("at", at),
+            ("name", name),
+        ];
+        olga.has_done("/console/visits", &typed).await;
+    };
+    let hour = |hours: i64| {
+        let begins = chrono::NaiveDateTime::parse_from_str(&at, "%Y-%m-%dT%H:%M").unwrap();
+        let then = begins + chrono::TimeDelta::hours(hours);
+        then.format("%Y-%m-%dT%H:%M").to_string()
+    };
+    books("Пётр", &at).await;
+    let browser = Browser::start(Screen::Desktop).await;
+    logs_in(&browser, &firm).await;
+    let page = format!("{}/console/visits?day={}", firm.url, &at[..10]);
+    browser.goto(&page).await;
+    browser
+        .until("return Boolean(document.querySelector('.grid .visit'))")
+        .await;
+    is_fine(&browser, "the grid").await;
+
+    // Two hours down: 1.4 px a minute.
+    browser.run(&drag("Пётр", 168)).await;
+    has(&browser, ".visit", &hour(2)[11..]).await;
+
+    // Somebody books what the page does not show yet: the visit goes back and says why.
+    books("Иван", &hour(4)).await;
+    browser.run(&drag("Пётр", 168)).await;
+    has(&browser, ".visit.unfolded .problem", "занято").await;
+    browser.goto(&page).await;
+    has(&browser, ".visit", &hour(2)[11..]).await;
+    has(&browser, ".visit", "Иван").await;
+
+    // An empty place is where the next one is booked.
+    let tap = "const hours = document.querySelector('.hours');
+         const top = hours.getBoundingClientRect().top;
+         hours.dispatchEvent(new MouseEvent('click', { bubbles: true, clientX: 0, clientY: top + 84 * 5 }));
+         return document.querySelector('[data-add]').elements.at.value";
+    assert_eq!(browser.run(tap).await, format!("{}T14:00", &at[..10]));
 }

@@ -434,7 +434,7 @@ async fn visits_are_added_moved_marked_and_cancelled_and_never_two_at_once() {
 
 /// Moves the visit of a page to this time, marks it and cancels it.
 async fn moves_and_cancels(maria: &Person, page: &str, later: &str) {
-    let id = after(page, "/console/visits/")
+    let id = after(page, "action=\"/console/visits/")
         .split('/')
         .next()
         .unwrap()

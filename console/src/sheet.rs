@@ -1,0 +1,317 @@
+//! The sheet: who comes when to whom, on a day or in a week; time that is kept free; who waits for a time.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Extension, Query, State};
+use axum::response::Html;
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Timelike, Utc};
+use chrono_tz::Tz;
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+use serde::Deserialize;
+use uuid::Uuid;
+use zapis_core::store::{Booking, Busy, BusyKind, Item, WaitEntry};
+use zapis_workers::book::{Wish, open_of};
+use zapis_workers::business::Business;
+
+use crate::Console;
+use crate::door::Me;
+use crate::page::{View, link};
+use crate::refusal::Refusal;
+use crate::visits::is_cancelled;
+use crate::words;
+
+/// The hours that are shown where nothing lies outside of them, in minutes of the day.
+const SHOWN: (u32, u32) = (9 * 60, 21 * 60);
+/// How many who wait for a time are shown.
+const WAITING: u32 = 100;
+
+/// Which day.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    day: Option<NaiveDate>,
+    #[serde(default)]
+    location: String,
+}
+
+/// Some days at one location, or at all of them.
+struct Sheet<'a> {
+    view: &'a View<'a>,
+    firm: &'a Business,
+    /// The location that the person is bound to.
+    own: Option<&'a str>,
+    location: String,
+    first: NaiveDate,
+    days: u64,
+    bookings: Vec<Booking>,
+    blocks: Vec<Busy>,
+}
+
+/// From the beginning of a day to the end of the last of some, at the firm.
+pub(crate) fn bounds(zone: Tz, first: NaiveDate, days: u64) -> (DateTime<Utc>, DateTime<Utc>) {
+    let from = open_of(zone, first, 0);
+    let next = first.checked_add_days(Days::new(days));
+    let until = next.map_or(from + TimeDelta::days(1), |next| open_of(zone, next, 0));
+    (from, until)
+}
+
+impl<'a> Sheet<'a> {
+    async fn read(
+        console: &Console,
+        view: &'a View<'a>,
+        me: &'a Me,
+        wish: Asked,
+        days: u64,
+    ) -> Result<Self, Refusal> {
+        let firm = view.firm.as_deref().ok_or(Refusal::Bad("visits-no-firm"))?;
+        let today = view.now.with_timezone(&view.zone).date_naive();
+        let day = wish.day.unwrap_or(today);
+        // A week begins on Monday.
+        let back = if days > 1 {
+            day.weekday().num_days_from_monday()
+        } else {
+            0
+        };
+        let first = day.checked_sub_days(Days::new(back.into())).unwrap_or(day);
+        let own = me.location();
+        let mut sheet = Self {
+            view,
+            firm,
+            own,
+            location: own.map_or(wish.location, str::to_owned),
+            first,
+            days,
+            bookings: Vec::new(),
+            blocks: Vec::new(),
+        };
+        let (from, until) = bounds(view.zone, first, days);
+        let store = console.store();
+        let here = |at: &str| sheet.location.is_empty() || sheet.location == at;
+        let mut bookings = store.bookings_between(from, until).await?;
+        bookings.retain(|one| here(&one.visit.location) && !is_cancelled(one.status));
+        let people = firm.staff.iter().filter(|one| here(&one.location));
+        let people: Vec<&str> = people.map(|one| one.id.as_str()).collect();
+        let mut blocks = store.busy(&people, from, until, view.now).await?;
+        blocks.retain(|one| one.kind == BusyKind::Block);
+        sheet.bookings = bookings;
+        sheet.blocks = blocks;
+        Ok(sheet)
+    }
+
+    fn people(&self) -> impl Iterator<Item = &zapis_workers::business::Employee> {
+        let staff = self.firm.staff.iter();
+        staff.filter(|one| self.location.is_empty() || one.location == self.location)
+    }
+
+    /// What both ways to show it need.
+    fn frame(&self) -> Value {
+        let language = self.view.language();
+        let locations = self.firm.locations.iter().filter(|_| self.own.is_none());
+        let locations = locations.map(|one| (one.id.clone(), one.name.in_language(language)));
+        let step = i64::try_from(self.days).unwrap_or(1);
+        let other = |days: i64| (self.first + TimeDelta::days(days)).to_string();
+        let today = self.view.now.with_timezone(&self.view.zone).date_naive();
+        let last = self.first + TimeDelta::days(step - 1);
+        let is_now = (self.first..=last).contains(&today);
+        context! {
+            day => self.first.to_string(),
+            before => other(-step),
+            after => other(step),
+            is_now,
+            location => self.location.as_str(),
+            locations => Value::from(Serde(locations.collect::<Vec<_>>())),
+            count => self.bookings.len(),
+        }
+    }
+
+    /// Where a moment lies in its day, in minutes, the day being cut at its ends.
+    fn minute(&self, at: DateTime<Utc>) -> u32 {
+        let local = at.with_timezone(&self.view.zone);
+        match local.date_naive() {
+            day if day < self.first => 0,
+            day if day > self.first => 24 * 60,
+            _ => local.hour() * 60 + local.minute(),
+        }
+    }
+
+    /// Who works here, each with her visits; then those who are not in the firm's file any more.
+    fn columns(&self) -> Vec<Value> {
+        let mut by_person: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        for booking in &self.bookings {
+            for item in &booking.visit.items {
+                let of_person = by_person.entry(&item.resource).or_default();
+                of_person.push(self.card(booking, item));
+            }
+        }
+        let language = self.view.language();
+        let mut columns: Vec<Value> = self
+            .people()
+            .map(|one| {
+                let blocks = self.blocks.iter().filter(|block| block.resource == one.id);
+                context! {
+                    person => one.id.as_str(),
+                    name => one.name.in_language(language),
+                    role => one.role.in_language(language),
+                    visits => by_person.remove(one.id.as_str()).unwrap_or_default(),
+                    blocks => blocks.map(|block| self.block(block)).collect::<Vec<_>>(),
+                }
+            })
+            .collect();
+        let others = by_person.into_iter();
+        columns.extend(others.map(
+            |(name, visits)| context! { person => "", name, role => "", visits, blocks => Vec::<Value>::new() },
+        ));
+        columns
+    }
+
+    fn block(&self, block: &Busy) -> Value {
+        context! {
+            id => block.id.to_string(),
+            note => block.note.as_deref(),
+            from => self.view.at(block.from),
+            until => self.view.at(block.until),
+            starts => self.minute(block.from),
+            ends => self.minute(block.until),
+        }
+    }
+
+    fn service(&self, id: &str) -> String {
+        let service = self.firm.service(id);
+        let name = service.map(|one| one.name.in_language(self.view.language()));
+        name.unwrap_or(id).to_owned()
+    }
+
+    /// A service of a visit.
+    fn card(&self, booking: &Booking, item: &Item) -> Value {
+        let zone = &self.view.zone;
+        let begins = booking.visit.starts_at().with_timezone(zone);
+        let clashes = |block: &Busy| {
+            let over = block.from < item.ends_at && item.starts_at < block.until;
+            block.resource == item.resource && over
+        };
+        context! {
+            id => booking.id.to_string(),
+            // The whole visit is moved, not one service of it.
+            at => begins.format("%Y-%m-%dT%H:%M").to_string(),
+            from => item.starts_at.with_timezone(zone).format("%H:%M").to_string(),
+            until => item.ends_at.with_timezone(zone).format("%H:%M").to_string(),
+            starts => self.minute(item.starts_at),
+            ends => self.minute(item.ends_at),
+            alone => booking.visit.items.len() == 1,
+            blocked => self.blocks.iter().any(clashes),
+            service => self.service(&item.service),
+            name => booking.name.as_str(),
+            phone => booking.phone.as_deref(),
+            notes => booking.notes.as_deref(),
+            status => booking.status.name(),
+            chat => booking.conversation.as_ref().map(link),
+            key => Uuid::new_v4().to_string(),
+        }
+    }
+
+    /// The hours that hold everything.
+    fn hours(&self) -> (u32, u32) {
+        let items = self.bookings.iter().flat_map(|one| &one.visit.items);
+        let spans = items.map(|item| (self.minute(item.starts_at), self.minute(item.ends_at)));
+        let (opens, closes) = spans.fold(SHOWN, |(opens, closes), (from, until)| {
+            (opens.min(from), closes.max(until))
+        });
+        (opens / 60 * 60, closes.div_ceil(60) * 60)
+    }
+
+    /// Somebody who waits for a time, if it is one that is seen here.
+    fn waiting(&self, entry: &WaitEntry) -> Option<Value> {
+        let wish = Wish::of(entry)?;
+        let elsewhere = |own: &str| wish.location.as_deref().is_some_and(|at| at != own);
+        if self.own.is_some_and(elsewhere) {
+            return None;
+        }
+        let services = wish.items.iter().map(|item| self.service(&item.service));
+        Some(context! {
+            link => link(&entry.conversation),
+            services => services.collect::<Vec<_>>().join(" + "),
+            said => entry.said.as_str(),
+            for_whom => entry.for_whom.as_deref(),
+            since => self.view.at(entry.created_at),
+            offered => entry.offer.as_ref().map(|offer| self.view.at(offer.visit.starts_at())),
+        })
+    }
+}
+
+/// `GET /console/visits`
+pub(crate) async fn day(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Query(wish): Query<Asked>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    let sheet = Sheet::read(&console, &view, &me, wish, 1).await?;
+    let language = view.language();
+    let services = sheet.firm.services.iter();
+    let services = services.map(|one| (one.id.as_str(), one.name.in_language(language)));
+    let staff = sheet.firm.staff.iter();
+    let staff = staff.filter(|one| sheet.own.is_none_or(|own| one.location == own));
+    let staff = staff.map(|one| (one.id.as_str(), one.name.in_language(language)));
+    let waiting = console.store().waiting(WAITING).await?;
+    let waiting = waiting.iter().filter_map(|entry| sheet.waiting(entry));
+    let (opens, closes) = sheet.hours();
+    let what = context! {
+        day_words => words::day(language, sheet.first),
+        columns => sheet.columns(),
+        opens,
+        closes,
+        services => Value::from(Serde(services.collect::<Vec<_>>())),
+        staff => Value::from(Serde(staff.collect::<Vec<_>>())),
+        waiting => waiting.collect::<Vec<_>>(),
+        key => Uuid::new_v4().to_string(),
+        block_key => Uuid::new_v4().to_string(),
+        ..sheet.frame()
+    };
+    view.page("visits.html", "visits", what).await
+}
+
+/// `GET /console/visits/week`
+pub(crate) async fn week(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Query(wish): Query<Asked>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    let sheet = Sheet::read(&console, &view, &me, wish, 7).await?;
+    let days: Vec<NaiveDate> = sheet.first.iter_days().take(7).collect();
+    let visits = |person: &str, day: NaiveDate| {
+        let items = sheet.bookings.iter().flat_map(|booking| {
+            let items = booking.visit.items.iter();
+            items.map(move |item| (booking, item))
+        });
+        let on_day = items.filter(|(_, item)| {
+            let at = item.starts_at.with_timezone(&view.zone);
+            item.resource == person && at.date_naive() == day
+        });
+        let shown = on_day.map(|(booking, item)| {
+            context! {
+                from => item.starts_at.with_timezone(&view.zone).format("%H:%M").to_string(),
+                service => sheet.service(&item.service),
+                name => booking.name.as_str(),
+                status => booking.status.name(),
+            }
+        });
+        shown.collect::<Vec<_>>()
+    };
+    let rows = sheet.people().map(|one| {
+        let cells = days.iter().map(|day| visits(&one.id, *day));
+        context! {
+            name => one.name.in_language(view.language()),
+            cells => cells.collect::<Vec<_>>(),
+        }
+    });
+    let heads = days.iter().map(|day| {
+        context! { day => day.to_string(), words => words::day(view.language(), *day) }
+    });
+    let what = context! {
+        rows => rows.collect::<Vec<_>>(),
+        heads => heads.collect::<Vec<_>>(),
+        ..sheet.frame()
+    };
+    view.page("week.html", "visits", what).await
+}

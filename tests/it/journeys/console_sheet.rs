@@ -1,0 +1,146 @@
+//! The sheet of visits in the console: time that is kept free, the week, who waits for a time.
+
+use chrono::{NaiveDateTime, TimeDelta};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use zapis_core::Clock;
+use zapis_core::store::{Role, WaitEntry};
+
+use crate::support::console::Person;
+use crate::support::firm::{Firm, On};
+
+/// A free time in a week, as forms write it, and whose it is.
+fn free(firm: &Firm) -> (String, String) {
+    let args = [
+        "book",
+        "free",
+        "men-cut",
+        "--when",
+        "через неделю",
+        "--json",
+    ];
+    let free = firm.command(&args);
+    let free: Value = serde_json::from_slice(&free.stdout).unwrap();
+    let at = free[0]["starts_at"].as_str().unwrap()[..16].to_owned();
+    let person = free[0]["items"][0]["person"].as_str().unwrap().to_owned();
+    (at, person)
+}
+
+fn later(at: &str, minutes: i64) -> String {
+    let at = NaiveDateTime::parse_from_str(at, "%Y-%m-%dT%H:%M").unwrap();
+    let later = at + TimeDelta::minutes(minutes);
+    later.format("%Y-%m-%dT%H:%M").to_string()
+}
+
+async fn time_is_kept_free(on: On, roles: Vec<Vec<&'static str>>) {
+    let firm = Firm::with(on, "", roles).await;
+    let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
+    let (at, person) = free(&firm);
+    let day = format!("/console/visits?day={}", &at[..10]);
+    let until = later(&at, 60);
+    let key = Uuid::new_v4().to_string();
+    let block = [
+        ("key", key.as_str()),
+        ("person", person.as_str()),
+        ("from", at.as_str()),
+        ("until", until.as_str()),
+        ("note", "обед"),
+    ];
+    for _ in 0..2 {
+        maria.has_done("/console/visits/blocks", &block).await;
+    }
+    let page = maria.reads(&day).await;
+    assert_eq!(page.matches("· обед").count(), 1, "{page}");
+
+    let booked = |key: &str| {
+        [
+            ("key", key.to_owned()),
+            ("service", "men-cut".to_owned()),
+            ("person", person.clone()),
+            ("at", at.clone()),
+            ("name", "Пётр".to_owned()),
+        ]
+    };
+    let book = async |key: &str| {
+        let typed = booked(key);
+        let typed: Vec<_> = typed
+            .iter()
+            .map(|(name, typed)| (*name, typed.as_str()))
+            .collect();
+        maria.does("/console/visits", &typed).await.status()
+    };
+    let key = Uuid::new_v4().to_string();
+    assert_eq!(book(&key).await, StatusCode::CONFLICT);
+
+    let (_, id) = page.split_once("action=\"/console/visits/blocks/").unwrap();
+    let open = format!("/console/visits/blocks/{}", id.split('"').next().unwrap());
+    let seen = [("person", person.as_str()), ("day", &at[..10])];
+    for _ in 0..2 {
+        maria.has_done(&open, &seen).await;
+    }
+    assert!(!maria.reads(&day).await.contains("обед"));
+    assert_eq!(book(&key).await, StatusCode::SEE_OTHER);
+    let week = maria
+        .reads(&format!("/console/visits/week?day={}", &at[..10]))
+        .await;
+    assert!(week.contains("Пётр") && week.contains(&at[11..]), "{week}");
+
+    // A visit that is there already stays, and the sheet says that its time is closed.
+    let key = Uuid::new_v4().to_string();
+    let mut again = block;
+    again[0].1 = &key;
+    maria.has_done("/console/visits/blocks", &again).await;
+    assert!(maria.reads(&day).await.contains("время закрыто"));
+
+    for (name, value) in [
+        ("until", at.as_str()),
+        ("from", "вчера"),
+        ("person", "nobody"),
+    ] {
+        let mut wrong = block;
+        for field in &mut wrong {
+            if field.0 == name {
+                field.1 = value;
+            }
+        }
+        let refused = maria.does("/console/visits/blocks", &wrong).await;
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_is_kept_free_and_opened_again() {
+    time_is_kept_free(On::Embedded, vec![vec!["run"]]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_on_servers() {
+    let roles = vec![vec!["gateway"], vec!["worker"]];
+    time_is_kept_free(On::servers("classic"), roles).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_time_is_seen() {
+    let firm = Firm::with(On::Embedded, "", vec![vec!["run"]]).await;
+    let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
+    let now = Clock::system().now();
+    let wish = json!({
+        "items": [{ "service": "men-cut", "person": null }],
+        "together": false, "location": null, "when": {}, "moving": null,
+    });
+    let conversation = "telegram:main:7950".parse().unwrap();
+    let until = now + TimeDelta::days(7);
+    let mut entry = WaitEntry::new(Uuid::new_v4(), conversation, wish, now, until);
+    entry.said = "в пятницу вечером".to_owned();
+    let store = firm.store().await;
+    store.put_waiting(&entry, &[]).await.unwrap();
+    store.close().await;
+
+    let page = maria.reads("/console/visits").await;
+    assert!(page.contains("Лист ожидания"), "{page}");
+    assert!(
+        page.contains("Мужская стрижка") && page.contains("«в пятницу вечером»"),
+        "{page}"
+    );
+}
