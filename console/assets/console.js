@@ -93,9 +93,15 @@ const refreshTalk = refreshing(async () => {
 // What helps with the chat: looked up anew when the customer has written.
 const help = document.querySelector('[data-help]');
 const refreshHelp = refreshing(async () => {
-  if (help) help.querySelector('[data-helps]').innerHTML = await text(help.dataset.help);
+  if (!help) return;
+  const html = await text(help.dataset.help);
+  // What a model has worded stays while the question is the same.
+  const worded = help.querySelector('[data-worded]');
+  if (worded && html.includes(`data-pending="${worded.dataset.pending}"`)) return;
+  help.querySelector('[data-helps]').innerHTML = html;
 }, 1_000);
 if (help) {
+  help.classList.add('scripted');
   if (matchMedia('(min-width: 80rem)').matches) help.open = true;
   help.addEventListener('click', (event) => {
     const words = event.target.closest('[data-insert]')?.dataset.insert;
@@ -202,8 +208,8 @@ const tell = (change) => {
 if (list || talk) {
   const live = new EventSource('/console/live');
   let silence;
-  live.addEventListener('hello', () => { clearTimeout(silence); lost.hidden = true; refreshList(); refreshTalk(); });
-  live.addEventListener('everything', () => { refreshList(); refreshTalk(); });
+  live.addEventListener('hello', () => { clearTimeout(silence); lost.hidden = true; refreshList(); refreshTalk(); refreshHelp(); });
+  live.addEventListener('everything', () => { refreshList(); refreshTalk(); refreshHelp(); });
   live.addEventListener('chat', (event) => {
     const change = JSON.parse(event.data);
     tell(change);

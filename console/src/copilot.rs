@@ -2,6 +2,7 @@
 //! Nothing of it is sent by itself: a suggestion goes into the field, and a person sends it.
 
 use axum::extract::{Extension, Form, Path, State};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::DateTime;
 use minijinja::value::Serde;
@@ -9,8 +10,10 @@ use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zapis_core::event::{Event, Kind};
-use zapis_core::message::{Author, Line};
+use zapis_core::ids;
+use zapis_core::message::{Author, Line, Profile};
 use zapis_core::store::{Booking, CannedReply, Chat, Status, StoreError, Whose};
+use zapis_workers::answer::Thought;
 use zapis_workers::book::{Asker, Calendar, Wish, WishItem, spread};
 use zapis_workers::business::Business;
 use zapis_workers::content::Content;
@@ -21,6 +24,7 @@ use zapis_workers::when;
 
 use crate::chats::{LINES, Talk};
 use crate::door::{Me, note};
+use crate::knowledge::is_words;
 use crate::page::View;
 use crate::refusal::Refusal;
 use crate::visits::book;
@@ -95,78 +99,129 @@ pub(crate) async fn help(
     events: &[Event],
     by_model: bool,
 ) -> Result<Value, Refusal> {
-    let pending = pending(events);
-    let (mut suggestions, mut steps) = (Vec::new(), Vec::new());
-    if let (Some(text), Ok(content)) = (&pending, console.content()) {
+    let pending = Pending::of(events);
+    let (mut suggestions, mut steps, mut worded) = (Vec::new(), Vec::new(), false);
+    if let (Some(pending), Ok(content)) = (&pending, console.content()) {
+        let text = &pending.text;
         let understood = content.understander.understand(text);
-        let lines = said(events);
         let model = console.generator.get().filter(|_| by_model);
         let bot = Tryout::new(content.clone(), console.autonomy.clone()).with_model(model.cloned());
+        let profile = Profile {
+            name: chat.name.clone(),
+            username: chat.username.clone(),
+            ..Profile::default()
+        };
+        let lines = pending.transcript(events);
         let thought = bot
-            .hears(&chat.conversation, text, &lines, view.now)
+            .hears(&chat.conversation, &profile, text, &lines, view.now)
             .await?;
-        if thought.handover.is_none() {
-            let words = crate::knowledge::words(&thought);
-            let sources = thought.facts.sources.as_ref();
-            let sources = sources.and_then(|sources| sources.as_array());
-            let sources = sources.into_iter().flatten();
-            suggestions.push(Suggestion {
-                text: words.join("\n\n"),
-                sources: sources.filter_map(crate::lines::source).collect(),
-            });
-        }
+        let models = &thought.facts.models;
+        worded = models.iter().any(|used| used.outcome == "sent");
+        suggestions.extend(suggestion(&thought));
         near(&mut suggestions, &content, &understood, text, view);
         steps = next(console, view, chat, &content, &understood, text).await?;
     }
-    let name = chat.name.as_deref().unwrap_or_default();
     let canned = console.store().canned_replies().await?;
     let canned = canned.into_iter().map(|reply| {
-        let text = reply.text.replace("{name}", name);
+        let text = addressed(&reply.text, chat.name.as_deref());
         context! { title => reply.title, text }
     });
+    let link = crate::page::link(&chat.conversation);
+    let has_model = console.generator.get().is_some() && pending.is_some();
     Ok(context! {
         suggestions => Value::from(Serde(suggestions)),
         steps => Value::from(Serde(steps)),
         summary => Value::from(Serde(summary(view, chat, events))),
         card => Value::from(Serde(card(console, view, chat, events).await?)),
         canned => canned.collect::<Vec<_>>(),
-        asks_model => console.generator.get().is_some() && pending.is_some() && !by_model,
-        help_link => format!("{}/help", crate::page::link(&chat.conversation)),
-        suggest_link => format!("{}/suggest", crate::page::link(&chat.conversation)),
+        asks_model => has_model && !by_model,
+        worded,
+        unworded => by_model && !worded,
+        pending => pending.map(|pending| ids::derive(&["pending", &pending.text]).to_string()),
+        help_link => format!("{link}/help"),
+        suggest_link => format!("{link}/suggest"),
     })
 }
 
 /// What the customer has written since somebody last answered.
-fn pending(events: &[Event]) -> Option<String> {
-    let answered = |event: &Event| match event.kind {
-        Kind::Takeover => event.bot_response.is_some(),
-        Kind::Turn => event.bot_response.is_some() && event.action.as_deref() != Some("handoff"),
-        _ => false,
-    };
-    let after = events.iter().rposition(answered).map_or(0, |at| at + 1);
-    // A turn is journalled after what it answers: in between nothing is lost, only shown once more.
-    let words = events[after..]
-        .iter()
-        .filter(|event| event.kind == Kind::Inbound);
-    let words: Vec<&str> = words
-        .filter_map(|event| event.customer_text.as_deref())
-        .collect();
-    Some(words.join("\n")).filter(|text| !text.trim().is_empty())
+struct Pending {
+    /// The first of it among the events.
+    from: usize,
+    text: String,
 }
 
-/// The conversation, for a language model.
-fn said(events: &[Event]) -> Vec<Line> {
-    let line = |event: &Event| {
-        let (from, text) = match event.kind {
-            Kind::Inbound => (Author::Customer, event.customer_text.clone()?),
-            Kind::Turn => (Author::Bot, event.bot_response.clone()?),
-            Kind::Takeover => (Author::Staff, event.bot_response.clone()?),
-            _ => return None,
+impl Pending {
+    fn of(events: &[Event]) -> Option<Self> {
+        let answered = |event: &Event| match event.kind {
+            Kind::Takeover => event.bot_response.is_some(),
+            // "I shall ask" is no answer.
+            Kind::Turn => {
+                let waits = matches!(event.action.as_deref(), Some("handoff" | "draft"));
+                event.bot_response.is_some() && !waits
+            }
+            Kind::Draft => matches!(event.outcome.as_deref(), Some("sent" | "edited")),
+            _ => false,
         };
-        let at = event.timestamp;
-        Some(Line { from, text, at })
+        let from = events.iter().rposition(answered).map_or(0, |at| at + 1);
+        let words = events[from..].iter().filter(|event| is_words(event));
+        let words: Vec<&str> = words
+            .filter_map(|event| event.customer_text.as_deref())
+            .collect();
+        let text = words.join("\n");
+        (!text.is_empty()).then_some(Self { from, text })
+    }
+
+    /// The conversation before it, and then all of it as one line.
+    fn transcript(&self, events: &[Event]) -> Vec<Line> {
+        let line = |event: &Event| {
+            let (from, text) = match event.kind {
+                Kind::Inbound => (Author::Customer, event.customer_text.clone()?),
+                Kind::Turn => (Author::Bot, event.bot_response.clone()?),
+                Kind::Takeover => (Author::Staff, event.bot_response.clone()?),
+                _ => return None,
+            };
+            let at = event.timestamp;
+            Some(Line { from, text, at })
+        };
+        let mut lines: Vec<Line> = events[..self.from].iter().filter_map(line).collect();
+        let last = events.last().map(|event| event.timestamp);
+        lines.extend(last.map(|at| Line {
+            from: Author::Customer,
+            text: self.text.clone(),
+            at,
+        }));
+        lines
+    }
+}
+
+/// What the bot would say, where that is an answer and not a question of its own.
+fn suggestion(thought: &Thought) -> Option<Suggestion> {
+    let asks = thought.facts.reason.as_deref() == Some("not_understood");
+    if asks || thought.handover.is_some() {
+        return None;
+    }
+    let replies = thought.replies.iter().map(|reply| reply.text.as_str());
+    let text = match &thought.draft {
+        Some(draft) => draft.reply.text.clone(),
+        None => replies.collect::<Vec<_>>().join("\n\n"),
     };
-    events.iter().filter_map(line).collect()
+    let sources = thought.facts.sources.as_ref();
+    let sources = sources.and_then(|sources| sources.as_array());
+    let sources = sources.into_iter().flatten();
+    let sources = sources.filter_map(crate::lines::source).collect();
+    (!text.is_empty()).then_some(Suggestion { text, sources })
+}
+
+/// A canned reply to somebody, whose name may not be known.
+fn addressed(text: &str, name: Option<&str>) -> String {
+    if let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) {
+        return text.replace("{name}", name);
+    }
+    let placeholders = [", {name}", "{name}, ", " {name}", "{name}"];
+    let text = text.to_owned();
+    placeholders
+        .iter()
+        .fold(text, |text, one| text.replace(one, ""))
 }
 
 /// What the knowledge has near the question, beside what is suggested already.
@@ -224,20 +279,17 @@ async fn next(
     };
     let books = [Intent::Booking, Intent::Reschedule];
     let books = books.iter().any(|intent| understood.believes(*intent));
-    let service = understood
-        .entities
-        .iter()
-        .find_map(|entity| match &entity.meaning {
-            Meaning::Service(id) => Some(id.as_str()),
-            _ => None,
-        });
-    match service.filter(|_| books) {
-        Some(service) => {
-            let free = times(console, view, &content.business, service, text).await?;
+    match wished(understood).filter(|_| books) {
+        Some(items) => {
+            let firm = &content.business;
+            let services = items.iter().map(|item| {
+                let known = firm.service(&item.service);
+                known.map_or(&*item.service, |one| one.name.in_language(view.language()))
+            });
+            let services = services.collect::<Vec<_>>().join(" + ");
+            let free = times(console, view, chat, firm, items, text).await?;
             if !free.is_empty() {
-                let name = content.business.service(service);
-                let name = name.map_or(service, |one| one.name.in_language(view.language()));
-                step("step-times", name, Some(free.join(", ")));
+                step("step-times", &services, Some(free.join(", ")));
             }
         }
         None if books => step("step-service", "", None),
@@ -253,26 +305,51 @@ async fn next(
     Ok(steps)
 }
 
-/// The next free times for a service, as the customer wishes them where she said when.
+/// The services that are named, each by a word of its own, with the person who is named; none where none is, or
+/// where a word may mean several.
+fn wished(understood: &Understanding) -> Option<Vec<WishItem>> {
+    let mut items: Vec<(usize, String)> = Vec::new();
+    let mut person = None;
+    for entity in &understood.entities {
+        match &entity.meaning {
+            Meaning::Service(id) => {
+                if items.iter().any(|(start, _)| *start == entity.start) {
+                    return None;
+                }
+                items.push((entity.start, id.clone()));
+            }
+            Meaning::Staff(id) => person = Some(id.clone()),
+            _ => {}
+        }
+    }
+    let item = |(_, service)| WishItem {
+        service,
+        person: person.clone(),
+    };
+    let items: Vec<WishItem> = items.into_iter().map(item).collect();
+    (!items.is_empty()).then_some(items)
+}
+
+/// The next free times for services, as the customer wishes them where she said when.
 async fn times(
     console: &Shared,
     view: &View<'_>,
+    chat: &Chat,
     firm: &Business,
-    service: &str,
+    items: Vec<WishItem>,
     text: &str,
 ) -> Result<Vec<String>, Refusal> {
     let wish = Wish {
-        items: vec![WishItem {
-            service: service.to_owned(),
-            person: None,
-        }],
+        items,
+        location: view.location().map(str::to_owned),
         when: when::read(text, firm.local(view.now).naive_local()).wish,
         ..Wish::default()
     };
     if wish.fault(firm, false).is_some() {
         return Ok(Vec::new());
     }
-    let found = book(console).find(firm, &wish, Asker::Staff, FOUND).await?;
+    let asker = Asker::Customer(&chat.conversation);
+    let found = book(console).find(firm, &wish, asker, FOUND).await?;
     let time = |visit: &zapis_core::store::Visit| {
         let at = visit.starts_at().with_timezone(&firm.time_zone);
         let day = crate::words::day(view.language(), at.date_naive());
@@ -294,10 +371,7 @@ fn summary(view: &View<'_>, chat: &Chat, events: &[Event]) -> Vec<(&'static str,
         }
     };
     // A talk begins anew after a night.
-    let said: Vec<&Event> = events
-        .iter()
-        .filter(|event| event.kind == Kind::Inbound && event.customer_text.is_some())
-        .collect();
+    let said: Vec<&Event> = events.iter().filter(|event| is_words(event)).collect();
     let begins = said
         .windows(2)
         .rposition(|pair| pair[1].timestamp - pair[0].timestamp > TALK)
@@ -369,6 +443,15 @@ pub(crate) async fn replies(
     Extension(me): Extension<Me>,
 ) -> Result<Html<String>, Refusal> {
     let view = View::of(&console, &me).await;
+    replies_page(&console, &view, None).await
+}
+
+/// `problem`: the title and the words that were not kept, and the key of why.
+async fn replies_page(
+    console: &Shared,
+    view: &View<'_>,
+    problem: Option<(&str, &str, &str)>,
+) -> Result<Html<String>, Refusal> {
     let replies = console.store().canned_replies().await?;
     let replies = replies.into_iter().map(|reply| {
         context! { id => reply.id.to_string(), title => reply.title, text => reply.text }
@@ -376,6 +459,9 @@ pub(crate) async fn replies(
     let what = context! {
         replies => replies.collect::<Vec<_>>(),
         key => Uuid::new_v4().to_string(),
+        title => problem.map(|(title, ..)| title),
+        text => problem.map(|(_, text, _)| text),
+        problem => problem.map(|(.., key)| key),
     };
     view.page("replies.html", "knowledge", what).await
 }
@@ -402,12 +488,19 @@ pub(crate) async fn write_reply(
     let (title, text) = (form.title.trim(), form.text.replace("\r\n", "\n"));
     let text = text.trim();
     let store = console.store();
+    let long = title.chars().count() > LONGEST_TITLE || text.chars().count() > LONGEST;
+    let problem = if title.is_empty() || text.is_empty() {
+        Some("reply-empty")
+    } else {
+        long.then_some("say-long")
+    };
     if form.drop {
         store.drop_canned_reply(id).await?;
-    } else if title.is_empty() || text.is_empty() {
-        return Err(Refusal::Bad("reply-empty"));
-    } else if title.chars().count() > LONGEST_TITLE || text.chars().count() > LONGEST {
-        return Err(Refusal::Bad("say-long"));
+    } else if let Some(problem) = problem {
+        // What was typed stays.
+        let view = View::of(&console, &me).await;
+        let page = replies_page(&console, &view, Some((title, text, problem))).await?;
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     } else {
         let reply = CannedReply {
             id,
@@ -418,4 +511,19 @@ pub(crate) async fn write_reply(
     }
     note(&console, &me.member, "canned_reply", Some(title)).await?;
     Ok(Redirect::to("/console/replies").into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_name_is_addressed_without_one() {
+        let written = "Здравствуйте, {name}! {name}, ждём вас.";
+        assert_eq!(
+            addressed(written, Some("Анна")),
+            "Здравствуйте, Анна! Анна, ждём вас."
+        );
+        assert_eq!(addressed(written, Some(" ")), "Здравствуйте! ждём вас.");
+    }
 }

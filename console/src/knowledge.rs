@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Extension, Form, Multipart, Query, State};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{NaiveDate, TimeDelta};
 use minijinja::value::Serde;
@@ -10,8 +11,9 @@ use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zapis_core::config::Problem;
-use zapis_core::event::Kind;
-use zapis_core::message::ConversationId;
+use zapis_core::event::{Event, Kind};
+use zapis_core::message::{ConversationId, Profile};
+use zapis_core::store::StoreError;
 use zapis_workers::answer::Thought;
 use zapis_workers::content::Content;
 use zapis_workers::dialogue::Tryout;
@@ -24,8 +26,13 @@ use zapis_workers::report::{Gaps, Privacy, read};
 use crate::door::{Me, note};
 use crate::page::View;
 use crate::refusal::Refusal;
+use crate::words::file_name;
 use crate::{Console, Shared};
 
+/// Why something is not written over what somebody else has written.
+const OUTDATED: &str = "entry-outdated";
+/// How many events wait for who looks for questions in them.
+const READ_AHEAD: usize = 1_000;
 /// How many entries a page has.
 const PAGE: usize = 50;
 /// The longest answer and the longest questions: an answer fits into one message.
@@ -143,7 +150,9 @@ async fn tried(
     text: &str,
 ) -> Result<Value, Refusal> {
     let bot = Tryout::new(Arc::clone(content), console.autonomy.clone());
-    let thought = bot.hears(&nobodys()?, text, &[], view.now).await?;
+    let thought = bot
+        .hears(&nobodys()?, &Profile::default(), text, &[], view.now)
+        .await?;
     let facts = &thought.facts;
     let sources = facts
         .sources
@@ -213,11 +222,10 @@ pub(crate) async fn open(
             ..Written::default()
         }
     } else {
-        let content = console.content()?;
-        let mut entries = content.knowledge.entries().iter();
-        let entry = entries.find(|entry| entry.id == opened.id && standing(entry).name == "own");
+        let entry = import::own(console.store(), &opened.id).await?;
         let entry = entry.ok_or(Refusal::Unknown)?;
         Written {
+            was: Some(entry.mark()),
             id: entry.id.clone(),
             questions: entry.questions.join("\n"),
             answer: entry.answer.clone(),
@@ -225,11 +233,10 @@ pub(crate) async fn open(
                 .valid_until
                 .map(|day| day.to_string())
                 .unwrap_or_default(),
-            was: Some(entry.answer.clone()),
             act: String::new(),
         }
     };
-    shown(&view, &form, None).await
+    shown(&view, &form, None, None).await
 }
 
 /// An entry as somebody writes it.
@@ -244,7 +251,7 @@ pub(crate) struct Written {
     /// `YYYY-MM-DD`, or nothing.
     #[serde(default)]
     valid_until: String,
-    /// The answer that it takes the place of.
+    /// Marks what it takes the place of.
     was: Option<String>,
     /// `preview`, `save` or `remove`.
     #[serde(default, rename = "do")]
@@ -288,11 +295,13 @@ async fn shown(
     view: &View<'_>,
     form: &Written,
     preview: Option<Value>,
+    problem: Option<&str>,
 ) -> Result<Html<String>, Refusal> {
     let what = context! {
         form => Value::from(Serde(form)),
         is_new => form.was.is_none(),
         preview,
+        problem,
     };
     view.page("entry.html", "knowledge", what).await
 }
@@ -304,26 +313,58 @@ pub(crate) async fn write(
     Form(mut form): Form<Written>,
 ) -> Result<Response, Refusal> {
     let view = View::of(&console, &me).await;
-    let done = done(&view, &me);
-    form.was = form.was.map(|was| was.replace("\r\n", "\n"));
-    let store = console.store();
+    match acted(&view, &console, &me, &form).await {
+        Ok(Some(preview)) => {
+            let page = shown(&view, &form, Some(preview), None).await?;
+            Ok(page.into_response())
+        }
+        Ok(None) => Ok(Redirect::to("/console/knowledge?saved=1").into_response()),
+        // What was typed stays.
+        Err(Refusal::Bad(key)) => {
+            if key == OUTDATED {
+                // Whoever reads that can still decide for the own words.
+                let now = import::own(console.store(), &form.id).await?;
+                form.was = now.map(|now| now.mark());
+            }
+            let page = shown(&view, &form, None, Some(key)).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Does what a form asks for; what is previewed comes back.
+async fn acted(
+    view: &View<'_>,
+    console: &Shared,
+    me: &Me,
+    form: &Written,
+) -> Result<Option<Value>, Refusal> {
+    let (store, done) = (console.store(), done(view, me));
     match form.act.as_str() {
         "remove" => {
-            import::forget(store, &form.id, &done).await?;
-            note(&console, &me.member, "knowledge_removed", Some(&form.id)).await?;
+            let made = import::forget(store, &form.id, form.was.as_deref(), &done).await?;
+            if made.is_some() {
+                note(console, &me.member, "knowledge_removed", Some(&form.id)).await?;
+            }
         }
         "save" => {
-            let wording = form.wording()?;
-            wording.keep(store, form.was.as_deref(), &done).await?;
-            note(&console, &me.member, "knowledge_written", Some(&form.id)).await?;
+            let made = form
+                .wording()?
+                .keep(store, form.was.as_deref(), &done)
+                .await?;
+            if made.is_some() {
+                note(console, &me.member, "knowledge_written", Some(&form.id)).await?;
+            }
         }
         _ => {
             let wording = form.wording()?;
-            let preview = previewed(&view, &console, &wording, &me.member.name).await?;
-            return Ok(shown(&view, &form, Some(preview)).await?.into_response());
+            return previewed(view, console, wording, &me.member.name)
+                .await
+                .map(Some);
         }
     }
-    Ok(Redirect::to("/console/knowledge?saved=1").into_response())
+    Ok(None)
 }
 
 fn done(view: &View<'_>, me: &Me) -> Done {
@@ -350,13 +391,17 @@ struct Different {
 async fn previewed(
     view: &View<'_>,
     console: &Shared,
-    wording: &Wording,
+    wording: Wording,
     who: &str,
 ) -> Result<Value, Refusal> {
     let content = console.content()?;
     let known = known(console, &content).await?;
-    let (plan, knowledge) = wording.previewed(&known, who, today(view));
-    let knowledge = knowledge.with_synonyms(Arc::clone(&content.synonyms));
+    let (who, today, synonyms) = (who.to_owned(), today(view), Arc::clone(&content.synonyms));
+    let (plan, knowledge, wording) = beside(move || {
+        let (plan, knowledge) = wording.previewed(&known, &who, today);
+        (plan, knowledge.with_synonyms(synonyms), wording)
+    })
+    .await?;
     let then = Arc::new(Content {
         knowledge: Arc::new(knowledge),
         ..Content::clone(&content)
@@ -367,10 +412,14 @@ async fn previewed(
     let asked = asked(view, console, &content).await?;
     let own = wording.questions.iter().cloned();
     let (mut different, mut unheard) = (Vec::new(), Vec::new());
-    let nobody = nobodys()?;
+    let (nobody, profile) = (nobodys()?, Profile::default());
     for question in own.chain(asked) {
-        let before = now.hears(&nobody, &question, &[], view.now).await?;
-        let after = then.hears(&nobody, &question, &[], view.now).await?;
+        let before = now
+            .hears(&nobody, &profile, &question, &[], view.now)
+            .await?;
+        let after = then
+            .hears(&nobody, &profile, &question, &[], view.now)
+            .await?;
         let (before, after) = (words(&before).join("\n"), words(&after).join("\n"));
         let is_own = wording.questions.contains(&question);
         if is_own && !after.contains(&wording.answer) {
@@ -386,7 +435,7 @@ async fn previewed(
         tokio::task::yield_now().await;
     }
     Ok(context! {
-        changes => changes(&plan.reports),
+        changes => changes(&content, &plan.reports),
         different => Value::from(Serde(different)),
         unheard,
     })
@@ -396,23 +445,46 @@ async fn previewed(
 async fn asked(
     view: &View<'_>,
     console: &Shared,
-    content: &Content,
+    content: &Arc<Content>,
 ) -> Result<Vec<String>, Refusal> {
     let store = console.store();
     let last = store.last_event_position().await?;
     let span = view.now - TimeDelta::days(DAYS)..view.now;
     let newest = store.events_of_kinds(&[Kind::Inbound], &span, last - READ, last);
-    let privacy = Privacy::new(&content.understander);
-    let mut asked: Vec<String> = Vec::new();
-    for event in newest.await?.iter().rev() {
-        let text = event.customer_text.as_deref().unwrap_or_default();
-        let text = privacy.hide(text, None);
-        if !text.trim().is_empty() && !asked.contains(&text) {
-            asked.push(text);
+    let newest = newest.await?;
+    let content = Arc::clone(content);
+    beside(move || {
+        let privacy = Privacy::new(&content.understander);
+        let mut asked: Vec<String> = Vec::new();
+        for event in newest.iter().rev().filter(|event| is_words(event)) {
+            let text = event.customer_text.as_deref().unwrap_or_default();
+            let name = event.client.as_ref().and_then(|client| client.name.clone());
+            let text = privacy.hide(text, name.as_deref());
+            if !asked.contains(&text) {
+                asked.push(text);
+            }
+            if asked.len() == TRIED {
+                break;
+            }
         }
-    }
-    asked.truncate(TRIED);
-    Ok(asked)
+        asked
+    })
+    .await
+}
+
+/// Whether a customer has written something, and not pressed or sent anything else.
+pub(crate) fn is_words(event: &Event) -> bool {
+    let written = event.kind == Kind::Inbound && event.outcome.as_deref() == Some("text");
+    let text = event.customer_text.as_deref().unwrap_or_default();
+    written && !text.trim().is_empty()
+}
+
+/// Thinks beside the runtime, which serves others meanwhile.
+async fn beside<T: Send + 'static>(
+    think: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let broken = |_| StoreError::Unavailable("it was broken off".into()).into();
+    tokio::task::spawn_blocking(think).await.map_err(broken)
 }
 
 /// What an import or a wording does with one entry.
@@ -427,8 +499,13 @@ struct Shown {
     place: Option<String>,
 }
 
-fn changes(reports: &[Report]) -> Value {
+fn changes(content: &Content, reports: &[Report]) -> Value {
     let all = reports.iter().flat_map(|report| report.changes.clone());
+    let question = |id: String| {
+        let mut entries = content.knowledge.entries().iter();
+        let known = entries.find(|entry| entry.id == id);
+        known.map_or(id, |entry| entry.question().to_owned())
+    };
     let shown = |kind, what| Shown {
         kind,
         what,
@@ -454,12 +531,12 @@ fn changes(reports: &[Report]) -> Value {
             ..
         } => Shown {
             before: Some(fact_says),
-            place: Some(place),
+            place: Some(file_name(&place)),
             ..shown("contradicts", says)
         },
         Change::Duplicates { of, place, .. } => Shown {
-            place: Some(place),
-            ..shown("duplicates", of)
+            place: Some(file_name(&place)),
+            ..shown("duplicates", question(of))
         },
         Change::Stale {
             question,
@@ -480,13 +557,22 @@ pub(crate) async fn gaps(
 ) -> Result<Html<String>, Refusal> {
     let view = View::of(&console, &me).await;
     let content = console.content()?;
-    let mut gaps = Gaps::new(&content);
     let span = view.now - TimeDelta::days(DAYS)..view.now;
-    read(console.store(), &Gaps::KINDS, &span, |event| {
-        gaps.take(event);
-    })
-    .await?;
-    let (mut groups, _) = gaps.groups(today(&view));
+    let (events, taken) = std::sync::mpsc::sync_channel::<Event>(READ_AHEAD);
+    let today = today(&view);
+    let found = beside(move || {
+        let mut gaps = Gaps::new(&content);
+        for event in taken {
+            gaps.take(&event);
+        }
+        gaps.groups(today).0
+    });
+    let reading = read(console.store(), &Gaps::KINDS, &span, move |event| {
+        // Who looks for them has ended only with a mistake of ours, which is told below.
+        events.send(event.clone()).ok();
+    });
+    let reading = async { reading.await.map_err(Refusal::from) };
+    let (mut groups, ()) = tokio::try_join!(found, reading)?;
     groups.truncate(GAPS);
     let groups = groups.iter().map(|group| {
         context! {
@@ -516,12 +602,34 @@ pub(crate) async fn versions(
             version => one.version,
             at => view.at(one.at),
             who => one.who.as_str(),
-            what => one.what.as_str(),
+            did => did(&one.what).0,
+            what => did(&one.what).1,
             holds => one.version == newest,
         }
     };
     let what = context! { versions => versions.iter().map(one).collect::<Vec<_>>() };
     view.page("versions.html", "knowledge", what).await
+}
+
+/// The end of the key of the words for what made a version, and what it was about.
+fn did(what: &str) -> (&'static str, &str) {
+    let verbs = [
+        "write",
+        "forget",
+        "remember",
+        "import",
+        "remove",
+        "rollback to",
+    ];
+    let known = verbs.into_iter().find_map(|verb| {
+        let about = what.strip_prefix(verb)?.strip_prefix(' ')?;
+        Some((verb, about))
+    });
+    match known {
+        Some(("rollback to", about)) => ("rollback", about),
+        Some(known) => known,
+        None => ("write", what),
+    }
 }
 
 /// To which version.
@@ -549,11 +657,12 @@ pub(crate) async fn ask_document(
     Extension(me): Extension<Me>,
 ) -> Result<Html<String>, Refusal> {
     let view = View::of(&console, &me).await;
-    brought(&view, None, None, &[]).await
+    brought(&view, &console, None, None, &[]).await
 }
 
 async fn brought(
     view: &View<'_>,
+    console: &Shared,
     version: Option<i64>,
     plan: Option<&Plan>,
     problems: &[Problem],
@@ -566,7 +675,11 @@ async fn brought(
             name => report.to.as_str(),
             entries => report.entries,
         }),
-        changes => changes(reports),
+        changes => match console.content() {
+            Ok(content) => changes(&content, reports),
+            Err(_) => Value::from(()),
+        },
+        refused => plan.is_some_and(|plan| !plan.can_be_done()),
         problems => told.collect::<Vec<_>>(),
         version,
     };
@@ -628,41 +741,39 @@ pub(crate) async fn bring(
     };
     let incoming = match Incoming::of_bytes(&upload.name, upload.bytes, &signature).await {
         Ok(incoming) => [incoming],
-        Err(problems) => return brought(&view, None, None, &problems).await,
+        Err(problems) => return brought(&view, &console, None, None, &problems).await,
     };
     let content = console.content()?;
     if upload.look {
         let known = known(&console, &content).await?;
-        let plan = Plan::of(&incoming, &known, today(&view));
-        return brought(&view, None, Some(&plan), &[]).await;
+        let (plan, _) = Plan::thought_out(incoming.to_vec(), known, today(&view)).await;
+        return brought(&view, &console, None, Some(&plan), &[]).await;
     }
     let done = done(&view, &me);
     let (store, folder) = (console.store(), &console.folder);
     let written = import::write(store, folder, &content.business, &incoming, &done).await?;
-    note(
-        &console,
-        &me.member,
-        "knowledge_imported",
-        Some(&upload.name),
-    )
-    .await?;
-    brought(
-        &view,
-        written
-            .version
-            .or(Some(0))
-            .filter(|_| written.plan.can_be_done()),
-        Some(&written.plan),
-        &[],
-    )
-    .await
+    if written.version.is_some() {
+        note(
+            &console,
+            &me.member,
+            "knowledge_imported",
+            Some(&upload.name),
+        )
+        .await?;
+    }
+    // Version 0: all of it was there before.
+    let version = written
+        .plan
+        .can_be_done()
+        .then(|| written.version.unwrap_or(0));
+    brought(&view, &console, version, Some(&written.plan), &[]).await
 }
 
 impl From<ImportError> for Refusal {
     fn from(error: ImportError) -> Self {
         match error {
             ImportError::Store(error) => error.into(),
-            ImportError::Outdated => Self::Bad("entry-outdated"),
+            ImportError::Outdated => Self::Bad(OUTDATED),
             ImportError::Busy => Self::Bad("visits-busy"),
             // The folder of the firm is broken: the engineer is told by the log and by `zapis check`.
             ImportError::Wrong(_) => Self::Bad("knowledge-wrong"),

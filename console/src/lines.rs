@@ -300,11 +300,7 @@ pub(crate) fn source(source: &serde_json::Value) -> Option<String> {
     };
     let line = source.get("line").and_then(serde_json::Value::as_u64);
     let file = text("file").or_else(|| text("id"))?;
-    // Where this machine keeps its files helps nobody who answers customers.
-    let file = match file.rsplit_once('/') {
-        Some((_, name)) if !file.contains("://") => name.to_owned(),
-        _ => file,
-    };
+    let file = crate::words::file_name(&file);
     Some(line.map_or_else(|| file.clone(), |line| format!("{file}:{line}")))
 }
 

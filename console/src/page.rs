@@ -147,6 +147,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The location that the person is bound to.
+    pub(crate) fn location(&self) -> Option<&str> {
+        self.me.location()
+    }
+
     pub(crate) fn language(&self) -> Language {
         self.me.language()
     }

@@ -45,6 +45,14 @@ pub(crate) fn day(language: Language, day: NaiveDate) -> String {
     format!("{} {}", say(language, weekday), day.format("%d.%m"))
 }
 
+/// A place in a file as people of the firm know it: where this machine keeps its files helps nobody.
+pub(crate) fn file_name(place: &str) -> String {
+    match place.rsplit_once('/') {
+        Some((_, name)) if !place.contains("://") => name.to_owned(),
+        _ => place.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -59,6 +59,11 @@ async fn who_has_a_chat_is_helped(on: On, roles: Vec<Vec<&'static str>>) {
     let tomorrow = (now + TimeDelta::hours(3) + TimeDelta::days(1)).format("%d.%m");
     assert!(page.contains(&tomorrow.to_string()), "{page}");
 
+    let kept = maria
+        .does(&canned, &[("title", ""), ("text", "Ждём!")])
+        .await;
+    assert_eq!(kept.status(), reqwest::StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(kept.text().await.unwrap().contains("Ждём!"));
     maria.has_done(&canned, &[("drop", "true")]).await;
     assert!(!maria.reads(&help).await.contains("Приветствие"));
 }

@@ -11,11 +11,17 @@ const ENTRY: &str = "/console/knowledge/entry";
 const QUESTION: &str = "Есть ли у вас солярий?";
 const ANSWER: &str = "Да, солярий есть: 30 ₽ за минуту, полотенце дадим.";
 
+/// What a hidden field of a form holds.
+fn hidden(page: &str, name: &str) -> String {
+    let mark = format!("name=\"{name}\" value=\"");
+    let found = page.split_once(&mark);
+    let (_, rest) = found.unwrap_or_else(|| panic!("no {name}: {page}"));
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
 /// The id that a new entry's form has.
 async fn new_id(maria: &Person) -> String {
-    let page = maria.reads(ENTRY).await;
-    let (_, rest) = page.split_once("name=\"id\" value=\"").unwrap();
-    rest.split_once('"').unwrap().0.to_owned()
+    hidden(&maria.reads(ENTRY).await, "id")
 }
 
 fn tried(question: &str) -> String {
@@ -81,9 +87,28 @@ async fn an_unanswered_question_is_answered_from_then_on(on: On, roles: Vec<Vec<
             ("do", "save"),
         ]
     };
-    let outdated = maria.does(ENTRY, &change("Нет.")).await;
+    let opened = format!("{ENTRY}?id={id}");
+    let read = hidden(&maria.reads(&opened).await, "was");
+    let more = format!("{QUESTION}\nМожно позагорать?");
+    let colleague = [
+        ("id", id.as_str()),
+        ("questions", &more),
+        ("answer", ANSWER),
+        ("was", &read),
+        ("do", "save"),
+    ];
+    maria.has_done(ENTRY, &colleague).await;
+    let unread = [("id", id.as_str()), ("was", &read), ("do", "remove")];
+    let kept = maria.does(ENTRY, &unread).await;
+    assert_eq!(kept.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let outdated = maria.does(ENTRY, &change(&read)).await;
     assert_eq!(outdated.status(), StatusCode::UNPROCESSABLE_ENTITY);
-    maria.has_done(ENTRY, &change(ANSWER)).await;
+    let outdated = outdated.text().await.unwrap();
+    let told = outdated.contains("изменил кто-то другой") && outdated.contains(answer);
+    assert!(told, "{outdated}");
+    // Who has read that may still decide for the own words.
+    let now = hidden(&outdated, "was");
+    maria.has_done(ENTRY, &change(&now)).await;
     let gone = |page: &str| page.contains("Солярия больше нет");
     maria.until(&tried(QUESTION), gone).await;
 
@@ -93,11 +118,12 @@ async fn an_unanswered_question_is_answered_from_then_on(on: On, roles: Vec<Vec<
     maria.until(&tried(QUESTION), says).await;
     let versions = maria.reads("/console/knowledge/versions").await;
     assert!(
-        versions.contains("rollback to 1") && versions.contains("<td>3</td>"),
+        versions.contains("возврат к версии 1") && versions.contains("<td>4</td>"),
         "{versions}"
     );
 
-    let removed = [("id", id.as_str()), ("do", "remove")];
+    let read = hidden(&maria.reads(&opened).await, "was");
+    let removed = [("id", id.as_str()), ("was", &read), ("do", "remove")];
     maria.has_done(ENTRY, &removed).await;
     maria.until(&tried(QUESTION), calls).await;
     let noted = firm.count("SELECT count(*) FROM events WHERE event LIKE '%knowledge_written%' AND event LIKE '%Мария%'");
@@ -136,6 +162,11 @@ async fn a_document_is_looked_at_and_then_brought_in() {
     maria
         .until(KNOWLEDGE, |page| page.contains("prices.csv"))
         .await;
+    // Another document with an id of the first is refused, and says so.
+    let ids = "id;вопрос;ответ\nparking-2;Где парковка?;Во дворе\n";
+    maria.uploads("one.csv", ids.as_bytes(), "bring").await;
+    let twice = maria.uploads("two.csv", ids.as_bytes(), "bring").await;
+    assert!(twice.contains("нельзя, пока не исправлено"), "{twice}");
     let again = maria
         .uploads("prices.csv", prices.as_bytes(), "bring")
         .await;
@@ -145,6 +176,7 @@ async fn a_document_is_looked_at_and_then_brought_in() {
         ("broken.xlsx", &b"PK\x03\x04nothing"[..]),
         ("empty.txt", &b" "[..]),
         ("../../etc/passwd", &b"root"[..]),
+        ("staff", prices.as_bytes()),
     ] {
         let refused = maria.uploads(name, bytes, "bring").await;
         assert!(refused.contains("class=\"problem\""), "{name}: {refused}");

@@ -41,10 +41,11 @@ impl Tryout {
         })
     }
 
-    /// What the bot would say and do, after what was said before.
+    /// What the bot would say and do, after what was said before; the last line is what is asked.
     pub async fn hears(
         &self,
         conversation: &ConversationId,
+        profile: &Profile,
         text: &str,
         transcript: &[Line],
         now: DateTime<Utc>,
@@ -54,7 +55,7 @@ impl Tryout {
             conversation: conversation.clone(),
             at: now,
             received_at: now,
-            profile: Profile::default(),
+            profile: profile.clone(),
             what: What::Text {
                 text: text.to_owned(),
             },
@@ -65,7 +66,7 @@ impl Tryout {
         let heard = Heard {
             conversation,
             turn: Uuid::nil(),
-            name: None,
+            name: profile.name.as_deref(),
             phone: None,
             inbound: vec![&inbound],
             now,

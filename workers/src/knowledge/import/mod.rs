@@ -15,7 +15,7 @@ use zapis_core::store::StoreError;
 pub use plan::{Change, Known, Plan, Report};
 pub use site::SiteRules;
 pub use versions::{
-    Done, OWN, Wording, Written, forget, imported, known, learn, remove, roll_back, write,
+    Done, OWN, Wording, Written, forget, imported, known, learn, own, remove, roll_back, write,
 };
 
 use super::entry::Entry;
@@ -124,6 +124,18 @@ impl Incoming {
         source: String,
         material: read::Material,
     ) -> Result<Self, Vec<Problem>> {
+        if source == OWN {
+            let hint =
+                "what the staff writes in the console has this name: give the document another one";
+            return Err(vec![problem(
+                &source,
+                0,
+                0,
+                "",
+                "cannot be brought in under this name",
+                hint,
+            )]);
+        }
         let mut entries = read(material)?.entries;
         let problems = super::repeated_ids(&entries);
         if !problems.is_empty() {

@@ -166,6 +166,16 @@ impl Plan {
         }
     }
 
+    /// The same, thought out beside the runtime: thousands of entries take their time.
+    pub async fn thought_out(
+        incoming: Vec<Incoming>,
+        known: Known,
+        today: NaiveDate,
+    ) -> (Self, Known) {
+        let think = move || (Self::of(&incoming, &known, today), known);
+        tokio::task::spawn_blocking(think).await.unwrap_or_default()
+    }
+
     /// Whether nothing stands in its way.
     pub fn can_be_done(&self) -> bool {
         let mut problems = self.reports.iter().flat_map(|report| &report.problems);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use zapis_core::ids;
 use zapis_core::message::LessonCard;
 use zapis_core::store::{KnowledgeChange, KnowledgeSource, Store};
 
@@ -12,6 +13,7 @@ use super::super::{Knowledge, facts, repeated_ids, written};
 use super::{ImportError, Incoming, Known, Plan};
 use crate::business::Business;
 use crate::source_text::problem;
+use crate::words::Language;
 
 /// How often a change is thought out anew when others were faster.
 const TRIES: usize = 10;
@@ -72,7 +74,10 @@ pub async fn known(
     let version = store.knowledge_version().await?;
     let imported = by_source(store.knowledge(version).await?)?;
     let mut own = facts::entries(business);
-    own.extend(written(folder).map_err(ImportError::Wrong)?);
+    let folder = folder.to_owned();
+    let read = tokio::task::spawn_blocking(move || written(&folder)).await;
+    let read = read.unwrap_or_else(|_| Err(Vec::new()));
+    own.extend(read.map_err(ImportError::Wrong)?);
     let problems = repeated_ids(&own);
     if !problems.is_empty() {
         return Err(ImportError::Wrong(problems));
@@ -95,7 +100,7 @@ pub async fn write(
     let today = done.at.with_timezone(&business.time_zone).date_naive();
     for _ in 0..TRIES {
         let known = known(store, folder, business).await?;
-        let plan = Plan::of(incoming, &known, today);
+        let (plan, known) = Plan::thought_out(incoming.to_vec(), known, today).await;
         if !plan.can_be_done() {
             return Ok(Written {
                 version: None,
@@ -144,6 +149,17 @@ pub struct Wording {
 }
 
 impl Wording {
+    /// What tells whether it still says what somebody has read: the same for the same questions, answer and day.
+    pub fn mark(&self) -> String {
+        let until = self
+            .valid_until
+            .map(|day| day.to_string())
+            .unwrap_or_default();
+        let mut parts = vec![self.answer.as_str(), until.as_str()];
+        parts.extend(self.questions.iter().map(String::as_str));
+        ids::derive(&parts).to_string()
+    }
+
     /// Writes it among the staff's own entries, in the name of somebody who says that it is right.
     fn write(&self, entries: &mut Vec<Entry>, who: &str) {
         let line = entries.len() + 1;
@@ -153,9 +169,13 @@ impl Wording {
             line: known.as_ref().map_or(line, |entry| entry.source.line),
             part: None,
         };
+        // An answer may be an address or a password; the questions tell who asks.
+        let asked = Language::of(&self.questions.join(" "));
+        let language = asked.or_else(|| Language::of(&self.answer));
         let question = String::new();
         let entry = Entry {
             id: self.id.clone(),
+            language: language.unwrap_or_default(),
             questions: self.questions.clone(),
             valid_until: self.valid_until,
             verified_by: Some(who.to_owned()),
@@ -171,6 +191,8 @@ impl Wording {
     pub fn previewed(&self, known: &Known, who: &str, today: NaiveDate) -> (Plan, Knowledge) {
         let mut entries = known.imported.get(OWN).cloned().unwrap_or_default();
         self.write(&mut entries, who);
+        // Of two that contradict each other, the later one is told.
+        entries.sort_by_key(|entry| entry.id == self.id);
         let incoming = Incoming {
             from: OWN.to_owned(),
             source: OWN.to_owned(),
@@ -187,19 +209,23 @@ impl Wording {
         (plan, all)
     }
 
-    /// Makes the version in which it is written. `was` is the answer that it takes the place of, as whoever wrote
-    /// it has read it: where another stands there now, nothing is changed.
+    /// Makes the version in which it is written. `was` marks what it takes the place of, as whoever wrote it has
+    /// read it: where something else stands there now, nothing is changed.
     pub async fn keep(
         &self,
         store: &Store,
         was: Option<&str>,
         done: &Done,
     ) -> Result<Option<i64>, ImportError> {
-        let what = format!("write {}", self.id);
+        let question = self.questions.first().map_or("", String::as_str);
+        let what = format!("write {question}");
         rewrite(store, &what, done, |entries| {
             let before = entries.iter().find(|entry| entry.id == self.id);
-            let before = before.map(|entry| entry.answer.as_str());
-            if before != was && before != Some(&self.answer) {
+            let before = before.map(|entry| Self::from(entry).mark());
+            if before.as_deref() == Some(&self.mark()) {
+                return Ok(());
+            }
+            if before.as_deref() != was {
                 return Err(ImportError::Outdated);
             }
             self.write(entries, &done.who);
@@ -209,9 +235,43 @@ impl Wording {
     }
 }
 
-/// Takes an entry of the staff's own out; none where there is no such entry.
-pub async fn forget(store: &Store, id: &str, done: &Done) -> Result<Option<i64>, ImportError> {
-    rewrite(store, &format!("remove {id}"), done, |entries| {
+impl From<&Entry> for Wording {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            id: entry.id.clone(),
+            questions: entry.questions.clone(),
+            answer: entry.answer.clone(),
+            valid_until: entry.valid_until,
+        }
+    }
+}
+
+/// An entry of the staff's own, as the store has it.
+pub async fn own(store: &Store, id: &str) -> Result<Option<Wording>, ImportError> {
+    let version = store.knowledge_version().await?;
+    let mut sources = by_source(store.knowledge(version).await?)?;
+    let entries = sources.remove(OWN).unwrap_or_default();
+    let found = entries.iter().find(|entry| entry.id == id);
+    Ok(found.map(Wording::from))
+}
+
+/// Takes an entry of the staff's own out, if it says what whoever does so has read; none where there is no such
+/// entry.
+pub async fn forget(
+    store: &Store,
+    id: &str,
+    was: Option<&str>,
+    done: &Done,
+) -> Result<Option<i64>, ImportError> {
+    let Some(now) = own(store, id).await? else {
+        return Ok(None);
+    };
+    let question = now.questions.first().map_or("", String::as_str);
+    rewrite(store, &format!("forget {question}"), done, |entries| {
+        let known = entries.iter().find(|entry| entry.id == id);
+        if known.is_some_and(|known| Some(&*Wording::from(known).mark()) != was) {
+            return Err(ImportError::Outdated);
+        }
         entries.retain(|entry| entry.id != id);
         Ok(())
     })
@@ -232,7 +292,8 @@ pub async fn learn(
     };
     let who = lesson.who.clone();
     let done = Done { who, at };
-    rewrite(store, "remember an answer", &done, |entries| {
+    let what = format!("remember {}", lesson.question);
+    rewrite(store, &what, &done, |entries| {
         if entries.iter().all(|entry| entry.id != wording.id) {
             wording.write(entries, &done.who);
         }
