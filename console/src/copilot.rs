@@ -102,7 +102,7 @@ pub(crate) async fn help(
     let pending = Pending::of(events);
     let (mut suggestions, mut steps, mut worded) = (Vec::new(), Vec::new(), false);
     if let (Some(pending), Ok(content)) = (&pending, console.content()) {
-        let text = &pending.text;
+        let text = &pending.question(&content);
         let understood = content.understander.understand(text);
         let model = console.generator.get().filter(|_| by_model);
         let bot = Tryout::new(content.clone(), console.autonomy.clone()).with_model(model.cloned());
@@ -111,7 +111,7 @@ pub(crate) async fn help(
             username: chat.username.clone(),
             ..Profile::default()
         };
-        let lines = pending.transcript(events);
+        let lines = pending.transcript(events, text);
         let thought = bot
             .hears(&chat.conversation, &profile, text, &lines, view.now)
             .await?;
@@ -137,7 +137,7 @@ pub(crate) async fn help(
         asks_model => has_model && !by_model,
         worded,
         unworded => by_model && !worded,
-        pending => pending.map(|pending| ids::derive(&["pending", &pending.text]).to_string()),
+        pending => pending.map(|pending| ids::derive(&[&pending.words.join("\n")]).to_string()),
         help_link => format!("{link}/help"),
         suggest_link => format!("{link}/suggest"),
     })
@@ -147,7 +147,7 @@ pub(crate) async fn help(
 struct Pending {
     /// The first of it among the events.
     from: usize,
-    text: String,
+    words: Vec<String>,
 }
 
 impl Pending {
@@ -164,15 +164,30 @@ impl Pending {
         };
         let from = events.iter().rposition(answered).map_or(0, |at| at + 1);
         let words = events[from..].iter().filter(|event| is_words(event));
-        let words: Vec<&str> = words
-            .filter_map(|event| event.customer_text.as_deref())
+        let words: Vec<String> = words
+            .filter_map(|event| event.customer_text.clone())
             .collect();
-        let text = words.join("\n");
-        (!text.is_empty()).then_some(Self { from, text })
+        (!words.is_empty()).then_some(Self { from, words })
     }
 
-    /// The conversation before it, and then all of it as one line.
-    fn transcript(&self, events: &[Event]) -> Vec<Line> {
+    /// What there is to answer: whoever wanted a person as well has one now.
+    fn question(&self, content: &Content) -> String {
+        let wants = |words: &&String| !content.understander.understand(words).asks_human;
+        let asked: Vec<&str> = self
+            .words
+            .iter()
+            .filter(wants)
+            .map(String::as_str)
+            .collect();
+        if asked.is_empty() {
+            self.words.join("\n")
+        } else {
+            asked.join("\n")
+        }
+    }
+
+    /// The conversation before it, and then the question as one line.
+    fn transcript(&self, events: &[Event], question: &str) -> Vec<Line> {
         let line = |event: &Event| {
             let (from, text) = match event.kind {
                 Kind::Inbound => (Author::Customer, event.customer_text.clone()?),
@@ -187,7 +202,7 @@ impl Pending {
         let last = events.last().map(|event| event.timestamp);
         lines.extend(last.map(|at| Line {
             from: Author::Customer,
-            text: self.text.clone(),
+            text: question.to_owned(),
             at,
         }));
         lines

@@ -14,7 +14,8 @@ use zapis_sandbox::{CallFilter, Fault, FaultKind, Provider};
 use crate::faults::checker::judge;
 use crate::faults::crowd::Crowd;
 use crate::support::firm::visitor::Visitor;
-use crate::support::firm::{Firm, On, PATIENCE, client, free_port};
+use crate::support::firm::{Firm, On, PATIENCE, client};
+use crate::support::servers::free_port;
 
 /// Short pauses, so that every message is a turn of its own.
 const QUICK: &str = "\n[dialogue]\ncoalesce_ms = 0\ncoalesce_max_ms = 0\n";

@@ -13,7 +13,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::firm::{PATIENCE, free_port};
+use crate::support::firm::PATIENCE;
+use crate::support::servers::free_port;
 
 /// Finds the widget for every script.
 const ROOT: &str = "const root = document.querySelector('zapis-chat')?.shadowRoot;";

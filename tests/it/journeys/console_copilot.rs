@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 use zapis_core::store::Role;
 
+use super::models::{asked, firm_with, says};
 use crate::support::console::{Person, chat};
 use crate::support::firm::{Firm, On};
 
@@ -77,4 +78,78 @@ async fn who_has_a_chat_is_helped_by_what_is_known() {
 async fn the_same_on_servers() {
     let roles = vec![vec!["gateway"], vec!["worker"]];
     who_has_a_chat_is_helped(On::servers("classic"), roles).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rejected_draft_is_still_helped_with_and_no_waiting_phrase_is_suggested() {
+    let rules = "[autonomy]\nprice = \"draft\"\n";
+    let firm = Firm::with(On::Embedded, rules, vec![vec!["run"]]).await;
+    let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
+    let anna = 7_902;
+    firm.sandbox
+        .telegram_writes(anna, "Сколько стоит женская стрижка?")
+        .unwrap();
+    firm.telegram_answer(anna, 0).await;
+    let help = format!("{}/help", chat(anna));
+    let suggested = |page: &str| page.contains("data-insert=\"Женская стрижка: 2\u{a0}400");
+    maria.until(&help, suggested).await;
+
+    let drafts = maria.reads("/console/drafts").await;
+    let (_, id) = drafts.split_once("action=\"/console/drafts/").unwrap();
+    let way = format!("/console/drafts/{}", id.split('"').next().unwrap());
+    let key = Uuid::new_v4().to_string();
+    let rejected = [
+        ("key", key.as_str()),
+        ("verdict", "reject"),
+        ("reason", "draft-tone"),
+    ];
+    maria.has_done(&way, &rejected).await;
+    let decided = |page: &str| page.contains("Черновик: отклонён");
+    maria.until(&chat(anna), decided).await;
+    assert!(suggested(&maria.reads(&help).await));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_words_what_is_suggested_when_asked_and_hears_no_name() {
+    let firm = firm_with(On::Embedded, "").await;
+    let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
+    let anna = 7_903;
+    firm.sandbox
+        .telegram_writes(anna, "Позовите администратора, это Анна")
+        .unwrap();
+    firm.telegram_answer(anna, 0).await;
+    let take = [("key", &*Uuid::new_v4().to_string())];
+    maria.has_done(&format!("{}/take", chat(anna)), &take).await;
+    firm.sandbox
+        .telegram_writes(anna, "Сколько стоит женская стрижка?")
+        .unwrap();
+    let help = format!("{}/help", chat(anna));
+    let offers = |page: &str| page.contains("data-suggest") && page.contains("2\u{a0}400");
+    maria.until(&help, offers).await;
+    let before = asked(&firm).len();
+
+    let honest = "Женская стрижка стоит от 2 400 до 3 600 ₽, цена зависит от длины и мастера.";
+    says(&firm, honest);
+    let page = maria.scripted(&format!("{}/suggest", chat(anna))).await;
+    assert!(
+        page.contains(honest) && page.contains("data-worded"),
+        "{page}"
+    );
+    let calls = asked(&firm);
+    assert_eq!(calls.len(), before + 1);
+    assert!(
+        !calls[before].body.to_string().contains("Анна"),
+        "{}",
+        calls[before].body
+    );
+
+    // What cannot be proved is not suggested, and that is said.
+    says(&firm, "Женская стрижка стоит 1 000 ₽.");
+    let page = maria.scripted(&format!("{}/suggest", chat(anna))).await;
+    assert!(
+        !page.contains("1 000 ₽") && page.contains("Модель не предложила"),
+        "{page}"
+    );
+    let lines = firm.sandbox.telegram_transcript(anna, None);
+    assert!(lines.iter().all(|line| line.text != honest));
 }

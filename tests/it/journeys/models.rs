@@ -38,7 +38,7 @@ output_price = 2.0
 }
 
 /// The model says this next, about the first passage.
-fn says(firm: &Firm, answer: &str) {
+pub(super) fn says(firm: &Firm, answer: &str) {
     let text = json!({ "known": true, "answer": answer, "passages": [1] }).to_string();
     firm.sandbox.llm_says(Script::from(text.as_str()));
 }

@@ -81,6 +81,16 @@ impl Person {
         answer.text().await.unwrap()
     }
 
+    /// What our script gets where it asks for something to be done.
+    pub(crate) async fn scripted(&self, path: &str) -> String {
+        let request = self.client.post(format!("{}{path}", self.url));
+        let request = request
+            .header("cookie", &self.cookie)
+            .header("origin", &self.url)
+            .header("accept", "application/json");
+        request.send().await.unwrap().text().await.unwrap()
+    }
+
     /// Does it, and it is done.
     pub(crate) async fn has_done(&self, path: &str, typed: &[(&str, &str)]) {
         let answer = self.does(path, typed).await;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::postgres::Database;
 use super::rabbit::Rabbit;
 use super::redis::Redis;
+use super::servers::free_port;
 use tempfile::TempDir;
 use zapis_core::config::EnginesConfig;
 use zapis_core::message::ConversationId;
@@ -705,15 +706,6 @@ format = "json"
 /// A plain HTTP client for loopback.
 pub(crate) fn client() -> reqwest::Client {
     zapis_channels::http::client("", Duration::from_secs(10)).unwrap()
-}
-
-/// A port that nobody listens on now.
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 pub(crate) fn copy(from: &Path, to: &Path) {

@@ -4,7 +4,6 @@
 //! the shell's input ends, and it stops the server and removes the folder.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
@@ -12,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use super::servers;
-use super::servers::path_from;
+use super::servers::{free_port, path_from};
 
 /// `$1` folder of the programs, `$2` port, `$3` folder of the data.
 const WATCH: &str = r#"
@@ -89,7 +88,7 @@ impl Database {
         let database = Self {
             name: "postgres".into(),
             own: Some(Own {
-                port: servers::free_port(),
+                port: free_port(),
                 data,
                 running: Mutex::default(),
             }),
@@ -182,9 +181,7 @@ fn server() -> &'static Server {
 )]
 fn start() -> Server {
     let bin = programs();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let port = free_port();
     let data = tempfile::Builder::new()
         .prefix("zapis-postgres-")
         .tempdir()

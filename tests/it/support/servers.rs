@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to start or stop.
@@ -71,10 +72,18 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder.unwrap().keep()
 }
 
-/// A port that nobody uses now.
+/// A port that nobody uses now. Not one of those that the system gives to whoever connects, so that nobody takes it
+/// before the program that it is for.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static TURN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let turn = TURN.fetch_add(1, Ordering::Relaxed);
+        let place = std::process::id().wrapping_mul(101).wrapping_add(turn) % 20_000;
+        let port = 10_000 + u16::try_from(place).unwrap_or_default();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The first of `paths` that is there.
