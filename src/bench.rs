@@ -6,6 +6,7 @@
 
 mod bare;
 mod book;
+mod console;
 mod crm;
 mod ground;
 mod growth;
@@ -52,6 +53,7 @@ async fn measure(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Report> {
         BenchTarget::Crm => crm::crm(loaded, bench).await,
         BenchTarget::Growth => growth::growth(loaded, bench).await,
         BenchTarget::Duplicates => idle::duplicates(loaded, bench).await,
+        BenchTarget::Console => console::console(loaded).await,
         BenchTarget::Idle => idle::idle(loaded).await,
         BenchTarget::Sockets => idle::sockets(loaded, bench).await,
         BenchTarget::Understand => understand::understand(loaded, bench),

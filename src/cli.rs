@@ -364,6 +364,8 @@ pub enum BenchTarget {
     Growth,
     /// Webhooks that came before.
     Duplicates,
+    /// The console with 200 who look and 1,000 chats that wait: pages, and how soon a message is known.
+    Console,
     /// The program with nothing to do: memory, time to start, size.
     Idle,
     /// The memory of many open web chats.

@@ -30,10 +30,10 @@ const CONTENT: [&str; 5] = [
 const BURST: usize = 10;
 
 /// A folder with a configuration whose data goes with it.
-struct Home(TempDir);
+pub(super) struct Home(TempDir);
 
 impl Home {
-    fn new(loaded: &Loaded, channels: &str) -> anyhow::Result<Self> {
+    pub(super) fn new(loaded: &Loaded, channels: &str) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&loaded.config.engines.data_dir)
             .context("making engines.data_dir")?;
         let folder = TempDir::with_prefix_in("bench-", &loaded.config.engines.data_dir)?;
@@ -52,7 +52,12 @@ impl Home {
         Ok(Self(folder))
     }
 
-    async fn start(&self) -> anyhow::Result<Program> {
+    /// Where its store is.
+    pub(super) fn store(&self) -> String {
+        format!("sqlite:{}", self.0.path().join("data/zapis.db").display())
+    }
+
+    pub(super) async fn start(&self) -> anyhow::Result<Program> {
         Program::start(&self.0.path().join("zapis.toml")).await
     }
 }
