@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 use zapis_core::store::Role;
+use zapis_sandbox::{TelegramAction, TelegramRequest};
 
 use super::models::{asked, firm_with, says};
 use crate::support::console::{Person, chat};
@@ -92,7 +93,8 @@ async fn a_rejected_draft_is_still_helped_with_and_no_waiting_phrase_is_suggeste
     firm.telegram_answer(anna, 0).await;
     let help = format!("{}/help", chat(anna));
     let suggested = |page: &str| page.contains("data-insert=\"Женская стрижка: 2\u{a0}400");
-    maria.until(&help, suggested).await;
+    let page = maria.until(&help, suggested).await;
+    assert!(!page.contains("уточню"), "{page}");
 
     let drafts = maria.reads("/console/drafts").await;
     let (_, id) = drafts.split_once("action=\"/console/drafts/").unwrap();
@@ -114,10 +116,23 @@ async fn a_model_words_what_is_suggested_when_asked_and_hears_no_name() {
     let firm = firm_with(On::Embedded, "").await;
     let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
     let anna = 7_903;
-    firm.sandbox
-        .telegram_writes(anna, "Позовите администратора, это Анна")
-        .unwrap();
+    // A name that no dictionary knows.
+    let asks = TelegramAction::Writes {
+        chat: anna,
+        text: "Пишет вам Бересклета, где вы находитесь?".into(),
+        reply_to: None,
+        at: None,
+    };
+    let asks = TelegramRequest {
+        name: Some("Бересклета".into()),
+        ..asks.into()
+    };
+    firm.sandbox.telegram(asks).unwrap();
     firm.telegram_answer(anna, 0).await;
+    firm.sandbox
+        .telegram_writes(anna, "Позовите администратора")
+        .unwrap();
+    firm.telegram_answer(anna, 1).await;
     let take = [("key", &*Uuid::new_v4().to_string())];
     maria.has_done(&format!("{}/take", chat(anna)), &take).await;
     firm.sandbox
@@ -138,7 +153,12 @@ async fn a_model_words_what_is_suggested_when_asked_and_hears_no_name() {
     let calls = asked(&firm);
     assert_eq!(calls.len(), before + 1);
     assert!(
-        !calls[before].body.to_string().contains("Анна"),
+        calls[before].body.to_string().contains("где вы находитесь"),
+        "{}",
+        calls[before].body
+    );
+    assert!(
+        !calls[before].body.to_string().contains("Бересклет"),
         "{}",
         calls[before].body
     );

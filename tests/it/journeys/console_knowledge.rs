@@ -181,7 +181,10 @@ async fn a_document_is_looked_at_and_then_brought_in() {
         ("broken.xlsx", &b"PK\x03\x04nothing"[..]),
         ("empty.txt", &b" "[..]),
         ("../../etc/passwd", &b"root"[..]),
-        ("staff", prices.as_bytes()),
+        (
+            "staff",
+            "<!doctype html><html><body><h2>Есть солярий?</h2><p>Нет.</p></body></html>".as_bytes(),
+        ),
     ] {
         let refused = maria.uploads(name, bytes, "bring").await;
         assert!(refused.contains("class=\"problem\""), "{name}: {refused}");
