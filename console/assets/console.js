@@ -239,6 +239,14 @@ if (sheet && matchMedia('(min-width: 60rem)').matches) {
   for (const hours of sheet.querySelectorAll('.hours')) {
     hours.style.height = `${(closes - opens) * minute}px`;
     hours.style.backgroundSize = `100% ${60 * minute}px`;
+    for (let at = opens; at < closes; at += 60) {
+      const mark = document.createElement('span');
+      mark.className = 'hour';
+      mark.ariaHidden = 'true';
+      mark.textContent = clock(at).slice(11);
+      mark.style.top = `${(at - opens) * minute}px`;
+      hours.prepend(mark);
+    }
   }
   const place = (visit) => {
     const [starts, ends] = [Math.max(Number(visit.dataset.starts), opens), Math.min(Number(visit.dataset.ends), closes)];

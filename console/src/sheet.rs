@@ -165,11 +165,21 @@ impl<'a> Sheet<'a> {
     }
 
     fn block(&self, block: &Busy) -> Value {
+        let day = |at: DateTime<Utc>| at.with_timezone(&self.view.zone).date_naive();
+        let within = day(block.from) == self.first && day(block.until) == self.first;
+        let told = |at: DateTime<Utc>| {
+            let clock = || {
+                at.with_timezone(&self.view.zone)
+                    .format("%H:%M")
+                    .to_string()
+            };
+            if within { clock() } else { self.view.at(at) }
+        };
         context! {
             id => block.id.to_string(),
             note => block.note.as_deref(),
-            from => self.view.at(block.from),
-            until => self.view.at(block.until),
+            from => told(block.from),
+            until => told(block.until),
             starts => self.minute(block.from),
             ends => self.minute(block.until),
         }
