@@ -136,6 +136,19 @@ const complain = (form, words) => {
   form.dispatchEvent(new Event('refused', { bubbles: true }));
 };
 
+// The sheet alone as it is now, where something in it was done on the same day.
+const showsSheet = async (form, answer) => {
+  const sheet = form.closest('[data-sheet]');
+  if (!sheet || new URL(answer.url).searchParams.get('day') !== sheet.dataset.day) return false;
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const now = page.querySelector('[data-sheet]');
+  if (!now) return false;
+  Object.assign(sheet.dataset, now.dataset);
+  sheet.innerHTML = now.innerHTML;
+  sheet.dispatchEvent(new Event('shown'));
+  return true;
+};
+
 // Forms about a chat are sent without leaving the page.
 document.addEventListener('submit', async (event) => {
   const form = event.target;
@@ -155,6 +168,8 @@ document.addEventListener('submit', async (event) => {
       if (field) field.value = field.defaultValue;
     } else if (answer.redirected && new URL(answer.url).pathname === '/console/login') {
       complain(form, lost.dataset.login);
+    } else if (answer.ok && await showsSheet(form, answer)) {
+      // What is being typed beside it stays.
     } else if (answer.ok) {
       location.assign(answer.url);
     } else {
@@ -227,34 +242,57 @@ if (list || talk) {
 // The server alone decides: what it refuses goes back, and says why.
 const sheet = document.querySelector('[data-sheet]');
 if (sheet && matchMedia('(min-width: 60rem)').matches) {
-  const [opens, closes] = [Number(sheet.dataset.opens), Number(sheet.dataset.closes)];
   const minute = 1.4;
   const step = 5;
+  const opens = () => Number(sheet.dataset.opens);
+  const closes = () => Number(sheet.dataset.closes);
   const clock = (at) => `${sheet.dataset.day}T${String(Math.floor(at / 60)).padStart(2, '0')}:${String(at % 60).padStart(2, '0')}`;
   const time = (hours, y) => {
-    const at = opens + Math.round((y - hours.getBoundingClientRect().top) / minute / step) * step;
-    return Math.min(Math.max(at, opens), closes - step);
+    const at = opens() + Math.round((y - hours.getBoundingClientRect().top) / minute / step) * step;
+    return Math.min(Math.max(at, opens()), closes() - step);
+  };
+  const span = (visit) => {
+    const within = (at) => Math.min(Math.max(Number(at), opens()), closes());
+    return [within(visit.dataset.starts), within(visit.dataset.ends)];
+  };
+  // Those that lie over one another stand side by side.
+  const place = (hours) => {
+    const lanes = [];
+    const visits = [...hours.querySelectorAll('[data-starts]')].sort((one, other) => span(one)[0] - span(other)[0]);
+    for (const visit of visits) {
+      const [starts, ends] = span(visit);
+      const free = lanes.findIndex((until) => until <= starts);
+      const lane = free < 0 ? lanes.length : free;
+      lanes[lane] = ends;
+      visit.dataset.lane = lane;
+      visit.style.transform = '';
+      visit.style.top = `${Math.min(starts, closes() - 15) * minute - opens() * minute}px`;
+      visit.style.height = `${Math.max((ends - starts) * minute, 22)}px`;
+    }
+    const width = 100 / Math.max(lanes.length, 1);
+    for (const visit of visits) {
+      visit.style.left = `${Number(visit.dataset.lane) * width}%`;
+      visit.style.right = `${100 - (Number(visit.dataset.lane) + 1) * width}%`;
+    }
+  };
+  const arrange = () => {
+    for (const hours of sheet.querySelectorAll('.hours')) {
+      hours.style.height = `${(closes() - opens()) * minute}px`;
+      hours.style.backgroundSize = `100% ${60 * minute}px`;
+      for (let at = opens(); at < closes(); at += 60) {
+        const mark = document.createElement('span');
+        mark.className = 'hour';
+        mark.ariaHidden = 'true';
+        mark.textContent = clock(at).slice(11);
+        mark.style.top = `${(at - opens()) * minute}px`;
+        hours.prepend(mark);
+      }
+      place(hours);
+    }
   };
   sheet.classList.add('grid');
-  for (const hours of sheet.querySelectorAll('.hours')) {
-    hours.style.height = `${(closes - opens) * minute}px`;
-    hours.style.backgroundSize = `100% ${60 * minute}px`;
-    for (let at = opens; at < closes; at += 60) {
-      const mark = document.createElement('span');
-      mark.className = 'hour';
-      mark.ariaHidden = 'true';
-      mark.textContent = clock(at).slice(11);
-      mark.style.top = `${(at - opens) * minute}px`;
-      hours.prepend(mark);
-    }
-  }
-  const place = (visit) => {
-    const [starts, ends] = [Math.max(Number(visit.dataset.starts), opens), Math.min(Number(visit.dataset.ends), closes)];
-    visit.style.transform = '';
-    visit.style.top = `${(starts - opens) * minute}px`;
-    visit.style.height = `${Math.max((ends - starts) * minute, 22)}px`;
-  };
-  sheet.querySelectorAll('[data-starts]').forEach(place);
+  sheet.addEventListener('shown', arrange);
+  arrange();
 
   sheet.addEventListener('click', (event) => {
     const hours = event.target.closest('.hours');
@@ -267,7 +305,8 @@ if (sheet && matchMedia('(min-width: 60rem)').matches) {
   });
   sheet.addEventListener('pointerdown', (event) => {
     const visit = event.target.closest('.grip')?.closest('.visit');
-    if (!visit || event.button !== 0) return;
+    if (!visit || event.button !== 0 || sending) return;
+    const home = visit.closest('.hours');
     const grabbed = event.clientY - visit.getBoundingClientRect().top;
     const [x, y] = [event.clientX, event.clientY];
     let dragged = false;
@@ -283,27 +322,32 @@ if (sheet && matchMedia('(min-width: 60rem)').matches) {
       removeEventListener('pointercancel', dropped);
       visit.classList.remove('dragged');
       if (!dragged) { visit.classList.toggle('unfolded'); return; }
-      const under = document.elementsFromPoint(now.clientX, now.clientY);
+      const under = document.elementsFromPoint(now.clientX, now.clientY).filter((one) => !visit.contains(one));
       const hours = under.map((one) => one.closest('.hours')).find(Boolean);
       const person = hours?.parentElement.dataset.person;
-      if (now.type === 'pointercancel' || !person) { place(visit); return; }
+      const at = hours && time(hours, now.clientY - grabbed);
+      const same = hours === home && at === Number(visit.dataset.starts);
+      if (now.type === 'pointercancel' || !person || same || sending) { place(home); return; }
       const form = visit.querySelector('form[action$="/move"]');
-      form.elements.at.value = clock(time(hours, now.clientY - grabbed));
-      form.elements.person.value = person;
+      form.dataset.dragged = '';
+      form.elements.at.value = clock(at);
+      form.elements.person.value = hours === home ? '' : person;
       form.requestSubmit();
     };
     addEventListener('pointermove', moved);
     addEventListener('pointerup', dropped);
     addEventListener('pointercancel', dropped);
   });
-  // What was refused stands where it was, unfolded, with the reason.
+  // What was refused stands where it was, unfolded, with the reason; what was typed by hand stays.
   document.addEventListener('refused', (event) => {
-    const visit = event.target.closest('.visit');
+    const form = event.target;
+    const visit = form.closest('.visit');
     if (!visit) return;
-    place(visit);
+    place(visit.closest('.hours'));
     visit.classList.add('unfolded');
-    event.target.closest('details')?.setAttribute('open', '');
-    event.target.reset();
+    form.closest('details')?.setAttribute('open', '');
+    if ('dragged' in form.dataset) form.reset();
+    delete form.dataset.dragged;
   });
 }
 

@@ -324,22 +324,28 @@ async fn next(
 /// where a word may mean several.
 fn wished(understood: &Understanding) -> Option<Vec<WishItem>> {
     let mut items: Vec<(usize, String)> = Vec::new();
-    let mut person = None;
+    let mut people: Vec<&String> = Vec::new();
     for entity in &understood.entities {
         match &entity.meaning {
+            // Who says it twice wants it once.
+            Meaning::Service(id) if items.iter().any(|(_, known)| known == id) => {}
             Meaning::Service(id) => {
                 if items.iter().any(|(start, _)| *start == entity.start) {
                     return None;
                 }
                 items.push((entity.start, id.clone()));
             }
-            Meaning::Staff(id) => person = Some(id.clone()),
+            Meaning::Staff(id) if !people.contains(&id) => people.push(id),
             _ => {}
         }
     }
+    // Of several people it is not clear who does what.
+    let person = people
+        .first()
+        .filter(|_| people.len() == 1 && items.len() == 1);
     let item = |(_, service)| WishItem {
         service,
-        person: person.clone(),
+        person: person.map(|id| (*id).clone()),
     };
     let items: Vec<WishItem> = items.into_iter().map(item).collect();
     (!items.is_empty()).then_some(items)
@@ -363,7 +369,13 @@ async fn times(
     if wish.fault(firm, false).is_some() {
         return Ok(Vec::new());
     }
-    let asker = Asker::Customer(&chat.conversation);
+    // What only the staff books is searched as the staff does.
+    let online = |item: &WishItem| firm.service(&item.service).is_some_and(|one| one.online);
+    let asker = if wish.items.iter().all(online) {
+        Asker::Customer(&chat.conversation)
+    } else {
+        Asker::Staff
+    };
     let found = book(console).find(firm, &wish, asker, FOUND).await?;
     let time = |visit: &zapis_core::store::Visit| {
         let at = visit.starts_at().with_timezone(&firm.time_zone);
@@ -431,6 +443,10 @@ async fn card(
     if let Some(phone) = &chat.phone {
         visits.extend(store.bookings_of(Whose::Phone(phone), ever).await?);
     }
+    visits.retain(|visit| {
+        view.location()
+            .is_none_or(|own| visit.visit.location == own)
+    });
     visits.sort_by_key(|visit| visit.id);
     visits.dedup_by_key(|visit| visit.id);
     let count = |fits: &dyn Fn(&Booking) -> bool| visits.iter().filter(|visit| fits(visit)).count();

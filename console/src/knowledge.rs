@@ -746,7 +746,7 @@ pub(crate) async fn bring(
     let content = console.content()?;
     if upload.look {
         let known = known(&console, &content).await?;
-        let (plan, _) = Plan::thought_out(incoming.to_vec(), known, today(&view)).await;
+        let (plan, _) = Plan::thought_out(incoming.to_vec(), known, today(&view)).await?;
         return brought(&view, &console, None, Some(&plan), &[]).await;
     }
     let done = done(&view, &me);
@@ -774,7 +774,7 @@ impl From<ImportError> for Refusal {
         match error {
             ImportError::Store(error) => error.into(),
             ImportError::Outdated => Self::Bad(OUTDATED),
-            ImportError::Busy => Self::Bad("visits-busy"),
+            ImportError::Busy => Self::Bad("knowledge-busy"),
             // The folder of the firm is broken: the engineer is told by the log and by `zapis check`.
             ImportError::Wrong(_) => Self::Bad("knowledge-wrong"),
         }

@@ -207,7 +207,9 @@ impl<'a> Sheet<'a> {
             until => item.ends_at.with_timezone(zone).format("%H:%M").to_string(),
             starts => self.minute(item.starts_at),
             ends => self.minute(item.ends_at),
-            alone => booking.visit.items.len() == 1,
+            version => booking.version,
+            // One service, and still to come about: anything else is moved by its form, or not at all.
+            moves => booking.visit.items.len() == 1 && booking.status.is_active(),
             blocked => self.blocks.iter().any(clashes),
             service => self.service(&item.service),
             name => booking.name.as_str(),
@@ -242,7 +244,7 @@ impl<'a> Sheet<'a> {
             services => services.collect::<Vec<_>>().join(" + "),
             said => entry.said.as_str(),
             for_whom => entry.for_whom.as_deref(),
-            since => self.view.at(entry.created_at),
+            since => self.view.ago(entry.created_at),
             offered => entry.offer.as_ref().map(|offer| self.view.at(offer.visit.starts_at())),
         })
     }

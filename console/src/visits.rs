@@ -37,6 +37,11 @@ pub(crate) struct Mark {
     key: Uuid,
     status: String,
     day: NaiveDate,
+    /// Of the visit that the page shows.
+    version: Option<i64>,
+    /// The location that is looked at.
+    #[serde(default)]
+    location: String,
 }
 
 /// `POST /console/visits/{id}/mark`
@@ -68,6 +73,9 @@ pub(crate) async fn mark(
         if is_cancelled(found.status) {
             return Err(Refusal::Bad("visits-cancelled"));
         }
+        if status == Status::CancelledBySalon {
+            is_as_shown(&console, &found, form.version, cause).await?;
+        }
         let change = BookingChange {
             booking: id,
             version: found.version,
@@ -78,8 +86,7 @@ pub(crate) async fn mark(
         };
         match store.change_booking(&change, console.clock().now()).await? {
             Changed::Done(_) => {
-                let back = format!("/console/visits?day={}", form.day);
-                return Ok(Redirect::to(&back).into_response());
+                return Ok(day_of(form.day, &form.location));
             }
             Changed::Stale(_) => {}
             Changed::Taken | Changed::Unknown | Changed::NoHold => return Err(Refusal::Unknown),
@@ -102,6 +109,11 @@ pub(crate) struct Move {
     at: String,
     #[serde(default)]
     person: String,
+    /// Of the visit that the page shows.
+    version: Option<i64>,
+    /// The location that is looked at.
+    #[serde(default)]
+    location: String,
 }
 
 /// `POST /console/visits/{id}/move`
@@ -120,23 +132,41 @@ pub(crate) async fn shift(
         return Err(Refusal::Bad("visits-cancelled"));
     }
     let at = moment(&typed.at)?;
+    // A form that was corrected is another deed.
+    let cause = me.deed(typed.key, &["move", &typed.at, &typed.person]);
+    is_as_shown(&console, &found, typed.version, cause).await?;
     let person = Some(typed.person.as_str()).filter(|person| !person.is_empty());
     let wish = Wish::to_move(&found, person);
     let visit = free(&console, &firm, &me, wish, at).await?;
     let change = BookingChange {
         booking: id,
         version: found.version,
-        cause: me.deed(typed.key, &["move"]),
+        cause,
         who: me.member.name.clone(),
         conversation: None,
         to: Change::Move(Wanted::Visit(visit)),
     };
     match book(&console).change(&change).await? {
-        Changed::Done(_) => Ok(day_of(at)),
+        Changed::Done(_) => Ok(day_of(at.date(), &typed.location)),
         Changed::Stale(_) => Err(Refusal::Bad("visits-busy")),
         Changed::Taken | Changed::NoHold => Err(Refusal::NotFree(String::new())),
         Changed::Unknown => Err(Refusal::Unknown),
     }
+}
+
+/// Whether a visit is still the one that the page shows, or was changed by this very deed.
+async fn is_as_shown(
+    console: &Shared,
+    found: &Booking,
+    shown: Option<i64>,
+    cause: Uuid,
+) -> Result<(), Refusal> {
+    if shown.is_none_or(|shown| shown == found.version) {
+        return Ok(());
+    }
+    let events = console.store().booking_events(found.id).await?;
+    let done = events.iter().any(|event| event.cause == cause);
+    done.then_some(()).ok_or(Refusal::Bad("visits-changed"))
 }
 
 /// Somebody who calls, or comes in from the street.
@@ -152,6 +182,9 @@ pub(crate) struct New {
     phone: String,
     #[serde(default)]
     notes: String,
+    /// The location that is looked at.
+    #[serde(default)]
+    location: String,
 }
 
 /// `POST /console/visits`
@@ -174,9 +207,10 @@ pub(crate) async fn add(
         }],
         ..Wish::default()
     };
-    let cause = me.deed(typed.key, &["book"]);
+    let asked = ["book", &typed.service, &typed.person, &typed.at];
+    let cause = me.deed(typed.key, &asked);
     if is_booked(&console, &firm, cause, at).await? {
-        return Ok(day_of(at));
+        return Ok(day_of(at.date(), &typed.location));
     }
     let visit = free(&console, &firm, &me, wish, at).await?;
     let request = NewBooking {
@@ -191,7 +225,7 @@ pub(crate) async fn add(
         notes: given(&typed.notes),
     };
     match book(&console).book(&request).await? {
-        Booked::Booked(_) | Booked::Already(_) => Ok(day_of(at)),
+        Booked::Booked(_) | Booked::Already(_) => Ok(day_of(at.date(), &typed.location)),
         Booked::Taken | Booked::NoHold => Err(Refusal::NotFree(String::new())),
     }
 }
@@ -224,6 +258,9 @@ pub(crate) struct NewBlock {
     until: String,
     #[serde(default)]
     note: String,
+    /// The location that is looked at.
+    #[serde(default)]
+    location: String,
 }
 
 /// Whether somebody works where this person of the staff sees visits.
@@ -253,12 +290,15 @@ pub(crate) async fn block(
         from: at(from),
         until: at(until),
         note: typed.note.trim().chars().take(200).collect(),
-        cause: me.deed(typed.key, &["block"]),
+        cause: me.deed(
+            typed.key,
+            &["block", &typed.person, &typed.from, &typed.until],
+        ),
     };
     console.store().block(&block, console.clock().now()).await?;
     let about = format!("{} {} {}", typed.person, typed.from, typed.until);
     note(&console, &me.member, "time_blocked", Some(&about)).await?;
-    Ok(day_of(from))
+    Ok(day_of(from.date(), &typed.location))
 }
 
 /// Which block is opened, and where it was seen.
@@ -266,6 +306,9 @@ pub(crate) async fn block(
 pub(crate) struct Opened {
     person: String,
     day: NaiveDate,
+    /// The location that is looked at.
+    #[serde(default)]
+    location: String,
 }
 
 /// `POST /console/visits/blocks/{id}`: opens blocked time again.
@@ -288,8 +331,7 @@ pub(crate) async fn unblock(
         store.unblock(id).await?;
         note(&console, &me.member, "time_opened", Some(&seen.person)).await?;
     }
-    let day = seen.day.and_hms_opt(0, 0, 0).unwrap_or_default();
-    Ok(day_of(day))
+    Ok(day_of(seen.day, &seen.location))
 }
 
 pub(crate) fn book(console: &Shared) -> Book {
@@ -301,8 +343,9 @@ fn moment(typed: &str) -> Result<NaiveDateTime, Refusal> {
     read.map_err(|_| Refusal::Bad("visits-time"))
 }
 
-fn day_of(at: NaiveDateTime) -> Response {
-    Redirect::to(&format!("/console/visits?day={}", at.date())).into_response()
+fn day_of(day: NaiveDate, location: &str) -> Response {
+    let location: String = url::form_urlencoded::byte_serialize(location.as_bytes()).collect();
+    Redirect::to(&format!("/console/visits?day={day}&location={location}")).into_response()
 }
 
 /// The visit at exactly this time; otherwise the nearest ones are told.

@@ -87,6 +87,8 @@ pub(super) async fn console(loaded: &Loaded) -> anyhow::Result<Report> {
             }
         }));
     }
+    // Who waits for news hears when all streams have ended.
+    drop(heard);
     let pages = pages(&client, &program, &cookie).await?;
     let chat = format!("/console/chats/{}", chat(0)?.as_str().replace(':', "%3A"));
     let talks = timed(&client, &format!("{url}{chat}"), &cookie).await?;

@@ -180,18 +180,21 @@ async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
     }
 }
 
-/// Drags the visit of a customer so many pixels down.
-fn drag(name: &str, down: i32) -> String {
+/// Drags the visit of a customer so many pixels down, and into the column of somebody if one is named.
+fn drag(name: &str, down: i32, person: Option<&str>) -> String {
     format!(
         "const visit = [...document.querySelectorAll('.visit')].find(one => one.innerText.includes({}));
          visit.scrollIntoView({{ block: 'center' }});
          const box = visit.querySelector('.grip').getBoundingClientRect();
          const [x, y] = [box.left + 10, box.top + 5];
-         const tell = (target, type, y) => target.dispatchEvent(new PointerEvent(type, {{ bubbles: true, button: 0, clientX: x, clientY: y }}));
-         tell(visit.querySelector('.grip'), 'pointerdown', y);
-         tell(window, 'pointermove', y + {down});
-         tell(window, 'pointerup', y + {down});",
-        json!(name)
+         const column = document.querySelector(`[data-person=\"${{{}}}\"] .hours`)?.getBoundingClientRect();
+         const to = column ? column.left + 20 : x;
+         const tell = (target, type, y, x) => target.dispatchEvent(new PointerEvent(type, {{ bubbles: true, button: 0, clientX: x, clientY: y }}));
+         tell(visit.querySelector('.grip'), 'pointerdown', y, x);
+         tell(window, 'pointermove', y + {down}, to);
+         tell(window, 'pointerup', y + {down}, to);",
+        json!(name),
+        json!(person.unwrap_or("nobody")),
     )
 }
 
@@ -199,12 +202,15 @@ fn drag(name: &str, down: i32) -> String {
 async fn a_visit_is_dragged_while_a_customer_books_the_same_time() {
     let firm = Firm::with(On::Embedded, "", vec![vec!["run"]]).await;
     let olga = Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
+    // Both stylists work on Saturdays.
     let free = [
         "book",
         "free",
-        "men-cut",
+        "bang-cut",
+        "--person",
+        "olga",
         "--when",
-        "через неделю утром",
+        "в следующую субботу утром",
         "--json",
     ];
     let free: Value = serde_json::from_slice(&firm.command(&free).stdout).unwrap();
@@ -214,7 +220,7 @@ async fn a_visit_is_dragged_while_a_customer_books_the_same_time() {
         let key = uuid::Uuid::new_v4().to_string();
         let typed = [
             ("key", key.as_str()),
-            ("service", "men-cut"),
+            ("service", "bang-cut"),
             ("person", person),
             ("at", at),
             ("name", name),
@@ -237,12 +243,34 @@ async fn a_visit_is_dragged_while_a_customer_books_the_same_time() {
     is_fine(&browser, "the grid").await;
 
     // Two hours down: 1.4 px a minute.
-    browser.run(&drag("Пётр", 168)).await;
+    browser.run(&drag("Пётр", 168, None)).await;
     has(&browser, ".visit", &hour(2)[11..]).await;
+
+    // What was typed beside it is still there, and a drag to where it was changes nothing.
+    let typed = "document.querySelector('[data-add]').elements.name.value = 'Вера'";
+    browser.run(typed).await;
+    let changes = || firm.count("SELECT count(*) FROM book_changes");
+    let before = changes();
+    browser.run(&drag("Пётр", 1, Some(person))).await;
+    browser.run(&drag("Пётр", 84, None)).await;
+    has(&browser, ".visit", &hour(3)[11..]).await;
+    browser.run(&drag("Пётр", -84, None)).await;
+    has(&browser, ".visit", &hour(2)[11..]).await;
+    assert_eq!(changes(), before + 2);
+    let kept = "return document.querySelector('[data-add]').elements.name.value";
+    assert_eq!(browser.run(kept).await, "Вера");
+
+    // To a colleague who does the same, at the same time.
+    let colleague = "ilya";
+    browser.run(&drag("Пётр", 0, Some(colleague))).await;
+    let theirs = |who: &str| format!("[data-person=\"{who}\"] .visit");
+    has(&browser, &theirs(colleague), "Пётр").await;
+    browser.run(&drag("Пётр", 0, Some(person))).await;
+    has(&browser, &theirs(person), "Пётр").await;
 
     // Somebody books what the page does not show yet: the visit goes back and says why.
     books("Иван", &hour(4)).await;
-    browser.run(&drag("Пётр", 168)).await;
+    browser.run(&drag("Пётр", 168, None)).await;
     has(&browser, ".visit.unfolded .problem", "занято").await;
     browser.goto(&page).await;
     has(&browser, ".visit", &hour(2)[11..]).await;

@@ -447,6 +447,24 @@ async fn moves_and_cancels(maria: &Person, page: &str, later: &str) {
     let then = format!("/console/visits?day={}", &later[..10]);
     let page = maria.reads(&then).await;
     assert!(page.contains(&later[11..16]), "{later}: {page}");
+    // Whoever has an older page open cancels nothing that others have moved meanwhile.
+    let stale = key();
+    let stale = [
+        ("key", stale.as_str()),
+        ("status", "cancelled_by_salon"),
+        ("day", &later[..10]),
+        ("version", "1"),
+    ];
+    let refused = maria
+        .does(&format!("/console/visits/{id}/mark"), &stale)
+        .await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let stale = key();
+    let stale = [("key", stale.as_str()), ("at", later), ("version", "1")];
+    let refused = maria
+        .does(&format!("/console/visits/{id}/move"), &stale)
+        .await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
     for status in ["confirmed", "cancelled_by_salon"] {
         let mark = key();
         let mark = [

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::Serialize;
 use zapis_core::config::Problem;
+use zapis_core::store::StoreError;
 
 use super::super::entry::Entry;
 use super::super::{Knowledge, taken};
-use super::Incoming;
 use super::judge::Judge;
+use super::{ImportError, Incoming};
 use crate::words::Language;
 
 /// What is known before an import.
@@ -171,9 +172,10 @@ impl Plan {
         incoming: Vec<Incoming>,
         known: Known,
         today: NaiveDate,
-    ) -> (Self, Known) {
+    ) -> Result<(Self, Known), ImportError> {
         let think = move || (Self::of(&incoming, &known, today), known);
-        tokio::task::spawn_blocking(think).await.unwrap_or_default()
+        let thought = tokio::task::spawn_blocking(think).await;
+        thought.map_err(|_| StoreError::Unavailable("it was broken off".into()).into())
     }
 
     /// Whether nothing stands in its way.

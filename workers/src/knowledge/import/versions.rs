@@ -100,7 +100,7 @@ pub async fn write(
     let today = done.at.with_timezone(&business.time_zone).date_naive();
     for _ in 0..TRIES {
         let known = known(store, folder, business).await?;
-        let (plan, known) = Plan::thought_out(incoming.to_vec(), known, today).await;
+        let (plan, known) = Plan::thought_out(incoming.to_vec(), known, today).await?;
         if !plan.can_be_done() {
             return Ok(Written {
                 version: None,
