@@ -65,9 +65,11 @@ impl Store {
                 if hold.as_ref().is_some_and(|hold| hold.taken) {
                     return Ok(Changed::NoHold);
                 }
+                if after.visit != visit {
+                    // Who confirmed another time has not confirmed this one.
+                    after.status = super::Status::Booked;
+                }
                 after.visit = visit;
-                // Who confirmed another time has not confirmed this one.
-                after.status = super::Status::Booked;
                 taken = hold.map(|hold| hold.id);
             }
             Change::Status(status) => after.status = *status,

@@ -222,6 +222,10 @@ async fn a_move_and_a_cancellation_need_the_version_they_saw(ground: Ground) {
     );
     let second = done(change(&store, &first, 2, Change::Status(Status::Confirmed)).await);
 
+    // To where it is already: nothing changes, nor does the confirmation.
+    let same = Change::Move(Wanted::Visit(visit("anna", 60, 60)));
+    assert_eq!(done(change(&store, &second, 9, same).await), second);
+
     let moved = Change::Move(Wanted::Visit(visit("anna", 180, 60)));
     let late = change(&store, &first, 3, moved.clone()).await;
     let cancelled = Change::Status(Status::CancelledByCustomer);
