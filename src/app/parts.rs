@@ -9,7 +9,7 @@ use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 use zapis_channels::Channel;
 use zapis_channels::sender::{Alarm, Sender};
 use zapis_channels::sms::Sms;
@@ -227,6 +227,7 @@ async fn read_until_stopped(
         }
     };
     mind.content.get_or_init(|| watch.live());
+    info!("The console shows the knowledge");
     watch.run(stop).await;
     Ok(())
 }

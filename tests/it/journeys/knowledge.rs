@@ -23,6 +23,10 @@ async fn says(firm: &Firm, chat: i64, question: &str, part: &str) {
 async fn an_import_is_known_to_running_workers(on: On, roles: Vec<Vec<&'static str>>) {
     let processes = roles.len();
     let firm = Firm::with(on, "", roles).await;
+    if processes > 1 {
+        // What comes before that is no change to a gateway.
+        firm.logged("The console shows the knowledge").await;
+    }
     let file = firm.config_dir().join("bar.csv");
     let import = |answer: &str| {
         let text = format!("question;answer;topic\nЕсть ли у вас кальян?;{answer};service_info\n");
