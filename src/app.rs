@@ -26,7 +26,7 @@ use zapis_workers::business::FirmFile;
 
 pub use demo::{demo, sandbox};
 pub use engines::{Engines, open_queue, open_sessions, open_store};
-pub use parts::{Mind, channels, check_prompts, start_workers};
+pub use parts::{Answering, channels, check_prompts, start_workers};
 
 use crate::calendars;
 use crate::cli::WorkerName;
@@ -131,7 +131,7 @@ async fn run_on(
     let channels = channels(config, &engines)?;
     let soft = stop.soft();
     let mut tasks = JoinSet::new();
-    let mind = start_workers(
+    let answering = start_workers(
         &mut tasks,
         &roles,
         config,
@@ -160,12 +160,13 @@ async fn run_on(
     }
     // Every process tells its health; the doors, the live journal and the calendars are the gateway's.
     let (doors, shown) = if roles.gateway {
-        if mind.content.get().is_none() {
-            let (mind, folder) = (mind.clone(), loaded.folder.clone());
-            let read = parts::read_for_console(mind, config, folder, &engines, soft.clone())?;
+        let content = Arc::clone(&answering.content);
+        if content.get().is_none() {
+            let (folder, store) = (loaded.folder.clone(), engines.store.clone());
+            let read = parts::read_for_console(content, folder, store, soft.clone());
             tasks.spawn(read);
         }
-        let shown = shown(&loaded, &engines, mind, setting.open).await?;
+        let shown = shown(&loaded, &engines, answering, setting.open).await?;
         (channels, shown)
     } else {
         (Vec::new(), Router::new())
@@ -210,7 +211,7 @@ async fn run_on(
 async fn shown(
     loaded: &Loaded,
     engines: &Engines,
-    mind: Mind,
+    answering: Answering,
     open: bool,
 ) -> anyhow::Result<Router> {
     let config = &loaded.config;
@@ -225,7 +226,7 @@ async fn shown(
         parts::invite_first_owner(config, engines).await?;
     }
     let open_for = open.then(|| parts::OWNER.to_owned());
-    let console = parts::console(config, &loaded.folder, engines, mind, open_for);
+    let console = parts::console(config, &loaded.folder, engines, answering, open_for);
     Ok(journal.merge(calendars).merge(crm).merge(console))
 }
 

@@ -19,7 +19,7 @@ use zapis_workers::business::Business;
 use zapis_workers::content::Content;
 use zapis_workers::dialogue::Tryout;
 use zapis_workers::knowledge::{Asked, OFFER_FROM};
-use zapis_workers::understand::{Intent, Meaning, Understanding};
+use zapis_workers::understand::{Intent, Meaning, Understanding, topics};
 use zapis_workers::when;
 
 use crate::chats::{LINES, Talk};
@@ -104,8 +104,8 @@ pub(crate) async fn help(
     if let (Some(pending), Ok(content)) = (&pending, console.content()) {
         let text = &pending.question(&content);
         let understood = content.understander.understand(text);
-        let model = console.generator.get().filter(|_| by_model);
-        let bot = Tryout::new(content.clone(), console.autonomy.clone()).with_model(model.cloned());
+        let model = console.generator.clone().filter(|_| by_model);
+        let bot = Tryout::new(content.clone(), console.autonomy.clone()).with_model(model);
         let profile = Profile {
             name: chat.name.clone(),
             username: chat.username.clone(),
@@ -127,7 +127,7 @@ pub(crate) async fn help(
         context! { title => reply.title, text }
     });
     let link = crate::page::link(&chat.conversation);
-    let has_model = console.generator.get().is_some() && pending.is_some();
+    let has_model = console.generator.is_some() && pending.is_some();
     Ok(context! {
         suggestions => Value::from(Serde(suggestions)),
         steps => Value::from(Serde(steps)),
@@ -220,10 +220,7 @@ fn suggestion(thought: &Thought) -> Option<Suggestion> {
         Some(draft) => draft.reply.text.clone(),
         None => replies.collect::<Vec<_>>().join("\n\n"),
     };
-    let sources = thought.facts.sources.as_ref();
-    let sources = sources.and_then(|sources| sources.as_array());
-    let sources = sources.into_iter().flatten();
-    let sources = sources.filter_map(crate::lines::source).collect();
+    let sources = crate::lines::sources(thought.facts.sources.as_ref());
     (!text.is_empty()).then_some(Suggestion { text, sources })
 }
 
@@ -247,11 +244,7 @@ fn near(
     text: &str,
     view: &View<'_>,
 ) {
-    let topics: Vec<_> = understood
-        .intents
-        .iter()
-        .map(|guess| (guess.intent.id().to_owned(), guess.confidence))
-        .collect();
+    let topics = topics(&understood.intents);
     let asked = Asked {
         text,
         language: understood.language,

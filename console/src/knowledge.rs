@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Extension, Form, Multipart, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,6 @@ use uuid::Uuid;
 use zapis_core::config::Problem;
 use zapis_core::event::{Event, Kind};
 use zapis_core::message::{ConversationId, Profile};
-use zapis_core::store::StoreError;
 use zapis_workers::answer::Thought;
 use zapis_workers::content::Content;
 use zapis_workers::dialogue::Tryout;
@@ -27,12 +26,10 @@ use crate::door::{Me, note};
 use crate::page::View;
 use crate::refusal::Refusal;
 use crate::words::file_name;
-use crate::{Console, Shared};
+use crate::{Console, Shared, beside};
 
 /// Why something is not written over what somebody else has written.
 const OUTDATED: &str = "entry-outdated";
-/// How many events wait for who looks for questions in them.
-const READ_AHEAD: usize = 1_000;
 /// How many entries a page has.
 const PAGE: usize = 50;
 /// The longest answer and the longest questions: an answer fits into one message.
@@ -154,11 +151,6 @@ async fn tried(
         .hears(&nobodys()?, &Profile::default(), text, &[], view.now)
         .await?;
     let facts = &thought.facts;
-    let sources = facts
-        .sources
-        .as_ref()
-        .and_then(|sources| sources.as_array());
-    let sources = sources.into_iter().flatten();
     Ok(context! {
         text,
         does => does(&thought),
@@ -168,7 +160,7 @@ async fn tried(
         confidence => facts.confidence.map(|sure| format!("{:.0} %", sure * 100.0)),
         rule => facts.reason.as_deref(),
         why => thought.handover.as_ref().map(|call| call.reason.as_str()),
-        sources => sources.filter_map(crate::lines::source).collect::<Vec<_>>(),
+        sources => crate::lines::sources(facts.sources.as_ref()),
     })
 }
 
@@ -272,10 +264,7 @@ impl Written {
         if answer.chars().count() > LONGEST || self.questions.chars().count() > LONGEST {
             return Err(Refusal::Bad("entry-long"));
         }
-        let valid_until = match self.valid_until.as_str() {
-            "" => None,
-            day => Some(day.parse().map_err(|_| Refusal::Bad("entry-day"))?),
-        };
+        let valid_until = day(&self.valid_until)?;
         let own = self
             .id
             .strip_prefix(OWN)
@@ -289,6 +278,12 @@ impl Written {
             valid_until,
         })
     }
+}
+
+/// A day as a browser writes it, or none.
+fn day(typed: &str) -> Result<Option<NaiveDate>, Refusal> {
+    let day = (!typed.is_empty()).then(|| typed.parse()).transpose();
+    day.map_err(|_| Refusal::Bad("entry-day"))
 }
 
 async fn shown(
@@ -336,7 +331,7 @@ pub(crate) async fn write(
 /// Does what a form asks for; what is previewed comes back.
 async fn acted(
     view: &View<'_>,
-    console: &Shared,
+    console: &Console,
     me: &Me,
     form: &Written,
 ) -> Result<Option<Value>, Refusal> {
@@ -390,86 +385,74 @@ struct Different {
 /// What a wording contradicts, and what customers would read instead of what they read now.
 async fn previewed(
     view: &View<'_>,
-    console: &Shared,
+    console: &Console,
     wording: Wording,
     who: &str,
 ) -> Result<Value, Refusal> {
-    let content = console.content()?;
-    let known = known(console, &content).await?;
-    let (who, today, synonyms) = (who.to_owned(), today(view), Arc::clone(&content.synonyms));
-    let (plan, knowledge, wording) = beside(move || {
+    let (console, who) = (console.clone(), who.to_owned());
+    let (now, today) = (view.now, today(view));
+    beside(move || async move {
+        let content = console.content()?;
+        let known = known(&console, &content).await?;
         let (plan, knowledge) = wording.previewed(&known, &who, today);
-        (plan, knowledge.with_synonyms(synonyms), wording)
-    })
-    .await?;
-    let then = Arc::new(Content {
-        knowledge: Arc::new(knowledge),
-        ..Content::clone(&content)
-    });
-    let autonomy = &console.autonomy;
-    let now = Tryout::new(Arc::clone(&content), autonomy.clone());
-    let then = Tryout::new(then, autonomy.clone());
-    let asked = asked(view, console, &content).await?;
-    let own = wording.questions.iter().cloned();
-    let (mut different, mut unheard) = (Vec::new(), Vec::new());
-    let (nobody, profile) = (nobodys()?, Profile::default());
-    for question in own.chain(asked) {
-        let before = now
-            .hears(&nobody, &profile, &question, &[], view.now)
-            .await?;
-        let after = then
-            .hears(&nobody, &profile, &question, &[], view.now)
-            .await?;
-        let (before, after) = (words(&before).join("\n"), words(&after).join("\n"));
-        let is_own = wording.questions.contains(&question);
-        if is_own && !after.contains(&wording.answer) {
-            unheard.push(question);
-        } else if before != after {
-            different.push(Different {
-                question,
-                before,
-                after,
-            });
+        let knowledge = knowledge.with_synonyms(Arc::clone(&content.synonyms));
+        let next = Arc::new(Content {
+            knowledge: Arc::new(knowledge),
+            ..Content::clone(&content)
+        });
+        let autonomy = &console.autonomy;
+        let old = Tryout::new(Arc::clone(&content), autonomy.clone());
+        let new = Tryout::new(next, autonomy.clone());
+        let (mut different, mut unheard) = (Vec::new(), Vec::new());
+        let (nobody, profile) = (nobodys()?, Profile::default());
+        let asked = asked(&console, &content, now).await?;
+        for question in wording.questions.iter().chain(&asked) {
+            let before = old.hears(&nobody, &profile, question, &[], now).await?;
+            let after = new.hears(&nobody, &profile, question, &[], now).await?;
+            let (before, after) = (words(&before).join("\n"), words(&after).join("\n"));
+            if wording.questions.contains(question) && !after.contains(&wording.answer) {
+                unheard.push(question.clone());
+            } else if before != after {
+                different.push(Different {
+                    question: question.clone(),
+                    before,
+                    after,
+                });
+            }
         }
-        // Many questions are thought about: others are served between two of them.
-        tokio::task::yield_now().await;
-    }
-    Ok(context! {
-        changes => changes(&content, &plan.reports),
-        different => Value::from(Serde(different)),
-        unheard,
+        Ok(context! {
+            changes => changes(&content, &plan.reports),
+            different => Value::from(Serde(different)),
+            unheard,
+        })
     })
+    .await
 }
 
 /// The newest words of customers, each once, without personal data.
 async fn asked(
-    view: &View<'_>,
     console: &Shared,
-    content: &Arc<Content>,
+    content: &Content,
+    now: DateTime<Utc>,
 ) -> Result<Vec<String>, Refusal> {
     let store = console.store();
     let last = store.last_event_position().await?;
-    let span = view.now - TimeDelta::days(DAYS)..view.now;
+    let span = now - TimeDelta::days(DAYS)..now;
     let newest = store.events_of_kinds(&[Kind::Inbound], &span, last - READ, last);
-    let newest = newest.await?;
-    let content = Arc::clone(content);
-    beside(move || {
-        let privacy = Privacy::new(&content.understander);
-        let mut asked: Vec<String> = Vec::new();
-        for event in newest.iter().rev().filter(|event| is_words(event)) {
-            let text = event.customer_text.as_deref().unwrap_or_default();
-            let name = event.client.as_ref().and_then(|client| client.name.clone());
-            let text = privacy.hide(text, name.as_deref());
-            if !asked.contains(&text) {
-                asked.push(text);
-            }
-            if asked.len() == TRIED {
-                break;
-            }
+    let privacy = Privacy::new(&content.understander);
+    let mut asked: Vec<String> = Vec::new();
+    for event in newest.await?.iter().rev().filter(|event| is_words(event)) {
+        let text = event.customer_text.as_deref().unwrap_or_default();
+        let name = event.client.as_ref().and_then(|client| client.name.clone());
+        let text = privacy.hide(text, name.as_deref());
+        if !asked.contains(&text) {
+            asked.push(text);
         }
-        asked
-    })
-    .await
+        if asked.len() == TRIED {
+            break;
+        }
+    }
+    Ok(asked)
 }
 
 /// Whether a customer has written something, and not pressed or sent anything else.
@@ -477,14 +460,6 @@ pub(crate) fn is_words(event: &Event) -> bool {
     let written = event.kind == Kind::Inbound && event.outcome.as_deref() == Some("text");
     let text = event.customer_text.as_deref().unwrap_or_default();
     written && !text.trim().is_empty()
-}
-
-/// Thinks beside the runtime, which serves others meanwhile.
-async fn beside<T: Send + 'static>(
-    think: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Refusal> {
-    let broken = |_| StoreError::Unavailable("it was broken off".into()).into();
-    tokio::task::spawn_blocking(think).await.map_err(broken)
 }
 
 /// What an import or a wording does with one entry.
@@ -556,23 +531,16 @@ pub(crate) async fn gaps(
     Extension(me): Extension<Me>,
 ) -> Result<Html<String>, Refusal> {
     let view = View::of(&console, &me).await;
-    let content = console.content()?;
-    let span = view.now - TimeDelta::days(DAYS)..view.now;
-    let (events, taken) = std::sync::mpsc::sync_channel::<Event>(READ_AHEAD);
-    let today = today(&view);
-    let found = beside(move || {
+    let (shared, now, today) = (console.clone(), view.now, today(&view));
+    let mut groups = beside(move || async move {
+        let content = shared.content()?;
         let mut gaps = Gaps::new(&content);
-        for event in taken {
-            gaps.take(&event);
-        }
-        gaps.groups(today).0
-    });
-    let reading = read(console.store(), &Gaps::KINDS, &span, move |event| {
-        // Who looks for them has ended only with a mistake of ours, which is told below.
-        events.send(event.clone()).ok();
-    });
-    let reading = async { reading.await.map_err(Refusal::from) };
-    let (mut groups, ()) = tokio::try_join!(found, reading)?;
+        let span = now - TimeDelta::days(DAYS)..now;
+        let take = |event: &Event| gaps.take(event);
+        read(shared.store(), &Gaps::KINDS, &span, take).await?;
+        Ok(gaps.groups(today).0)
+    })
+    .await?;
     groups.truncate(GAPS);
     let groups = groups.iter().map(|group| {
         context! {
@@ -731,10 +699,7 @@ pub(crate) async fn bring(
 ) -> Result<Html<String>, Refusal> {
     let view = View::of(&console, &me).await;
     let upload = Upload::of(form).await?;
-    let valid_until = match upload.valid_until.as_str() {
-        "" => None,
-        day => Some(day.parse().map_err(|_| Refusal::Bad("entry-day"))?),
-    };
+    let valid_until = day(&upload.valid_until)?;
     let signature = Signature {
         verified_by: Some(me.member.name.clone()),
         valid_until,

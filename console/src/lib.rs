@@ -80,8 +80,8 @@ pub struct Setup {
     pub content: Arc<OnceLock<Live>>,
     /// What it may say by itself.
     pub autonomy: Autonomy,
-    /// What words answers, once it is there, where a language model is configured.
-    pub generator: Arc<OnceLock<Generator>>,
+    /// What words answers, where a language model is configured.
+    pub generator: Option<Generator>,
     /// How the outside reaches us.
     pub public_url: String,
     /// How long the bot keeps silent after a word of the staff.
@@ -103,7 +103,7 @@ struct Shared {
     folder: PathBuf,
     content: Arc<OnceLock<Live>>,
     autonomy: Autonomy,
-    generator: Arc<OnceLock<Generator>>,
+    generator: Option<Generator>,
     public_url: String,
     takeover: TimeDelta,
     desks: Vec<ConversationId>,
@@ -186,11 +186,22 @@ pub fn routes(setup: Setup) -> Router {
 async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let broken = |_| {
-        let why = "it was broken off".into();
-        Err(StoreError::Unavailable(why).into())
-    };
-    tokio::spawn(work).await.unwrap_or_else(broken)
+    tokio::spawn(work).await.map_err(|_| broken_off())?
+}
+
+/// Thinks hard on a thread of its own: who thinks for seconds must not hold those up who serve.
+async fn beside<T, F>(think: impl FnOnce() -> F + Send + 'static) -> Result<T, Refusal>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Refusal>>,
+{
+    let here = tokio::runtime::Handle::current();
+    let thought = tokio::task::spawn_blocking(move || here.block_on(think()));
+    thought.await.map_err(|_| broken_off())?
+}
+
+fn broken_off() -> Refusal {
+    StoreError::Unavailable("it was broken off".into()).into()
 }
 
 async fn protected(mut response: Response) -> Response {

@@ -282,18 +282,20 @@ fn why(event: &Event) -> Why {
     fact("why-tokens", event.tokens.map(|count| count.to_string()));
     fact("why-took", event.latency_ms.map(|ms| format!("{ms} ms")));
     fact("why-trace", event.trace_id.clone());
-    let sources = event
-        .sources
-        .as_ref()
-        .and_then(|sources| sources.as_array());
     Why {
         facts,
-        sources: sources.into_iter().flatten().filter_map(source).collect(),
+        sources: sources(event.sources.as_ref()),
     }
 }
 
-/// Where something is written that an answer rests on, as the journal has it.
-pub(crate) fn source(source: &serde_json::Value) -> Option<String> {
+/// Where everything is written that an answer rests on.
+pub(crate) fn sources(sources: Option<&serde_json::Value>) -> Vec<String> {
+    let sources = sources.and_then(|sources| sources.as_array());
+    sources.into_iter().flatten().filter_map(source).collect()
+}
+
+/// As the journal has it.
+fn source(source: &serde_json::Value) -> Option<String> {
     let text = |key: &str| {
         let value = source.get(key)?;
         value.as_str().map(str::to_owned)

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::handler::Handler;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
@@ -47,142 +48,75 @@ const STAFF: Need = Need::Role(Role::Administrator);
 const MANAGERS: Need = Need::Role(Role::Manager);
 const OWNERS: Need = Need::Role(Role::Owner);
 
-type Ways = Vec<(Route, MethodRouter<Console>)>;
+type Way = (Route, MethodRouter<Console>);
+type Ways = Vec<Way>;
 
-fn way(
-    method: &'static str,
-    path: &'static str,
-    need: Need,
-    handler: MethodRouter<Console>,
-) -> (Route, MethodRouter<Console>) {
-    (Route { method, path, need }, handler)
+/// A page, or a part of one.
+fn reads<H: Handler<T, Console>, T: 'static>(path: &'static str, need: Need, handler: H) -> Way {
+    let method = "GET";
+    (Route { method, path, need }, get(handler))
+}
+
+/// Something that is done.
+fn does<H: Handler<T, Console>, T: 'static>(path: &'static str, need: Need, handler: H) -> Way {
+    let method = "POST";
+    (Route { method, path, need }, post(handler))
 }
 
 /// In and out.
 fn doors() -> Ways {
     use Need::Nothing;
     vec![
-        way("GET", "/console/login", Nothing, get(door::ask)),
-        way("POST", "/console/login", Nothing, post(door::log_in)),
-        way(
-            "GET",
-            "/console/link/{token}",
-            Nothing,
-            get(door::ask_password),
-        ),
-        way(
-            "POST",
-            "/console/link/{token}",
-            Nothing,
-            post(door::set_password),
-        ),
-        way("POST", "/console/logout", STAFF, post(door::log_out)),
-        way(
-            "POST",
+        reads("/console/login", Nothing, door::ask),
+        does("/console/login", Nothing, door::log_in),
+        reads("/console/link/{token}", Nothing, door::ask_password),
+        does("/console/link/{token}", Nothing, door::set_password),
+        does("/console/logout", STAFF, door::log_out),
+        does(
             "/console/logout/everywhere",
             STAFF,
-            post(door::log_out_everywhere),
+            door::log_out_everywhere,
         ),
-        way("POST", "/console/language", STAFF, post(people::language)),
+        does("/console/language", STAFF, people::language),
     ]
 }
 
 /// Chats with customers.
 fn conversations() -> Ways {
     vec![
-        way("GET", "/console/", STAFF, get(chats::inbox)),
-        way("GET", "/console/inbox", STAFF, get(chats::list)),
-        way("GET", "/console/live", STAFF, get(live::stream)),
-        way("GET", "/console/chats/{chat}", STAFF, get(chats::open)),
-        way(
-            "GET",
-            "/console/chats/{chat}/lines",
-            STAFF,
-            get(chats::lines),
-        ),
-        way(
-            "POST",
-            "/console/chats/{chat}/take",
-            STAFF,
-            post(chats::take),
-        ),
-        way(
-            "GET",
-            "/console/chats/{chat}/help",
-            STAFF,
-            get(copilot::show),
-        ),
-        way(
-            "POST",
-            "/console/chats/{chat}/suggest",
-            STAFF,
-            post(copilot::suggest),
-        ),
-        way("POST", "/console/chats/{chat}/say", STAFF, post(chats::say)),
-        way(
-            "POST",
-            "/console/chats/{chat}/back",
-            STAFF,
-            post(chats::give_back),
-        ),
-        way(
-            "POST",
-            "/console/chats/{chat}/note",
-            STAFF,
-            post(chats::note),
-        ),
-        way(
-            "POST",
-            "/console/chats/{chat}/assign",
-            STAFF,
-            post(chats::assign),
-        ),
-        way(
-            "POST",
-            "/console/chats/{chat}/snooze",
-            STAFF,
-            post(chats::snooze),
-        ),
+        reads("/console/", STAFF, chats::inbox),
+        reads("/console/inbox", STAFF, chats::list),
+        reads("/console/live", STAFF, live::stream),
+        reads("/console/chats/{chat}", STAFF, chats::open),
+        reads("/console/chats/{chat}/lines", STAFF, chats::lines),
+        does("/console/chats/{chat}/take", STAFF, chats::take),
+        reads("/console/chats/{chat}/help", STAFF, copilot::show),
+        does("/console/chats/{chat}/suggest", STAFF, copilot::suggest),
+        does("/console/chats/{chat}/say", STAFF, chats::say),
+        does("/console/chats/{chat}/back", STAFF, chats::give_back),
+        does("/console/chats/{chat}/note", STAFF, chats::note),
+        does("/console/chats/{chat}/assign", STAFF, chats::assign),
+        does("/console/chats/{chat}/snooze", STAFF, chats::snooze),
     ]
 }
 
 /// Everything else.
 fn rooms() -> Ways {
     vec![
-        way("GET", "/console/drafts", STAFF, get(drafts::list)),
-        way("POST", "/console/drafts/{id}", STAFF, post(drafts::decide)),
-        way("GET", "/console/visits", STAFF, get(sheet::day)),
-        way("GET", "/console/visits/week", STAFF, get(sheet::week)),
-        way("POST", "/console/visits/blocks", STAFF, post(visits::block)),
-        way(
-            "POST",
-            "/console/visits/blocks/{id}",
-            STAFF,
-            post(visits::unblock),
-        ),
-        way("POST", "/console/visits", STAFF, post(visits::add)),
-        way(
-            "POST",
-            "/console/visits/{id}/move",
-            STAFF,
-            post(visits::shift),
-        ),
-        way(
-            "POST",
-            "/console/visits/{id}/mark",
-            STAFF,
-            post(visits::mark),
-        ),
-        way("GET", "/console/health", MANAGERS, get(health::show)),
-        way("GET", "/console/people", OWNERS, get(people::list)),
-        way("POST", "/console/people", OWNERS, post(people::add)),
-        way("POST", "/console/people/{id}", OWNERS, post(people::change)),
-        way(
-            "POST",
-            "/console/people/{id}/link",
-            OWNERS,
-            post(people::link),
-        ),
+        reads("/console/drafts", STAFF, drafts::list),
+        does("/console/drafts/{id}", STAFF, drafts::decide),
+        reads("/console/visits", STAFF, sheet::day),
+        reads("/console/visits/week", STAFF, sheet::week),
+        does("/console/visits/blocks", STAFF, visits::block),
+        does("/console/visits/blocks/{id}", STAFF, visits::unblock),
+        does("/console/visits", STAFF, visits::add),
+        does("/console/visits/{id}/move", STAFF, visits::shift),
+        does("/console/visits/{id}/mark", STAFF, visits::mark),
+        reads("/console/health", MANAGERS, health::show),
+        reads("/console/people", OWNERS, people::list),
+        does("/console/people", OWNERS, people::add),
+        does("/console/people/{id}", OWNERS, people::change),
+        does("/console/people/{id}/link", OWNERS, people::link),
     ]
 }
 
@@ -190,55 +124,27 @@ fn rooms() -> Ways {
 fn known() -> Ways {
     let upload = DefaultBodyLimit::max(knowledge::UPLOAD);
     vec![
-        way("GET", "/console/knowledge", MANAGERS, get(knowledge::list)),
-        way(
-            "GET",
-            "/console/knowledge/entry",
-            MANAGERS,
-            get(knowledge::open),
-        ),
-        way(
-            "POST",
-            "/console/knowledge/entry",
-            MANAGERS,
-            post(knowledge::write),
-        ),
-        way("GET", "/console/replies", MANAGERS, get(copilot::replies)),
-        way(
-            "POST",
-            "/console/replies/{id}",
-            MANAGERS,
-            post(copilot::write_reply),
-        ),
-        way(
-            "GET",
-            "/console/knowledge/gaps",
-            MANAGERS,
-            get(knowledge::gaps),
-        ),
-        way(
-            "GET",
+        reads("/console/knowledge", MANAGERS, knowledge::list),
+        reads("/console/knowledge/entry", MANAGERS, knowledge::open),
+        does("/console/knowledge/entry", MANAGERS, knowledge::write),
+        reads("/console/replies", MANAGERS, copilot::replies),
+        does("/console/replies/{id}", MANAGERS, copilot::write_reply),
+        reads("/console/knowledge/gaps", MANAGERS, knowledge::gaps),
+        reads(
             "/console/knowledge/import",
             MANAGERS,
-            get(knowledge::ask_document),
+            knowledge::ask_document,
         ),
-        way(
-            "POST",
+        does(
             "/console/knowledge/import",
             MANAGERS,
-            post(knowledge::bring).layer(upload),
+            knowledge::bring.layer(upload),
         ),
-        way(
-            "GET",
-            "/console/knowledge/versions",
-            MANAGERS,
-            get(knowledge::versions),
-        ),
-        way(
-            "POST",
+        reads("/console/knowledge/versions", MANAGERS, knowledge::versions),
+        does(
             "/console/knowledge/rollback",
             MANAGERS,
-            post(knowledge::roll_back),
+            knowledge::roll_back,
         ),
     ]
 }

@@ -1,7 +1,5 @@
 //! The sheet: who comes when to whom, on a day or in a week; time that is kept free; who waits for a time.
 
-use std::collections::BTreeMap;
-
 use axum::extract::{Extension, Query, State};
 use axum::response::Html;
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Timelike, Utc};
@@ -23,8 +21,9 @@ use crate::words;
 
 /// The hours that are shown where nothing lies outside of them, in minutes of the day.
 const SHOWN: (u32, u32) = (9 * 60, 21 * 60);
-/// How many who wait for a time are shown.
-const WAITING: u32 = 100;
+/// How many who wait for a time are looked at, and how many are shown.
+const WAITING: u32 = 1_000;
+const WAITING_SHOWN: usize = 100;
 
 /// Which day.
 #[derive(Debug, Deserialize)]
@@ -134,34 +133,79 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// Who works here, each with her visits; then those who are not in the firm's file any more.
-    fn columns(&self) -> Vec<Value> {
-        let mut by_person: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-        for booking in &self.bookings {
-            for item in &booking.visit.items {
-                let of_person = by_person.entry(&item.resource).or_default();
-                of_person.push(self.card(booking, item));
+    /// Who works here, by id, name and role; then those who have visits and are not in the firm's file any more.
+    fn everybody(&self) -> Vec<(&str, &str, &str)> {
+        let language = self.view.language();
+        let named = self.people().map(|one| {
+            let role = one.role.in_language(language);
+            (one.id.as_str(), one.name.in_language(language), role)
+        });
+        let mut all: Vec<_> = named.collect();
+        for (_, item) in self.items() {
+            if all.iter().all(|(id, ..)| *id != item.resource) {
+                all.push((&item.resource, &item.resource, ""));
             }
         }
-        let language = self.view.language();
-        let mut columns: Vec<Value> = self
-            .people()
-            .map(|one| {
-                let blocks = self.blocks.iter().filter(|block| block.resource == one.id);
-                context! {
-                    person => one.id.as_str(),
-                    name => one.name.in_language(language),
-                    role => one.role.in_language(language),
-                    visits => by_person.remove(one.id.as_str()).unwrap_or_default(),
-                    blocks => blocks.map(|block| self.block(block)).collect::<Vec<_>>(),
-                }
-            })
-            .collect();
-        let others = by_person.into_iter();
-        columns.extend(others.map(
-            |(name, visits)| context! { person => "", name, role => "", visits, blocks => Vec::<Value>::new() },
-        ));
-        columns
+        all
+    }
+
+    /// Every service of every visit.
+    fn items(&self) -> impl Iterator<Item = (&Booking, &Item)> {
+        self.bookings.iter().flat_map(|booking| {
+            let items = booking.visit.items.iter();
+            items.map(move |item| (booking, item))
+        })
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        let column = |(id, name, role): (&str, &str, &str)| {
+            let visits = self.items().filter(|(_, item)| item.resource == id);
+            let blocks = self.blocks.iter().filter(|block| block.resource == id);
+            context! {
+                // Nothing can be dragged to who does not work here.
+                person => if self.people().any(|one| one.id == id) { id } else { "" },
+                name,
+                role,
+                visits => visits.map(|(booking, item)| self.card(booking, item)).collect::<Vec<_>>(),
+                blocks => blocks.map(|block| self.block(block)).collect::<Vec<_>>(),
+            }
+        };
+        self.everybody().into_iter().map(column).collect()
+    }
+
+    /// Somebody's visits and closed times on a day of the week.
+    fn cell(&self, person: &str, day: NaiveDate) -> Value {
+        let zone = self.view.zone;
+        let visits = self.items().filter(|(_, item)| {
+            let begins = item.starts_at.with_timezone(&zone).date_naive();
+            item.resource == person && begins == day
+        });
+        let visits = visits.map(|(booking, item)| {
+            context! {
+                from => item.starts_at.with_timezone(&zone).format("%H:%M").to_string(),
+                service => self.service(&item.service),
+                name => booking.name.as_str(),
+                status => booking.status.name(),
+            }
+        });
+        let (from, until) = bounds(zone, day, 1);
+        let blocks = self
+            .blocks
+            .iter()
+            .filter(|block| block.resource == person && block.from < until && from < block.until);
+        let blocks = blocks.map(|block| {
+            let clock = |at: DateTime<Utc>| at.with_timezone(&zone).format("%H:%M").to_string();
+            context! {
+                from => clock(block.from.max(from)),
+                // The day ends at 24:00, not at the 00:00 of the next one.
+                until => if block.until < until { clock(block.until) } else { "24:00".to_owned() },
+                note => block.note.as_deref(),
+            }
+        });
+        context! {
+            visits => visits.collect::<Vec<_>>(),
+            blocks => blocks.collect::<Vec<_>>(),
+        }
     }
 
     fn block(&self, block: &Busy) -> Value {
@@ -223,8 +267,8 @@ impl<'a> Sheet<'a> {
 
     /// The hours that hold everything.
     fn hours(&self) -> (u32, u32) {
-        let items = self.bookings.iter().flat_map(|one| &one.visit.items);
-        let spans = items.map(|item| (self.minute(item.starts_at), self.minute(item.ends_at)));
+        let items = self.items();
+        let spans = items.map(|(_, item)| (self.minute(item.starts_at), self.minute(item.ends_at)));
         let (opens, closes) = spans.fold(SHOWN, |(opens, closes), (from, until)| {
             (opens.min(from), closes.max(until))
         });
@@ -266,6 +310,7 @@ pub(crate) async fn day(
     let staff = staff.map(|one| (one.id.as_str(), one.name.in_language(language)));
     let waiting = console.store().waiting(WAITING).await?;
     let waiting = waiting.iter().filter_map(|entry| sheet.waiting(entry));
+    let waiting = waiting.take(WAITING_SHOWN);
     let (opens, closes) = sheet.hours();
     let what = context! {
         day_words => words::day(language, sheet.first),
@@ -291,31 +336,9 @@ pub(crate) async fn week(
     let view = View::of(&console, &me).await;
     let sheet = Sheet::read(&console, &view, &me, wish, 7).await?;
     let days: Vec<NaiveDate> = sheet.first.iter_days().take(7).collect();
-    let visits = |person: &str, day: NaiveDate| {
-        let items = sheet.bookings.iter().flat_map(|booking| {
-            let items = booking.visit.items.iter();
-            items.map(move |item| (booking, item))
-        });
-        let on_day = items.filter(|(_, item)| {
-            let at = item.starts_at.with_timezone(&view.zone);
-            item.resource == person && at.date_naive() == day
-        });
-        let shown = on_day.map(|(booking, item)| {
-            context! {
-                from => item.starts_at.with_timezone(&view.zone).format("%H:%M").to_string(),
-                service => sheet.service(&item.service),
-                name => booking.name.as_str(),
-                status => booking.status.name(),
-            }
-        });
-        shown.collect::<Vec<_>>()
-    };
-    let rows = sheet.people().map(|one| {
-        let cells = days.iter().map(|day| visits(&one.id, *day));
-        context! {
-            name => one.name.in_language(view.language()),
-            cells => cells.collect::<Vec<_>>(),
-        }
+    let rows = sheet.everybody().into_iter().map(|(id, name, _)| {
+        let cells = days.iter().map(|day| sheet.cell(id, *day));
+        context! { name, cells => cells.collect::<Vec<_>>() }
     });
     let heads = days.iter().map(|day| {
         context! { day => day.to_string(), words => words::day(view.language(), *day) }

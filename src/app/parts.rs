@@ -63,7 +63,7 @@ pub(super) fn console(
     config: &Config,
     folder: &Path,
     engines: &Engines,
-    mind: Mind,
+    answering: Answering,
     open_for: Option<String>,
 ) -> Router {
     zapis_console::routes(zapis_console::Setup {
@@ -71,9 +71,9 @@ pub(super) fn console(
         sessions: Arc::clone(&engines.sessions),
         firm: FirmFile::new(folder),
         folder: folder.join("knowledge"),
-        content: mind.content,
-        autonomy: mind.autonomy,
-        generator: mind.generator,
+        content: answering.content,
+        autonomy: answering.autonomy,
+        generator: answering.generator,
         public_url: config.server.public_url.clone(),
         takeover: minutes(config.staff.takeover_minutes),
         desks: config
@@ -180,38 +180,23 @@ pub(super) fn crm_events(config: &Config, engines: &Engines) -> anyhow::Result<R
     Ok(crm_events::routes(bitrix24, public_url, client, broker))
 }
 
-/// What a process knows: what it answers from, once that could be read, and what the bot may say by itself.
+/// What those who answer share with the console.
 #[derive(Debug, Clone, Default)]
-pub struct Mind {
-    /// Filled at the start of a process that answers; later where it need not be known.
+pub struct Answering {
+    /// What is answered from. Filled at the start of a process that answers; later where only a console shows it.
     pub content: Arc<OnceLock<Live>>,
-    /// As the firm has set it and as it was adjusted.
+    /// What the bot may say by itself, as the firm has set it and as it was adjusted.
     pub autonomy: Autonomy,
-    /// What words answers, where a language model is configured and somebody answers or a console shows.
-    pub generator: Arc<OnceLock<Generator>>,
+    /// What words answers, where a language model is configured.
+    pub generator: Option<Generator>,
 }
 
 /// How often a gateway tries to read what only its console shows.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 
 /// Reads what the firm knows for a console beside which nobody answers.
-pub(super) fn read_for_console(
-    mind: Mind,
-    config: &Config,
-    content_dir: PathBuf,
-    engines: &Engines,
-    stop: CancellationToken,
-) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
-    let llm = Llm::new(&config.llm, &engines.store, &engines.clock);
-    if let Some(llm) = llm.context("setting the language models up ([llm])")? {
-        mind.generator.get_or_init(|| generator(config, llm));
-    }
-    let store = engines.store.clone();
-    Ok(read_until_stopped(mind, content_dir, store, stop))
-}
-
-async fn read_until_stopped(
-    mind: Mind,
+pub(super) async fn read_for_console(
+    content: Arc<OnceLock<Live>>,
     content_dir: PathBuf,
     store: Store,
     stop: CancellationToken,
@@ -226,7 +211,7 @@ async fn read_until_stopped(
             () = tokio::time::sleep(READ_AGAIN) => {}
         }
     };
-    mind.content.get_or_init(|| watch.live());
+    content.get_or_init(|| watch.live());
     info!("The console shows the knowledge");
     watch.run(stop).await;
     Ok(())
@@ -241,23 +226,29 @@ pub async fn start_workers(
     channels: &[Arc<dyn Channel>],
     engines: &Engines,
     stop: &CancellationToken,
-) -> anyhow::Result<Mind> {
+) -> anyhow::Result<Answering> {
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
     let adjusted = adjust(tasks, config, engines, has(WorkerName::Remind), stop);
-    let mind = Mind {
+    let llm = Llm::new(&config.llm, &engines.store, &engines.clock);
+    let llm = llm.context("setting the language models up ([llm])")?;
+    let shared = Answering {
         autonomy: Autonomy {
             config: config.autonomy.clone(),
             adjusted,
         },
-        ..Mind::default()
+        generator: llm.clone().map(|llm| Generator {
+            llm,
+            prompts: config.llm.answer_prompts.clone(),
+        }),
+        ..Answering::default()
     };
     let crm = has(WorkerName::Crm) && config.crm.is_used();
     if has(WorkerName::Answer) || has(WorkerName::Remind) || crm {
         let mut watch = Watch::start(content_dir, &engines.store).await?;
-        mind.content.get_or_init(|| watch.live());
+        shared.content.get_or_init(|| watch.live());
         if has(WorkerName::Answer) {
-            let (answer, equipped) = answering(config, watch, &mind, &desks, engines)?;
+            let (answer, equipped) = answering(config, watch, &shared, llm, &desks, engines)?;
             watch = equipped;
             let topic = Topic::inbound();
             let stop = stop.clone();
@@ -310,7 +301,7 @@ pub async fn start_workers(
         let stop = stop.clone();
         tasks.spawn(async move { journal.run(stop).await.context("writing the journal") });
     }
-    Ok(mind)
+    Ok(shared)
 }
 
 /// Looks after what the bot may say by itself, and judges it where `judges` says so.
@@ -342,7 +333,8 @@ fn adjust(
 fn answering(
     config: &Config,
     watch: Watch,
-    known: &Mind,
+    shared: &Answering,
+    llm: Option<Arc<Llm>>,
     desks: &Desks,
     engines: &Engines,
 ) -> anyhow::Result<(Answer, Watch)> {
@@ -352,13 +344,10 @@ fn answering(
     let watch = watch
         .with_vectors(vectors.clone())
         .with_prompts(prompts.collect());
-    let llm = models(config, &watch.live().now().prompts, engines)?;
-    if let Some(llm) = llm.clone() {
-        known.generator.get_or_init(|| generator(config, llm));
-    }
+    has_prompts(config, &watch.live().now().prompts)?;
     let mind = Receptionist {
         content: watch.live(),
-        generator: known.generator.get().cloned(),
+        generator: shared.generator.clone(),
         interpreter: llm
             .filter(|_| config.llm.understand)
             .map(|llm| Interpreter {
@@ -366,7 +355,7 @@ fn answering(
                 prompt: config.llm.understand_prompt.clone(),
             }),
         vectors,
-        autonomy: known.autonomy.clone(),
+        autonomy: shared.autonomy.clone(),
         desk: Some(Desk {
             calendar: Arc::new(Book::new(engines.store.clone(), engines.clock.clone())),
             store: engines.store.clone(),
@@ -515,26 +504,14 @@ fn notices(config: &Config, content_dir: &Path, desks: &Desks, engines: &Engines
     }
 }
 
-/// The language models, if some are configured and their prompts are there.
-fn generator(config: &Config, llm: Arc<Llm>) -> Generator {
-    Generator {
-        llm,
-        prompts: config.llm.answer_prompts.clone(),
-    }
-}
-
-fn models(
-    config: &Config,
-    prompts: &Prompts,
-    engines: &Engines,
-) -> anyhow::Result<Option<Arc<Llm>>> {
+/// Whether the prompts of the language models are there.
+fn has_prompts(config: &Config, prompts: &Prompts) -> anyhow::Result<()> {
     let mut findings = Findings::default();
     check_prompts(&config.llm, prompts, &mut findings);
     if let Some(finding) = findings.0.first() {
         anyhow::bail!("{}: {} ({})", finding.key, finding.message, finding.hint);
     }
-    let llm = Llm::new(&config.llm, &engines.store, &engines.clock);
-    llm.context("setting the language models up ([llm])")
+    Ok(())
 }
 
 /// Notes versions of prompts that are not there.

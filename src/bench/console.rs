@@ -14,7 +14,6 @@ use zapis_core::message::{ConversationId, Profile};
 use zapis_core::store::{Escalation, NewStaff, Role, Store};
 
 use super::idle::Home;
-use super::process::Program;
 use super::report::{Goal, Report};
 use crate::config::Loaded;
 
@@ -89,7 +88,7 @@ pub(super) async fn console(loaded: &Loaded) -> anyhow::Result<Report> {
     }
     // Who waits for news hears when all streams have ended.
     drop(heard);
-    let pages = pages(&client, &program, &cookie).await?;
+    let pages = timed(&client, &format!("{url}/console/"), &cookie).await?;
     let chat = format!("/console/chats/{}", chat(0)?.as_str().replace(':', "%3A"));
     let talks = timed(&client, &format!("{url}{chat}"), &cookie).await?;
     let messages = messages(&store, &mut told).await?;
@@ -157,11 +156,6 @@ fn wrote(n: usize, at: chrono::DateTime<chrono::Utc>) -> anyhow::Result<(Event, 
         advertising: None,
     };
     Ok((event, seen))
-}
-
-async fn pages(client: &reqwest::Client, program: &Program, cookie: &str) -> anyhow::Result<f64> {
-    let address = format!("http://{}/console/", program.address);
-    timed(client, &address, cookie).await
 }
 
 /// The 99th percentile of getting a page, in milliseconds.

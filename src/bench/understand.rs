@@ -6,7 +6,7 @@ use anyhow::Context;
 use chrono::NaiveDate;
 use zapis_workers::business::Business;
 use zapis_workers::knowledge::{Asked, Entry, Knowledge, Origin, Source};
-use zapis_workers::understand::Understander;
+use zapis_workers::understand::{Understander, topics};
 use zapis_workers::words::Language;
 
 use super::report::{Goal, Report};
@@ -106,11 +106,7 @@ fn measure(
         .map(|message| {
             let began = Instant::now();
             let understood = understander.understand(message);
-            let topics: Vec<(String, f32)> = understood
-                .intents
-                .iter()
-                .map(|guess| (guess.intent.id().to_owned(), guess.confidence))
-                .collect();
+            let topics = topics(&understood.intents);
             let answer = knowledge.answer(&Asked {
                 text: message,
                 language: understood.language,

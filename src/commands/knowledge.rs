@@ -14,7 +14,7 @@ use zapis_workers::knowledge::import::{
     self, Change, Done, ImportError, Incoming, Known, Plan, Report, Signature, SiteRules,
 };
 use zapis_workers::knowledge::{Asked, Entry, Knowledge, Passage, READER};
-use zapis_workers::understand::Understander;
+use zapis_workers::understand::{Understander, topics};
 use zapis_workers::words::Synonyms;
 
 use super::{Failure, gaps};
@@ -198,11 +198,7 @@ impl Desk<'_> {
         let known = self.known().await?.knowledge().with_synonyms(synonyms);
         let now = Clock::system().now();
         let understood = understander.understand(text);
-        let topics: Vec<_> = understood
-            .intents
-            .iter()
-            .map(|guess| (guess.intent.id().to_owned(), guess.confidence))
-            .collect();
+        let topics = topics(&understood.intents);
         let passages = known.search(
             &Asked {
                 text,

@@ -10,6 +10,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use zapis_workers::content::Content;
 use zapis_workers::knowledge::Asked;
+use zapis_workers::understand::topics;
 
 /// The share of questions that must be answered right (a refusal where nothing is known is right).
 const RIGHT: f64 = 0.9;
@@ -39,11 +40,7 @@ fn questions_are_answered_right_or_not_at_all() {
     let (mut right, mut wrong, mut told) = (0_u32, 0_u32, Vec::new());
     for (question, expected) in &questions {
         let understood = content.understander.understand(question);
-        let topics: Vec<(String, f32)> = understood
-            .intents
-            .iter()
-            .map(|guess| (guess.intent.id().to_owned(), guess.confidence))
-            .collect();
+        let topics = topics(&understood.intents);
         let asked = Asked {
             text: question,
             language: understood.language,

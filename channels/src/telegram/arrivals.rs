@@ -162,25 +162,14 @@ impl Account {
                         let post = Post::new(*item, raw);
                         self.pressed(&payload, post, taken).await?;
                     } else {
-                        if item.to_prompt {
+                        if self.answers_us(&item) {
                             // The answer may be faster than our note of what was asked.
                             let asked = timeout(ASKING, self.asking.write());
                             drop(asked.await);
                         }
                         match self.about(&item).await? {
                             Some(about) => self.staff(about, Post::new(*item, raw), taken).await?,
-                            // Opened by a process that died before it could note whose it is.
-                            None if item.topic_by_bot.is_some()
-                                && item.topic_by_bot == self.bot_id() =>
-                            {
-                                let told = self.nobodys(&item, words::NOBODYS_TOPIC);
-                                taken.arrivals.extend(told);
-                            }
-                            None if item.to_prompt => {
-                                let told = self.nobodys(&item, words::NOBODYS_WORDS);
-                                taken.arrivals.extend(told);
-                            }
-                            None => taken.arrivals.extend(self.order(*item, raw).await?),
+                            None => taken.arrivals.extend(self.about_nobody(*item, raw).await?),
                         }
                     }
                 }
@@ -292,6 +281,26 @@ impl Account {
             Some(about) => Ok(Some(about)),
             None => store.conversation_of_thread(&desk, reply_to).await,
         }
+    }
+
+    /// Whether a message replies to one of ours.
+    fn answers_us(&self, item: &Item) -> bool {
+        item.to_bot.is_some() && item.to_bot == self.bot_id()
+    }
+
+    /// What belongs to no customer: an order for the book, talk among the staff, or words for a customer whom a process
+    /// forgot that died between showing something and noting whose it is.
+    async fn about_nobody(
+        &self,
+        item: Item,
+        raw: Box<RawValue>,
+    ) -> Result<Option<Arrival>, StoreError> {
+        let answers_us = self.answers_us(&item);
+        if answers_us && item.topic.is_some() && item.reply_to == item.topic {
+            return Ok(self.nobodys(&item, words::NOBODYS_TOPIC));
+        }
+        let told = answers_us.then(|| self.nobodys(&item, words::NOBODYS_WORDS));
+        Ok(self.order(item, raw).await?.or(told.flatten()))
     }
 
     /// What somebody of the staff wants of the book, with the bot meant by a mention, by a reply to what

@@ -13,7 +13,6 @@ use zapis_core::message::{Profile, What};
 use super::address::Address;
 use super::content::content;
 use super::fields::{clean, flag, int, object, parse, part, text};
-use super::words;
 
 /// Who speaks for a group's anonymous administrators.
 const ANONYMOUS_ADMIN: i64 = 1_087_968_824;
@@ -109,28 +108,15 @@ pub(super) struct Item {
     pub(super) reply_to: Option<i64>,
     /// The forum topic, in a group.
     pub(super) topic: Option<i64>,
-    /// The bot that opened that topic, by its id.
-    pub(super) topic_by_bot: Option<i64>,
-    /// Whether it answers our asking for other words than those of a draft.
-    pub(super) to_prompt: bool,
+    /// The bot whose message it replies to, by its id.
+    pub(super) to_bot: Option<i64>,
 }
 
-/// The bot that opened the topic of a message: what is written in a topic and replies to nobody "replies" to the message
-/// that tells of its opening.
-fn opened_by_bot(message: &Value) -> Option<i64> {
-    let root = object(message, "reply_to_message")?;
-    object(root, "forum_topic_created")?;
-    let from = object(root, "from").filter(|from| flag(from, "is_bot"))?;
-    int(from, "id")
-}
-
-/// Whether a message replies to a bot that asks for other words than those of a draft.
-fn answers_prompt(message: &Value) -> bool {
-    let prompt = object(message, "reply_to_message");
-    prompt.is_some_and(|prompt| {
-        object(prompt, "from").is_some_and(|from| flag(from, "is_bot"))
-            && text(prompt, "text").as_deref() == Some(words::WRITE_OTHER_WORDS)
-    })
+/// The bot whose message a message replies to. What is written in a topic and replies to nobody "replies" to the
+/// message that tells of the topic's opening.
+fn answered_bot(message: &Value) -> Option<i64> {
+    let from = object(object(message, "reply_to_message")?, "from")?;
+    int(from, "id").filter(|_| flag(from, "is_bot"))
 }
 
 /// Understands one update.
@@ -227,7 +213,6 @@ impl Reader {
             "private" => News::Private(Box::new(item)),
             "group" | "supergroup" => {
                 item.topic = topic;
-                item.topic_by_bot = opened_by_bot(message);
                 News::Group(Box::new(item))
             }
             _ => News::Ignored("chat"),
@@ -485,8 +470,7 @@ impl Reader {
             message: int(event, "message_id"),
             reply_to: object(event, "reply_to_message").and_then(|reply| int(reply, "message_id")),
             topic: None,
-            topic_by_bot: None,
-            to_prompt: answers_prompt(event),
+            to_bot: answered_bot(event),
         }
     }
 

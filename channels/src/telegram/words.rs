@@ -21,8 +21,8 @@ pub(super) const NO_FILES: &str = "Файлы, голосовые и конта�
 /// In a topic that belongs to nobody.
 pub(super) const NOBODYS_TOPIC: &str = "Эта тема осталась без клиента: бот прервался, когда её создавал. Клиент этого сообщения не получил — ответьте ему в теме с его карточкой, а эту можно удалить.";
 
-/// After words for a draft that nothing is known of any more.
-pub(super) const NOBODYS_WORDS: &str = "Бот прервался и не знает, к какому черновику эти слова. Клиент их не получил — нажмите «Изменить» под черновиком ещё раз.";
+/// After a reply to a message of ours that leads to nobody.
+pub(super) const NOBODYS_WORDS: &str = "Бот не знает, какому клиенту эти слова, — никто их не получил. Ответьте под карточкой клиента, а для черновика нажмите «Изменить» ещё раз.";
 
 /// How to answer, at the foot of a card.
 pub(super) const HOW_TO_ANSWER: &str = "Ответьте здесь — клиент получит ваши слова, а бот замолчит. /bot — вернуть диалог боту, // в начале сообщения — заметка для своих.";

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use zapis_core::Clock;
-use zapis_core::store::{Role, WaitEntry};
+use zapis_core::store::{Role, StaffChange, StaffChanged, WaitEntry};
 
 use crate::support::console::Person;
 use crate::support::firm::{Firm, On};
@@ -31,6 +31,36 @@ fn later(at: &str, minutes: i64) -> String {
     let at = NaiveDateTime::parse_from_str(at, "%Y-%m-%dT%H:%M").unwrap();
     let later = at + TimeDelta::minutes(minutes);
     later.format("%Y-%m-%dT%H:%M").to_string()
+}
+
+fn week_of(at: &str) -> String {
+    format!("/console/visits/week?day={}", &at[..10])
+}
+
+/// An administrator of another location neither closes nor opens time of these people, nor sees their visits.
+async fn who_works_elsewhere_closes_nothing_here(firm: &Firm, page: &str, block: &[(&str, &str)]) {
+    let nina = Person::joins(firm, "nina", "Нина", Role::Administrator).await;
+    let store = firm.store().await;
+    let everybody = store.staff().await.unwrap();
+    let member = everybody.iter().find(|one| one.login == "nina").unwrap();
+    let elsewhere = StaffChange {
+        location: Some(Some("elsewhere".into())),
+        ..StaffChange::default()
+    };
+    let now = Clock::system().now();
+    let changed = store.change_staff(member.id, &elsewhere, now).await;
+    assert_eq!(changed.unwrap(), StaffChanged::Done);
+    store.close().await;
+
+    let refused = nina.does("/console/visits/blocks", block).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let (_, id) = page.split_once("action=\"/console/visits/blocks/").unwrap();
+    let open = format!("/console/visits/blocks/{}", id.split('"').next().unwrap());
+    let (person, day) = (block[1].1, &block[2].1[..10]);
+    let refused = nina.does(&open, &[("person", person), ("day", day)]).await;
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+    let seen = nina.reads(&format!("/console/visits?day={day}")).await;
+    assert!(!seen.contains("Пётр") && !seen.contains("обед"), "{seen}");
 }
 
 async fn time_is_kept_free(on: On, roles: Vec<Vec<&'static str>>) {
@@ -81,9 +111,7 @@ async fn time_is_kept_free(on: On, roles: Vec<Vec<&'static str>>) {
     }
     assert!(!maria.reads(&day).await.contains("обед"));
     assert_eq!(book(&key).await, StatusCode::SEE_OTHER);
-    let week = maria
-        .reads(&format!("/console/visits/week?day={}", &at[..10]))
-        .await;
+    let week = maria.reads(&week_of(&at)).await;
     assert!(week.contains("Пётр") && week.contains(&at[11..]), "{week}");
 
     // A visit that is there already stays, and the sheet says that its time is closed.
@@ -91,7 +119,13 @@ async fn time_is_kept_free(on: On, roles: Vec<Vec<&'static str>>) {
     let mut again = block;
     again[0].1 = &key;
     maria.has_done("/console/visits/blocks", &again).await;
-    assert!(maria.reads(&day).await.contains("время закрыто"));
+    let page = maria.reads(&day).await;
+    assert!(page.contains("время закрыто"), "{page}");
+    let week = maria.reads(&week_of(&at)).await;
+    for words in ["Закрыто", "обед", "Пётр", "не подтверждён"] {
+        assert!(week.contains(words), "{words}: {week}");
+    }
+    who_works_elsewhere_closes_nothing_here(&firm, &page, &again).await;
 
     for (name, value) in [
         ("until", at.as_str()),

@@ -8,7 +8,7 @@ use zapis_core::message::ConversationId;
 
 use super::telling_words;
 use crate::knowledge::{Asked, Knowledge};
-use crate::understand::{BELIEVED, Sparse, Understander, counts};
+use crate::understand::{BELIEVED, Sparse, Understander, counts, topics};
 use crate::words::{Language, folded, is_frame, is_light, stem, tokens};
 
 /// From this likeness to the questions of a group on, a question belongs to it.
@@ -119,11 +119,7 @@ impl Group {
         day: NaiveDate,
     ) {
         let understood = understands.understand(&self.question);
-        let topics: Vec<_> = understood
-            .intents
-            .iter()
-            .map(|guess| (guess.intent.id().to_owned(), guess.confidence))
-            .collect();
+        let topics = topics(&understood.intents);
         let asked = Asked {
             text: &self.question,
             language: Language::of(&self.question),

@@ -14,6 +14,12 @@ pub struct Guess {
     pub confidence: f32,
 }
 
+/// What guesses are about, as a search in the knowledge asks: the ids of the intents and how sure they are.
+pub fn topics(guesses: &[Guess]) -> Vec<(String, f32)> {
+    let topic = |guess: &Guess| (guess.intent.id().to_owned(), guess.confidence);
+    guesses.iter().map(topic).collect()
+}
+
 /// One of the things a message says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Part {

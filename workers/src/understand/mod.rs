@@ -23,7 +23,7 @@ pub(crate) use entities::phones;
 pub use entities::{Entity, Meaning, phone_number};
 pub(crate) use features::{Sparse, counts};
 pub use intent::Intent;
-pub use meaning::{Guess, Part, Understanding};
+pub use meaning::{Guess, Part, Understanding, topics};
 pub use model::{Classifier, Example, Scored};
 pub use sentiment::{HAPPY, UNHAPPY};
 

@@ -392,10 +392,10 @@ async fn who_rewords_a_draft_faster_than_the_bot_notes_its_question_is_heard() {
 }
 
 #[tokio::test]
-async fn who_rewords_a_draft_that_the_bot_forgot_is_told() {
+async fn who_answers_what_the_bot_forgot_is_told() {
     let mut desk = with_anna(GROUP).await;
     let account = desk.telegram.accounts["main"].clone();
-    // As if the process had died before it noted what it asked.
+    // As if the process had died before it noted whose card, or which draft, it showed.
     let question = json!({ "chat_id": GROUP, "text": words::WRITE_OTHER_WORDS });
     account.api.tell("sendMessage", &question).await.unwrap();
 
@@ -404,5 +404,5 @@ async fn who_rewords_a_draft_that_the_bot_forgot_is_told() {
     let told = desk.outbound().await;
     desk.sends(told).await;
     let lines = desk.sandbox.telegram_transcript(GROUP, None);
-    assert!(lines.last().unwrap().text.contains("Клиент их не получил"));
+    assert!(lines.last().unwrap().text.contains("никто их не получил"));
 }

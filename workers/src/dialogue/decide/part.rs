@@ -6,7 +6,7 @@ use super::{Decision, Reason, Situation, Step};
 use crate::dialogue::visit::{self, Start, Task};
 use crate::knowledge::{Asked, OFFER_FROM, Passage};
 use crate::texts::Phrase;
-use crate::understand::{BELIEVED, Guess, Intent, Part};
+use crate::understand::{BELIEVED, Intent, Part, topics};
 use crate::when::Reach;
 use crate::words::{folded, is_frame, is_light, stem, tokens};
 
@@ -226,13 +226,6 @@ fn unclear(part: &Part, situation: &Situation<'_>, decision: &mut Decision) {
 
 fn today(situation: &Situation<'_>) -> NaiveDate {
     situation.content.business.local(situation.now).date_naive()
-}
-
-fn topics(guesses: &[Guess]) -> Vec<(String, f32)> {
-    guesses
-        .iter()
-        .map(|guess| (guess.intent.id().to_owned(), guess.confidence))
-        .collect()
 }
 
 fn find(text: &str, part: &Part, situation: &Situation<'_>, decision: &Decision) -> Vec<Passage> {
