@@ -510,7 +510,8 @@ fn changes(content: &Content, reports: &[Report]) -> Value {
             ..shown("contradicts", says)
         },
         Change::Duplicates { of, place, .. } => Shown {
-            place: Some(file_name(&place)),
+            // Of what is written here it is enough to name the question.
+            place: (!place.starts_with(OWN)).then(|| file_name(&place)),
             ..shown("duplicates", question(of))
         },
         Change::Stale {
@@ -541,6 +542,8 @@ pub(crate) async fn gaps(
         Ok(gaps.groups(today).0)
     })
     .await?;
+    // What was written about meanwhile is none any more.
+    groups.retain(|group| !group.is_filled());
     groups.truncate(GAPS);
     let groups = groups.iter().map(|group| {
         context! {

@@ -108,6 +108,7 @@ async fn an_unanswered_question_is_answered_from_then_on(on: On, roles: Vec<Vec<
     maria.until(&tried(QUESTION), says).await;
     firm.sandbox.telegram_writes(oleg, "солярий есть?").unwrap();
     assert!(firm.telegram_answer(oleg, 0).await.contains("полотенце"));
+    assert!(!maria.reads(gaps).await.contains("солярий"), "it is filled");
     let page = maria.reads(KNOWLEDGE).await;
     assert!(
         page.contains("написано здесь") && page.contains("проверил(а): Мария"),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use zapis_core::message::ConversationId;
 
 use super::telling_words;
-use crate::knowledge::{Asked, Knowledge};
+use crate::knowledge::{ANSWER_FROM, Asked, Knowledge};
 use crate::understand::{BELIEVED, Sparse, Understander, counts, topics};
 use crate::words::{Language, folded, is_frame, is_light, stem, tokens};
 
@@ -109,6 +109,14 @@ impl Group {
             answer: answer.cloned(),
             nearest: None,
         })
+    }
+
+    /// Whether the bot would answer it today, and nobody was left unhelped by an answer.
+    pub fn is_filled(&self) -> bool {
+        let sure = |nearest: &Nearest| nearest.confidence >= ANSWER_FROM;
+        let unhelped = ["asked_again", "asked_for_person"];
+        let unhelped = unhelped.iter().any(|why| self.why.contains_key(*why));
+        self.nearest.as_ref().is_some_and(sure) && !unhelped
     }
 
     /// Looks up what the bot knows that comes nearest, as it would for a customer on that day.
