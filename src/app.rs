@@ -217,7 +217,7 @@ async fn shown(
     let config = &loaded.config;
     let store = || engines.store.clone();
     let journal = feed::routes(store(), config.observability.journal_token.clone());
-    let firm = FirmFile::new(&loaded.folder);
+    let firm = FirmFile::new(&loaded.folder, &engines.store);
     let calendars = calendars::routes(store(), engines.clock.clone(), firm);
     let crm = parts::crm_events(config, engines)?;
     if open {

@@ -22,6 +22,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use zapis_core::Clock;
 use zapis_core::config::Problem;
 use zapis_core::store::Store;
+use zapis_workers::business::Business;
+use zapis_workers::content::Files;
 
 use crate::app::open_store;
 use crate::cli::{Cli, Command};
@@ -138,6 +140,17 @@ fn past(days: u16) -> Range<DateTime<Utc>> {
 /// The store, for a command beside a running program.
 async fn store(loaded: &Loaded) -> Result<Store, Failure> {
     Ok(open_store(&loaded.config.engines).await?)
+}
+
+/// The firm as it is now, changes of the staff included.
+async fn business(loaded: &Loaded, store: &Store) -> Result<Business, Failure> {
+    Business::load(&files(loaded, store).await?).map_err(Failure::Problems)
+}
+
+/// The content files as they hold now.
+async fn files(loaded: &Loaded, store: &Store) -> Result<Files, Failure> {
+    let files = Files::now(&loaded.folder, store).await;
+    Ok(files.context("reading the settings in the store")?)
 }
 
 /// Who uses this terminal.

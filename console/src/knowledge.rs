@@ -13,6 +13,7 @@ use uuid::Uuid;
 use zapis_core::config::Problem;
 use zapis_core::event::{Event, Kind};
 use zapis_core::message::{ConversationId, Profile};
+use zapis_core::store::{Shelf, Version};
 use zapis_workers::answer::Thought;
 use zapis_workers::content::Content;
 use zapis_workers::dialogue::Tryout;
@@ -566,9 +567,9 @@ pub(crate) async fn versions(
     Extension(me): Extension<Me>,
 ) -> Result<Html<String>, Refusal> {
     let view = View::of(&console, &me).await;
-    let versions = console.store().knowledge_versions(VERSIONS).await?;
+    let versions = console.store().versions(Shelf::Knowledge, VERSIONS).await?;
     let newest = versions.first().map_or(0, |one| one.version);
-    let one = |one: &zapis_core::store::KnowledgeVersion| {
+    let one = |one: &Version| {
         context! {
             version => one.version,
             at => view.at(one.at),

@@ -16,7 +16,6 @@ mod figures;
 mod group;
 mod inbox;
 mod journal;
-mod knowledge;
 mod ledger;
 mod open;
 mod ownership;
@@ -28,6 +27,7 @@ mod spend;
 mod sqlite;
 mod staff;
 mod story;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,6 +52,7 @@ pub use inbox::{CannedReply, Chat, ChatFilter};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
 pub use staff::{BadRole, NewStaff, Role, StaffChange, StaffChanged, StaffMember, StaffSession};
+pub use versions::{Shelf, Version, VersionChange, VersionedText};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -356,41 +357,6 @@ pub enum DraftFate {
     Other(Proposal),
     /// There is no such proposal.
     Unknown,
-}
-
-/// A version of the knowledge that was brought in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnowledgeVersion {
-    /// Its number, from 1.
-    pub version: i64,
-    /// When it was made.
-    pub at: DateTime<Utc>,
-    /// By whom.
-    pub who: String,
-    /// What was done, in words.
-    pub what: String,
-}
-
-/// What one source says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnowledgeSource {
-    /// The name of the file, or the address of the site.
-    pub source: String,
-    /// The version that brought it.
-    pub version: i64,
-    /// Its entries, as JSON.
-    pub entries: String,
-}
-
-/// What changes in the knowledge with the next version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnowledgeChange {
-    /// Who changes it.
-    pub who: String,
-    /// What is done, in words.
-    pub what: String,
-    /// The entries of each source that changes, as JSON; none for one that goes.
-    pub sources: Vec<(String, Option<String>)>,
 }
 
 /// What metrics show of the store.

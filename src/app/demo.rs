@@ -18,6 +18,7 @@ use zapis_sandbox::{
     StaffChat, TelegramBot, WhatsAppNumber, WhatsAppTemplate,
 };
 use zapis_workers::business::Business;
+use zapis_workers::content::Files;
 use zapis_workers::crm::bitrix24::Bitrix24Config;
 
 use super::{Roles, Setting, run_on};
@@ -131,7 +132,7 @@ pub async fn demo(mut loaded: Loaded, listen: SocketAddr, stop: Stop) -> anyhow:
         zapis_url: zapis_url.clone(),
         webchat_account: "site".into(),
         // What is wrong with the file is told by who needs it.
-        time_zone: Business::load(&loaded.folder.join("business.toml"))
+        time_zone: Business::load(&Files::of_folder(&loaded.folder))
             .map_or("UTC", |business| business.time_zone.name())
             .into(),
     };

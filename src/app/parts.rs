@@ -69,7 +69,7 @@ pub(super) fn console(
     zapis_console::routes(zapis_console::Setup {
         intake: intake(config, engines),
         sessions: Arc::clone(&engines.sessions),
-        firm: FirmFile::new(folder),
+        firm: FirmFile::new(folder, &engines.store),
         folder: folder.join("knowledge"),
         content: answering.content,
         autonomy: answering.autonomy,

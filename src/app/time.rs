@@ -1,18 +1,18 @@
 //! Lets time pass in `zapis demo`: from event to event, so that everything happens at its time.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Days, TimeDelta, Utc};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use zapis_core::broker::Topic;
 use zapis_core::store::NextDue;
 use zapis_sandbox::{Goal, Move};
 use zapis_workers::book::open_of;
-use zapis_workers::business::Business;
+use zapis_workers::business::{Business, FirmFile};
 use zapis_workers::notices;
 
 use super::Engines;
@@ -33,7 +33,7 @@ const MORNING: u32 = 9 * 60;
 pub(super) struct Passage {
     engines: Engines,
     topics: Vec<Topic>,
-    business: PathBuf,
+    firm: Mutex<FirmFile>,
 }
 
 /// What keeps the clock from being moved.
@@ -49,7 +49,7 @@ impl Passage {
         Self {
             engines: engines.clone(),
             topics,
-            business: content.join("business.toml"),
+            firm: Mutex::new(FirmFile::new(content, &engines.store)),
         }
     }
 
@@ -72,7 +72,7 @@ impl Passage {
 
     async fn go(&self, wish: &Move) -> anyhow::Result<()> {
         let clock = &self.engines.clock;
-        let Ok(business) = Business::load(&self.business) else {
+        let Some(business) = self.firm.lock().await.now().await else {
             bail!("business.toml is broken: see `zapis check`");
         };
         let mut next = self.settle(wish, &business).await?;

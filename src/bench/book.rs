@@ -11,6 +11,7 @@ use zapis_core::store::{
 };
 use zapis_workers::book::{Asker, Book, Wish, WishItem, search};
 use zapis_workers::business::Business;
+use zapis_workers::content::Files;
 
 use super::ground::Ground;
 use super::report::{Goal, Report};
@@ -34,7 +35,7 @@ const SHOWN: usize = 20;
 
 /// `zapis bench book`
 pub(super) async fn book(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Report> {
-    let business = Business::load(&loaded.folder.join("business.toml"));
+    let business = Business::load(&Files::of_folder(&loaded.folder));
     let business = business.map_err(|problems| {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}", told.join("\n"))

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Context;
 use chrono::NaiveDate;
 use zapis_workers::business::Business;
+use zapis_workers::content::Files;
 use zapis_workers::knowledge::{Asked, Entry, Knowledge, Origin, Source};
 use zapis_workers::understand::{Understander, topics};
 use zapis_workers::words::Language;
@@ -23,7 +24,7 @@ const OVER_HUGE: usize = 2_000;
 /// `zapis bench understand`
 pub(super) fn understand(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Report> {
     let folder = &loaded.folder;
-    let business = content(Business::load(&folder.join("business.toml")))?;
+    let business = content(Business::load(&Files::of_folder(folder)))?;
     let mut report = Report::default();
     let before = resident_mb()?;
     let began = Instant::now();

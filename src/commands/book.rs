@@ -23,9 +23,8 @@ const OTHERS: usize = 5;
 
 /// `zapis book …`
 pub(super) async fn book(loaded: &Loaded, command: BookCommand) -> Result<(), Failure> {
-    let business = Business::load(&loaded.folder.join("business.toml"));
-    let business = business.map_err(Failure::Problems)?;
     let store = super::store(loaded).await?;
+    let business = super::business(loaded, &store).await?;
     let clock = Clock::system();
     let desk = Desk {
         book: Book::new(store.clone(), clock.clone()),

@@ -1,11 +1,10 @@
 //! `zapis knowledge gaps`: what customers asked and got no good answer to.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use zapis_core::store::Store;
-use zapis_workers::content::Content;
+use zapis_workers::content::{Content, Files};
 use zapis_workers::knowledge::Knowledge;
 use zapis_workers::report::{self, Gaps, Group};
 
@@ -15,13 +14,13 @@ use crate::output;
 /// `zapis knowledge gaps …`, beside what the bot knows.
 pub(super) async fn gaps(
     store: &Store,
-    folder: &Path,
+    files: &Files,
     known: Knowledge,
     days: u16,
     limit: usize,
     json: bool,
 ) -> Result<(), Failure> {
-    let mut content = Content::load(folder).map_err(Failure::Problems)?;
+    let mut content = Content::of(files).map_err(Failure::Problems)?;
     content.knowledge = Arc::new(known);
     let span = past(days);
     let mut gaps = Gaps::new(&content);

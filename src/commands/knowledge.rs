@@ -8,8 +8,9 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use zapis_core::Clock;
 use zapis_core::config::Problem;
-use zapis_core::store::Store;
+use zapis_core::store::{Shelf, Store};
 use zapis_workers::business::Business;
+use zapis_workers::content::Files;
 use zapis_workers::knowledge::import::{
     self, Change, Done, ImportError, Incoming, Known, Plan, Report, Signature, SiteRules,
 };
@@ -78,11 +79,11 @@ struct Made {
 
 /// `zapis knowledge …`
 pub(super) async fn knowledge(loaded: &Loaded, command: KnowledgeCommand) -> Result<(), Failure> {
+    let store = super::store(loaded).await?;
     let desk = Desk {
-        business: Business::load(&loaded.folder.join("business.toml"))
-            .map_err(Failure::Problems)?,
+        business: super::business(loaded, &store).await?,
         folder: &loaded.folder,
-        store: super::store(loaded).await?,
+        store,
     };
     let result = desk.does(command).await;
     desk.store.close().await;
@@ -106,7 +107,9 @@ impl Desk<'_> {
             }
             KnowledgeCommand::Gaps { days, limit, json } => {
                 let known = self.known().await?.knowledge();
-                gaps::gaps(&self.store, self.folder, known, days, limit, json).await
+                let files = Files::now(self.folder, &self.store).await;
+                let files = files.context("reading the settings in the store")?;
+                gaps::gaps(&self.store, &files, known, days, limit, json).await
             }
             KnowledgeCommand::Versions { limit, json } => self.versions(limit, json).await,
             KnowledgeCommand::Rollback { version, json } => {
@@ -243,7 +246,7 @@ impl Desk<'_> {
     }
 
     async fn versions(&self, limit: u32, json: bool) -> Result<(), Failure> {
-        let versions = self.store.knowledge_versions(limit).await;
+        let versions = self.store.versions(Shelf::Knowledge, limit).await;
         let versions = versions.context("reading the versions")?;
         if json {
             return Ok(output::json(&versions)?);

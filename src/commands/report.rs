@@ -90,7 +90,7 @@ async fn review(
     seed: Option<String>,
     json: bool,
 ) -> Result<(), Failure> {
-    let content = Content::load(&loaded.folder).map_err(Failure::Problems)?;
+    let content = Content::of(&super::files(loaded, store).await?).map_err(Failure::Problems)?;
     let span = past(days);
     let week = content.business.local(span.end).iso_week();
     let seed = seed.unwrap_or_else(|| format!("{}-W{:02}", week.year(), week.week()));

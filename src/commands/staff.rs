@@ -5,7 +5,6 @@ use serde::Serialize;
 use zapis_console::invitation;
 use zapis_core::Clock;
 use zapis_core::store::{NewStaff, StaffChange, StaffChanged, StaffMember, Store};
-use zapis_workers::business::Business;
 
 use super::Failure;
 use crate::cli::StaffCommand;
@@ -63,8 +62,7 @@ async fn add(loaded: &Loaded, store: &Store, new: &NewStaff) -> Result<(), Failu
         return Err(Failure::Usage("--name is empty".to_owned()));
     }
     if let Some(location) = &new.location {
-        let business = Business::load(&loaded.folder.join("business.toml"));
-        let business = business.map_err(Failure::Problems)?;
+        let business = super::business(loaded, store).await?;
         let mut known = business.locations.iter().map(|one| one.id.as_str());
         if !known.any(|known| known == location) {
             let known = business.locations.iter().map(|one| one.id.as_str());

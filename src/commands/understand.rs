@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zapis_core::Clock;
 use zapis_workers::business::Business;
+use zapis_workers::content::Files;
 use zapis_workers::eval::{self, DateLine, Labelled, LabelledLine, TextLine};
 use zapis_workers::understand::{Meaning, Understander, Understanding};
 use zapis_workers::when;
@@ -29,7 +30,7 @@ struct Understood {
 
 /// `zapis understand …`
 pub(super) fn understand(loaded: &Loaded, text: &str, json: bool) -> Result<(), Failure> {
-    let business = Business::load(&loaded.folder.join("business.toml"));
+    let business = Business::load(&Files::of_folder(&loaded.folder));
     let business = business.map_err(Failure::Problems)?;
     let now = business.local(Clock::system().now()).naive_local();
     let understood = shipped(loaded)?.understand(text);
@@ -156,7 +157,7 @@ fn each<T: Serialize>(
 }
 
 fn shipped(loaded: &Loaded) -> Result<Understander, Failure> {
-    let business = Business::load(&loaded.folder.join("business.toml"));
+    let business = Business::load(&Files::of_folder(&loaded.folder));
     let understander = Understander::load(&loaded.folder.join("intents.yaml"));
     let synonyms = Synonyms::load(&loaded.folder.join("synonyms.txt"));
     match (business, understander, synonyms) {

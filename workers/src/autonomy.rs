@@ -7,10 +7,11 @@ use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use zapis_core::config::Findings;
+use zapis_core::config::{Finding, Findings, Problem};
 
 pub use adjust::{Adjusted, Adjuster};
 
+use crate::content::{AUTONOMY, Files};
 use crate::report::autonomy::Mode as Answered;
 use crate::understand::Intent;
 
@@ -73,10 +74,17 @@ pub struct Autonomy {
 
 impl Autonomy {
     /// Who answers an intent, `None` being none of them.
-    pub fn of(&self, intent: Option<Intent>) -> Mode {
+    ///
+    /// What `autonomy.toml` lays down, where there is one, goes before the configuration.
+    pub fn of(&self, content: Option<&AutonomyConfig>, intent: Option<Intent>) -> Mode {
         let adjusted = intent.and_then(|intent| self.adjusted.of(intent.id()));
         let adjusted = adjusted.filter(|_| self.config.self_adjusting);
-        adjusted.unwrap_or_else(|| self.config.of(intent))
+        adjusted.unwrap_or_else(|| self.laid_down(content).of(intent))
+    }
+
+    /// What the firm has laid down.
+    pub fn laid_down<'a>(&'a self, content: Option<&'a AutonomyConfig>) -> &'a AutonomyConfig {
+        content.unwrap_or(&self.config)
     }
 }
 
@@ -137,6 +145,34 @@ impl<'de> Visitor<'de> for Section {
 }
 
 impl AutonomyConfig {
+    /// Reads `autonomy.toml`: the keys of the section.
+    pub(crate) fn load(files: &Files) -> Result<Self, Vec<Problem>> {
+        let source = files.read(AUTONOMY).map_err(|problem| vec![problem])?;
+        let read: Self = toml::from_str(&source.text).map_err(|error| {
+            let place = error.span().unwrap_or_default();
+            vec![source.problem(&place, "", error.message(), "")]
+        })?;
+        let mut findings = Findings::default();
+        read.check(&mut findings);
+        findings.check(
+            !read.self_adjusting,
+            "autonomy.self_adjusting",
+            "is not for this file",
+            "set it in zapis.toml, section [autonomy]",
+        );
+        let problem = |finding: &Finding| {
+            let key = finding.key.trim_start_matches("autonomy.");
+            let place = source.text.find(key).unwrap_or_default();
+            source.problem(&(place..place), key, &finding.message, &finding.hint)
+        };
+        let problems: Vec<Problem> = findings.0.iter().map(problem).collect();
+        if problems.is_empty() {
+            Ok(read)
+        } else {
+            Err(problems)
+        }
+    }
+
     /// Notes what is out of range or means nothing.
     pub fn check(&self, findings: &mut Findings) {
         findings.check(

@@ -1,12 +1,15 @@
 //! All content of a firm at once: loaded, or every problem of every file told.
 
+mod files;
 mod live;
 
 use std::path::Path;
 use std::sync::Arc;
 
+pub use files::{AUTONOMY, BUSINESS, CHANGEABLE, Files};
 pub use live::{Live, LoadError, Watch};
 
+use crate::autonomy::AutonomyConfig;
 use crate::business::Business;
 use crate::knowledge::{Entry, Knowledge};
 use crate::llm::Prompts;
@@ -30,29 +33,37 @@ pub struct Content {
     pub synonyms: Arc<Synonyms>,
     /// `prompts/`
     pub prompts: Arc<Prompts>,
+    /// `autonomy.toml`, where there is one
+    pub autonomy: Option<Arc<AutonomyConfig>>,
 }
 
 impl Content {
-    /// Reads all content but what was imported, or says everything that is wrong with it.
+    /// Reads all content of a folder but what was imported, or says everything that is wrong with it.
     pub fn load(config: &Path) -> Result<Self, Vec<Problem>> {
-        Self::reload(config, Vec::new(), None, Changed::ALL)
+        Self::of(&Files::of_folder(config))
+    }
+
+    /// The same of these files.
+    pub fn of(files: &Files) -> Result<Self, Vec<Problem>> {
+        Self::reload(files, Vec::new(), None, Changed::ALL)
     }
 
     /// Reads what has changed and takes the rest from the content before.
     fn reload(
-        config: &Path,
+        files: &Files,
         imported: Vec<Entry>,
         before: Option<&Self>,
         changed: Changed,
     ) -> Result<Self, Vec<Problem>> {
+        let config = files.folder();
         let mut problems = Vec::new();
         let business = match before {
             Some(before) if !changed.business => Some(Arc::clone(&before.business)),
-            _ => kept(Business::load(&config.join("business.toml")), &mut problems),
+            _ => kept(Business::load(files), &mut problems),
         };
         let texts = match before {
             Some(before) if !changed.texts => Some(Arc::clone(&before.texts)),
-            _ => kept(Texts::load(&config.join("texts")), &mut problems),
+            _ => kept(Texts::load(files), &mut problems),
         };
         let synonyms = match before {
             Some(before) if !changed.synonyms => Some(Arc::clone(&before.synonyms)),
@@ -82,6 +93,11 @@ impl Content {
             Some(before) if !changed.prompts => Some(Arc::clone(&before.prompts)),
             _ => kept(Prompts::load(&config.join("prompts")), &mut problems),
         };
+        let autonomy = match before {
+            Some(before) if !changed.autonomy => before.autonomy.clone(),
+            _ if files.has(AUTONOMY) => kept(AutonomyConfig::load(files), &mut problems),
+            _ => None,
+        };
         let read = (business, texts, knowledge, understander, synonyms, prompts);
         let (
             Some(business),
@@ -94,6 +110,9 @@ impl Content {
         else {
             return Err(problems);
         };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         let texts = if texts.tone() == business.tone {
             texts
         } else {
@@ -112,7 +131,21 @@ impl Content {
             understander,
             synonyms,
             prompts,
+            autonomy,
         })
+    }
+
+    /// What holds with these files instead, or what is wrong with them.
+    pub fn with_files(&self, files: &Files) -> Result<Self, Vec<Problem>> {
+        let imported = self.knowledge.entries().iter();
+        let imported = imported.filter(|entry| entry.imported.is_some()).cloned();
+        let changed = Changed {
+            business: true,
+            texts: true,
+            autonomy: true,
+            ..Changed::NOTHING
+        };
+        Self::reload(files, imported.collect(), Some(self), changed)
     }
 }
 
@@ -126,9 +159,19 @@ struct Changed {
     synonyms: bool,
     prompts: bool,
     knowledge: bool,
+    autonomy: bool,
 }
 
 impl Changed {
+    const NOTHING: Self = Self {
+        business: false,
+        texts: false,
+        intents: false,
+        synonyms: false,
+        prompts: false,
+        knowledge: false,
+        autonomy: false,
+    };
     const ALL: Self = Self {
         business: true,
         texts: true,
@@ -136,6 +179,7 @@ impl Changed {
         synonyms: true,
         prompts: true,
         knowledge: true,
+        autonomy: true,
     };
 
     /// Whether anything that understanding is made of is another one.

@@ -112,7 +112,12 @@ impl Mind for Receptionist {
             now: heard.now,
             stale: heard.stale,
             staff_called: heard.staff_called,
-            draft_waits: TimeDelta::minutes(self.autonomy.config.draft_minutes.into()),
+            draft_waits: TimeDelta::minutes(
+                self.autonomy
+                    .laid_down(content.autonomy.as_deref())
+                    .draft_minutes
+                    .into(),
+            ),
         };
         let mut decision = draft(&situation);
         let mut models = Vec::new();
@@ -203,7 +208,11 @@ impl Receptionist {
     /// Whether visits are the bot's to book: the firm keeps its book here and wants it so.
     fn books(&self, content: &Content) -> bool {
         let own = content.business.booking.calendar == CalendarKind::Own;
-        let wanted = matches!(self.autonomy.of(Some(Intent::Booking)), Mode::Auto(_));
+        let wanted = matches!(
+            self.autonomy
+                .of(content.autonomy.as_deref(), Some(Intent::Booking)),
+            Mode::Auto(_)
+        );
         self.desk.is_some() && own && wanted
     }
 

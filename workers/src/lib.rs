@@ -19,6 +19,7 @@ pub mod remind;
 pub mod remind_staff;
 pub mod report;
 pub mod secretary;
+pub mod settings;
 pub mod texts;
 pub mod understand;
 pub mod when;

@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 
 use crate::business::Business;
+use crate::content::Files;
 use crate::knowledge::Knowledge;
 use crate::texts::Texts;
 use crate::understand::Understander;
@@ -28,8 +29,9 @@ fn fine<T>(loaded: Result<T, Vec<Problem>>) -> Arc<T> {
 }
 
 static BUSINESS: LazyLock<Arc<Business>> =
-    LazyLock::new(|| fine(Business::load(&config().join("business.toml"))));
-static TEXTS: LazyLock<Arc<Texts>> = LazyLock::new(|| fine(Texts::load(&config().join("texts"))));
+    LazyLock::new(|| fine(Business::load(&Files::of_folder(&config()))));
+static TEXTS: LazyLock<Arc<Texts>> =
+    LazyLock::new(|| fine(Texts::load(&Files::of_folder(&config()))));
 static SYNONYMS: LazyLock<Arc<Synonyms>> =
     LazyLock::new(|| fine(Synonyms::load(&config().join("synonyms.txt"))));
 static KNOWLEDGE: LazyLock<Arc<Knowledge>> = LazyLock::new(|| {

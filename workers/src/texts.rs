@@ -7,7 +7,6 @@
 //! what may stand at its end. The firm's tone chooses.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use fluent_bundle::concurrent::FluentBundle;
@@ -15,6 +14,7 @@ use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
 use crate::business::{Address, Tone};
+use crate::content::Files;
 use crate::source_text::{SourceText, nearest};
 use crate::words::Language;
 use zapis_core::config::Problem;
@@ -328,9 +328,9 @@ phrases! {
 }
 
 /// How a phrase sounds to whom one says «ты».
-const INFORMAL: &str = "informal";
+pub(crate) const INFORMAL: &str = "informal";
 /// What may stand at the end of a phrase.
-const EMOJI: &str = "emoji";
+pub(crate) const EMOJI: &str = "emoji";
 
 /// The texts of every language, said in a tone.
 #[derive(Clone)]
@@ -349,13 +349,18 @@ impl std::fmt::Debug for Texts {
 }
 
 impl Texts {
-    /// Reads `ru.ftl` and `en.ftl` from a folder, or says everything that is wrong with them.
-    pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
+    /// The names of the files, one for each language.
+    pub fn files() -> impl Iterator<Item = String> {
+        let name = |language: Language| format!("texts/{}.ftl", language.code());
+        Language::ALL.into_iter().map(name)
+    }
+
+    /// Reads `texts/ru.ftl` and `texts/en.ftl`, or says everything that is wrong with them.
+    pub fn load(files: &Files) -> Result<Self, Vec<Problem>> {
         let mut bundles = BTreeMap::new();
         let mut problems = Vec::new();
-        for language in Language::ALL {
-            let path = folder.join(format!("{}.ftl", language.code()));
-            let read = SourceText::read(&path).map_err(|problem| vec![problem]);
+        for (language, name) in Language::ALL.into_iter().zip(Self::files()) {
+            let read = files.read(&name).map_err(|problem| vec![problem]);
             match read.and_then(|source| bundle(language, &source)) {
                 Ok(bundle) => {
                     bundles.insert(language, bundle);

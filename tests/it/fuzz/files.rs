@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use zapis::config::{Environment, Missing, load};
 use zapis_core::config::Problem;
 use zapis_workers::business::Business;
+use zapis_workers::content::Files;
 use zapis_workers::knowledge::Knowledge;
 use zapis_workers::texts::Texts;
 use zapis_workers::understand::Understander;
@@ -78,6 +79,10 @@ impl Shop {
             texts.push(std::fs::read_to_string(&file).unwrap());
         }
         Self { folder, texts }
+    }
+
+    fn files(&self) -> Files {
+        Files::of_folder(&self.path(""))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -193,9 +198,7 @@ fn configuration() {
 fn business() {
     let shop = Shop::new();
     shop.spoil("files::business", 150, &["business.toml"], |shop| {
-        Business::load(&shop.path("business.toml"))
-            .err()
-            .unwrap_or_default()
+        Business::load(&shop.files()).err().unwrap_or_default()
     });
 }
 
@@ -206,14 +209,14 @@ fn texts() {
         "files::texts",
         150,
         &["texts/ru.ftl", "texts/en.ftl"],
-        |shop| Texts::load(&shop.path("texts")).err().unwrap_or_default(),
+        |shop| Texts::load(&shop.files()).err().unwrap_or_default(),
     );
 }
 
 #[test]
 fn knowledge() {
     let shop = Shop::new();
-    let business = Business::load(&shop.path("business.toml")).unwrap();
+    let business = Business::load(&shop.files()).unwrap();
     let names = [
         "knowledge/uslugi.md",
         "knowledge/podgotovka.csv",

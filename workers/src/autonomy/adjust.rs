@@ -201,11 +201,15 @@ mod tests {
 
         sent(&store, 1, 30, day_before).await;
         adjuster.judge(now).await.unwrap();
-        assert_eq!(rules.of(Some(Intent::Price)), Mode::Draft, "30 are too few");
+        assert_eq!(
+            rules.of(None, Some(Intent::Price)),
+            Mode::Draft,
+            "30 are too few"
+        );
 
         sent(&store, 100, 30, day_before).await;
         adjuster.judge(now).await.unwrap();
-        assert_eq!(rules.of(Some(Intent::Price)), Mode::Auto(0.0));
+        assert_eq!(rules.of(None, Some(Intent::Price)), Mode::Auto(0.0));
         let span = (now - TimeDelta::days(2))..(now + TimeDelta::days(1));
         let mut told = Vec::new();
         read(&store, &[Kind::System], &span, |event| {
@@ -218,6 +222,6 @@ mod tests {
 
         // What counted once does not count again.
         adjuster.judge(now + TimeDelta::hours(1)).await.unwrap();
-        assert_eq!(rules.of(Some(Intent::Price)), Mode::Auto(0.0));
+        assert_eq!(rules.of(None, Some(Intent::Price)), Mode::Auto(0.0));
     }
 }

@@ -1,26 +1,33 @@
 //! The firm's file, which is edited while the program runs.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use tracing::warn;
+use zapis_core::store::{Shelf, Store, StoreError};
 
 use super::Business;
+use crate::content::{BUSINESS, Files};
 
-/// The firm as its file has it now.
+/// The firm as its file has it now, or as staff has changed it.
 #[derive(Debug)]
 pub struct FirmFile {
-    file: PathBuf,
-    stamp: Option<(SystemTime, u64)>,
+    files: Files,
+    store: Store,
+    stamp: Stamp,
     business: Option<Arc<Business>>,
 }
 
+/// What the file looks like from outside: the version of the settings, its time and its size.
+type Stamp = Option<(i64, Option<(SystemTime, u64)>)>;
+
 impl FirmFile {
     /// The `business.toml` of a folder; it is read when it is asked for.
-    pub fn new(config: &Path) -> Self {
+    pub fn new(config: &Path, store: &Store) -> Self {
         Self {
-            file: config.join("business.toml"),
+            files: Files::of_folder(config),
+            store: store.clone(),
             stamp: None,
             business: None,
         }
@@ -29,15 +36,18 @@ impl FirmFile {
     /// The firm, read anew when the file has changed; a file that is broken changes nothing. None
     /// while there was no good one yet.
     pub async fn now(&mut self) -> Option<Arc<Business>> {
-        let file = self.file.clone();
+        // What cannot be asked for now is as it was.
+        self.renew().await.ok();
+        let files = self.files.clone();
         let before = self.stamp;
         let read = tokio::task::spawn_blocking(move || {
-            let about = std::fs::metadata(&file).ok()?;
-            let stamp = (about.modified().ok()?, about.len());
-            (Some(stamp) != before).then(|| (stamp, Business::load(&file)))
+            let about = std::fs::metadata(files.folder().join(BUSINESS)).ok();
+            let beside = about.and_then(|about| Some((about.modified().ok()?, about.len())));
+            let stamp = Some((files.version(), beside));
+            (stamp != before && files.has(BUSINESS)).then(|| (stamp, Business::load(&files)))
         });
         if let Ok(Some((stamp, loaded))) = read.await {
-            self.stamp = Some(stamp);
+            self.stamp = stamp;
             match loaded {
                 Ok(business) => self.business = Some(Arc::new(business)),
                 Err(problems) => {
@@ -49,6 +59,14 @@ impl FirmFile {
             }
         }
         self.business.clone()
+    }
+
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        let version = self.store.newest_version(Shelf::Settings).await?;
+        if version != self.files.version() {
+            self.files = self.files.at(&self.store, version).await?;
+        }
+        Ok(())
     }
 }
 
@@ -62,7 +80,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let write = |text: &str| std::fs::write(folder.path().join("business.toml"), text).unwrap();
         let good = std::fs::read_to_string(config().join("business.toml")).unwrap();
-        let mut file = FirmFile::new(folder.path());
+        let store = Store::open("sqlite::memory:").await.unwrap();
+        let mut file = FirmFile::new(folder.path(), &store);
         assert!(file.now().await.is_none(), "there is no file yet");
 
         write(&good);

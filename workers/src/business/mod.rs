@@ -8,8 +8,6 @@ mod reader;
 mod reminders;
 mod tone;
 
-use std::path::Path;
-
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
 use chrono_tz::Tz;
 
@@ -20,7 +18,7 @@ pub(crate) use hours::{clock, day_text, weekday_short, weekday_text};
 pub use reminders::{ReminderPlan, Reminders, Step, When};
 pub use tone::{Address, Tone};
 
-use crate::source_text::SourceText;
+use crate::content::{BUSINESS, Files};
 use crate::words::Language;
 use zapis_core::config::Problem;
 
@@ -188,9 +186,9 @@ pub fn day_hours(text: &str) -> Option<Vec<Span>> {
 }
 
 impl Business {
-    /// Reads the firm from a file, or says everything that is wrong with it.
-    pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
-        let source = SourceText::read(path).map_err(|problem| vec![problem])?;
+    /// Reads the firm from its file, or says everything that is wrong with it.
+    pub fn load(files: &Files) -> Result<Self, Vec<Problem>> {
+        let source = files.read(BUSINESS).map_err(|problem| vec![problem])?;
         load::business(&source)
     }
 
@@ -355,7 +353,7 @@ pub(crate) fn thousands(number: u32) -> String {
 /// A firm from the text of its file.
 #[cfg(test)]
 pub(crate) fn read(text: &str) -> Result<Business, Vec<Problem>> {
-    load::business(&SourceText {
+    load::business(&crate::source_text::SourceText {
         file: "business.toml".to_owned(),
         text: text.to_owned(),
     })

@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use zapis_core::causes;
 use zapis_core::config::Problem;
-use zapis_core::store::{Store, StoreError};
+use zapis_core::store::{Shelf, Store, StoreError};
 
-use super::{Changed, Content};
+use super::{AUTONOMY, BUSINESS, Changed, Content, Files};
 use crate::knowledge::import::{ImportError, imported};
 use crate::knowledge::{Entry, Origin, Vectors, documents};
 use crate::source_text::problem;
+use crate::texts::Texts;
 
 /// How often files and store are looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -69,7 +70,7 @@ impl From<ImportError> for LoadError {
 /// Looks after the content of a process.
 #[derive(Debug)]
 pub struct Watch {
-    config: PathBuf,
+    files: Files,
     store: Store,
     live: Live,
     imported: Vec<Entry>,
@@ -86,12 +87,14 @@ pub struct Watch {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Seen {
     version: i64,
+    settings: i64,
     business: Stamps,
     texts: Stamps,
     intents: Stamps,
     synonyms: Stamps,
     prompts: Stamps,
     knowledge: Stamps,
+    autonomy: Stamps,
 }
 
 /// Size and time of each file.
@@ -100,15 +103,19 @@ type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 impl Watch {
     /// Loads the content; whatever is wrong with it now keeps the program from starting.
     pub async fn start(config: &Path, store: &Store) -> Result<Self, LoadError> {
-        let version = store.knowledge_version().await.map_err(LoadError::Store)?;
-        let seen = seen(config.to_owned(), version).await;
+        let version = store
+            .newest_version(Shelf::Knowledge)
+            .await
+            .map_err(LoadError::Store)?;
+        let files = Files::now(config, store).await.map_err(LoadError::Store)?;
+        let seen = seen(config.to_owned(), version, files.version()).await;
         let imported = imported(store, version).await?;
-        let content = reload(config, &imported, None, Changed::ALL)
+        let content = reload(&files, &imported, None, Changed::ALL)
             .await
             .map_err(LoadError::Wrong)?;
         measure(&content, version);
         Ok(Self {
-            config: config.to_owned(),
+            files,
             store: store.clone(),
             live: Arc::new(content).into(),
             imported,
@@ -173,15 +180,15 @@ impl Watch {
 
     /// Looks once; whether the content is another one now.
     pub async fn look(&mut self) -> bool {
-        let version = match self.store.knowledge_version().await {
-            Ok(version) => version,
+        let (version, settings) = match self.newest().await {
+            Ok(newest) => newest,
             Err(error) => {
                 // `zapis_engine_up` tells; files can be read meanwhile.
-                debug!(error = %causes(&error), "Could not ask for the version of the knowledge");
-                self.tried.version
+                debug!(error = %causes(&error), "Could not ask for the version of the content");
+                (self.tried.version, self.tried.settings)
             }
         };
-        let seen = seen(self.config.clone(), version).await;
+        let seen = seen(self.files.folder().to_owned(), version, settings).await;
         if seen == self.tried {
             return false;
         }
@@ -213,28 +220,44 @@ impl Watch {
         }
     }
 
+    /// The versions of the knowledge and of the settings.
+    async fn newest(&self) -> Result<(i64, i64), StoreError> {
+        let knowledge = self.store.newest_version(Shelf::Knowledge).await?;
+        let settings = self.store.newest_version(Shelf::Settings).await?;
+        Ok((knowledge, settings))
+    }
+
     async fn load(&mut self, seen: &Seen) -> Result<(), LoadError> {
+        let files = if seen.settings == self.loaded.settings {
+            self.files.clone()
+        } else {
+            let at = self.files.at(&self.store, seen.settings);
+            at.await.map_err(LoadError::Store)?
+        };
         let imported = if seen.version == self.loaded.version {
             self.imported.clone()
         } else {
             imported(&self.store, seen.version).await?
         };
         let changed = Changed {
-            business: seen.business != self.loaded.business,
-            texts: seen.texts != self.loaded.texts,
+            business: seen.business != self.loaded.business || files.differs(&self.files, BUSINESS),
+            texts: seen.texts != self.loaded.texts
+                || Texts::files().any(|name| files.differs(&self.files, &name)),
             intents: seen.intents != self.loaded.intents,
             synonyms: seen.synonyms != self.loaded.synonyms,
             prompts: seen.prompts != self.loaded.prompts,
             knowledge: seen.knowledge != self.loaded.knowledge
                 || seen.version != self.loaded.version,
+            autonomy: seen.autonomy != self.loaded.autonomy || files.differs(&self.files, AUTONOMY),
         };
         let before = self.live.now();
-        let content = reload(&self.config, &imported, Some(before), changed)
+        let content = reload(&files, &imported, Some(before), changed)
             .await
             .map_err(LoadError::Wrong)?;
         self.has_prompts(&content)?;
         measure(&content, seen.version);
         self.imported = imported;
+        self.files = files;
         self.live.0.store(Arc::new(content));
         Ok(())
     }
@@ -247,7 +270,11 @@ impl Watch {
         let missing = self.prompts.iter().filter(missing);
         let problems: Vec<Problem> = missing
             .map(|name| {
-                let file = self.config.join("prompts").join(format!("{name}.md"));
+                let file = self
+                    .files
+                    .folder()
+                    .join("prompts")
+                    .join(format!("{name}.md"));
                 let hint = "put it back, or name another version in [llm] and restart";
                 problem(
                     &file.display().to_string(),
@@ -269,32 +296,34 @@ impl Watch {
 
 /// Reads files and builds the index beside the runtime.
 async fn reload(
-    config: &Path,
+    files: &Files,
     imported: &[Entry],
     before: Option<Arc<Content>>,
     changed: Changed,
 ) -> Result<Content, Vec<Problem>> {
-    let (config, imported) = (config.to_owned(), imported.to_vec());
+    let (files, imported) = (files.clone(), imported.to_vec());
     let read = tokio::task::spawn_blocking(move || {
-        Content::reload(&config, imported, before.as_deref(), changed)
+        Content::reload(&files, imported, before.as_deref(), changed)
     });
     read.await.unwrap_or_else(|_| Err(Vec::new()))
 }
 
-async fn seen(config: PathBuf, version: i64) -> Seen {
+async fn seen(config: PathBuf, version: i64, settings: i64) -> Seen {
     let look = move || Seen {
         version,
-        business: stamps([config.join("business.toml")]),
-        texts: stamps(files(&config.join("texts"))),
+        settings,
+        business: stamps([config.join(BUSINESS)]),
+        texts: stamps(Texts::files().map(|name| config.join(name))),
+        autonomy: stamps([config.join(AUTONOMY)]),
         intents: stamps([config.join("intents.yaml")]),
         synonyms: stamps([config.join("synonyms.txt")]),
-        prompts: stamps(files(&config.join("prompts"))),
+        prompts: stamps(files_of(&config.join("prompts"))),
         knowledge: stamps(documents(&config.join("knowledge")).unwrap_or_default()),
     };
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+fn files_of(folder: &Path) -> Vec<PathBuf> {
     let items = std::fs::read_dir(folder).into_iter().flatten().flatten();
     items.map(|item| item.path()).collect()
 }

@@ -9,10 +9,13 @@ pub(super) fn restrain(autonomy: &Autonomy, situation: &Situation<'_>, decision:
     if decision.handover.is_some() || !decision.steps.iter().any(answers) {
         return;
     }
-    let modes = asked(situation).map(|(intent, confidence)| match autonomy.of(intent) {
-        Mode::Auto(from) if confidence < from => Mode::Draft,
-        mode => mode,
-    });
+    let laid_down = situation.content.autonomy.as_deref();
+    let modes = asked(situation).map(
+        |(intent, confidence)| match autonomy.of(laid_down, intent) {
+            Mode::Auto(from) if confidence < from => Mode::Draft,
+            mode => mode,
+        },
+    );
     // The strictest of all that was asked holds for the answer as a whole.
     let mut modes = modes.collect::<Vec<_>>().into_iter();
     if modes.clone().any(|mode| mode == Mode::Staff) {

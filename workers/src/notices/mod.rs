@@ -29,7 +29,7 @@ use zapis_core::trace::{TraceParent, step};
 use zapis_core::{Clock, causes, ids};
 
 use crate::book::{Wish, WishItem, close_of, open_of};
-use crate::business::{Business, CalendarKind, Location};
+use crate::business::{Business, CalendarKind, FirmFile, Location};
 use crate::desk::Desks;
 use crate::secretary;
 pub use ahead::next_told;
@@ -83,7 +83,10 @@ pub enum RoundError {
 impl Notices {
     /// Looks at the book until asked to stop. Of several processes one does.
     pub async fn run(self, stop: CancellationToken) {
-        let mut duty = Duty::new(&self.config, self.holder.clone());
+        let mut duty = Duty::new(
+            FirmFile::new(&self.config, &self.store),
+            self.holder.clone(),
+        );
         let mut moves = self.clock.moves();
         loop {
             tokio::select! {

@@ -1,6 +1,5 @@
 //! How far the book was told, who tells it, and the firm's file that changes meanwhile.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,11 +61,11 @@ pub(super) struct Duty {
 }
 
 impl Duty {
-    pub(super) fn new(config: &Path, holder: String) -> Self {
+    pub(super) fn new(firm: FirmFile, holder: String) -> Self {
         Self {
             holder,
             until: None,
-            firm: FirmFile::new(config),
+            firm,
         }
     }
 

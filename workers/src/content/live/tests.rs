@@ -1,7 +1,7 @@
 use std::fs;
 
 use tempfile::TempDir;
-use zapis_core::store::KnowledgeChange;
+use zapis_core::store::{Shelf, VersionChange};
 
 use super::*;
 use crate::knowledge::Asked;
@@ -37,15 +37,15 @@ impl Salon {
     }
 
     async fn import(&self, source: &str, entries: &str) {
-        let after = self.store.knowledge_version().await.unwrap();
-        let change = KnowledgeChange {
+        let after = self.store.newest_version(Shelf::Knowledge).await.unwrap();
+        let change = VersionChange {
             who: "Марина".into(),
             what: "import".into(),
             sources: vec![(source.into(), Some(entries.into()))],
         };
         let now = moscow("2026-11-26 12:00");
         self.store
-            .change_knowledge(after, &change, now)
+            .make_version(Shelf::Knowledge, after, &change, now)
             .await
             .unwrap();
     }

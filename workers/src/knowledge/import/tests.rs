@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use zapis_core::store::Store;
+use zapis_core::store::{Shelf, Store};
 
 use super::*;
 use crate::knowledge::{Knowledge, Material};
@@ -143,7 +143,10 @@ async fn what_says_nothing_new_makes_no_version() {
     let salon = Salon::new().await;
     salon.import("bar.md", FIRST).await;
     assert_eq!(salon.import("bar.md", FIRST).await.version, None);
-    assert_eq!(salon.store.knowledge_version().await.unwrap(), 1);
+    assert_eq!(
+        salon.store.newest_version(Shelf::Knowledge).await.unwrap(),
+        1
+    );
 }
 
 #[tokio::test]

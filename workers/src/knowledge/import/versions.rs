@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, NaiveDate, Utc};
 use zapis_core::ids;
 use zapis_core::message::LessonCard;
-use zapis_core::store::{KnowledgeChange, KnowledgeSource, Store};
+use zapis_core::store::{Shelf, Store, VersionChange, VersionedText};
 
 use super::super::entry::{Entry, Imported, Origin, Source};
 use super::super::{Knowledge, facts, repeated_ids, written};
@@ -42,14 +42,14 @@ pub struct Written {
 
 /// What was brought in up to a version, in the order of the sources.
 pub async fn imported(store: &Store, version: i64) -> Result<Vec<Entry>, ImportError> {
-    let sources = by_source(store.knowledge(version).await?)?;
+    let sources = by_source(store.texts_at(Shelf::Knowledge, version).await?)?;
     Ok(sources.into_values().flatten().collect())
 }
 
-fn by_source(sources: Vec<KnowledgeSource>) -> Result<BTreeMap<String, Vec<Entry>>, ImportError> {
+fn by_source(sources: Vec<VersionedText>) -> Result<BTreeMap<String, Vec<Entry>>, ImportError> {
     let mut read = BTreeMap::new();
     for one in sources {
-        let mut entries: Vec<Entry> = serde_json::from_str(&one.entries).map_err(|_| {
+        let mut entries: Vec<Entry> = serde_json::from_str(&one.text).map_err(|_| {
             let hint = "import it again, or `zapis knowledge remove` it";
             let message = "is damaged in the store, or from a newer version of this program";
             ImportError::Wrong(vec![problem(&one.source, 0, 0, "", message, hint)])
@@ -71,8 +71,8 @@ pub async fn known(
     folder: &Path,
     business: &Business,
 ) -> Result<Known, ImportError> {
-    let version = store.knowledge_version().await?;
-    let imported = by_source(store.knowledge(version).await?)?;
+    let version = store.newest_version(Shelf::Knowledge).await?;
+    let imported = by_source(store.texts_at(Shelf::Knowledge, version).await?)?;
     let mut own = facts::entries(business);
     let folder = folder.to_owned();
     let read = tokio::task::spawn_blocking(move || written(&folder)).await;
@@ -248,8 +248,8 @@ impl From<&Entry> for Wording {
 
 /// An entry of the staff's own, as the store has it.
 pub async fn own(store: &Store, id: &str) -> Result<Option<Wording>, ImportError> {
-    let version = store.knowledge_version().await?;
-    let mut sources = by_source(store.knowledge(version).await?)?;
+    let version = store.newest_version(Shelf::Knowledge).await?;
+    let mut sources = by_source(store.texts_at(Shelf::Knowledge, version).await?)?;
     let entries = sources.remove(OWN).unwrap_or_default();
     let found = entries.iter().find(|entry| entry.id == id);
     Ok(found.map(Wording::from))
@@ -311,8 +311,8 @@ async fn rewrite(
     rewritten: impl Fn(&mut Vec<Entry>) -> Result<(), ImportError>,
 ) -> Result<Option<i64>, ImportError> {
     for _ in 0..TRIES {
-        let version = store.knowledge_version().await?;
-        let mut sources = by_source(store.knowledge(version).await?)?;
+        let version = store.newest_version(Shelf::Knowledge).await?;
+        let mut sources = by_source(store.texts_at(Shelf::Knowledge, version).await?)?;
         let before = sources.remove(OWN).unwrap_or_default();
         let mut entries = before.clone();
         rewritten(&mut entries)?;
@@ -335,8 +335,8 @@ pub async fn remove(
     done: &Done,
 ) -> Result<Result<i64, Vec<String>>, ImportError> {
     for _ in 0..TRIES {
-        let version = store.knowledge_version().await?;
-        let there = store.knowledge(version).await?;
+        let version = store.newest_version(Shelf::Knowledge).await?;
+        let there = store.texts_at(Shelf::Knowledge, version).await?;
         let is_there = |name: &&String| there.iter().any(|one| one.source == **name);
         let missing: Vec<String> = names
             .iter()
@@ -358,7 +358,7 @@ pub async fn remove(
 /// Goes back to what held at a version, with a new version; none when that is what holds.
 pub async fn roll_back(store: &Store, to: i64, done: &Done) -> Result<Option<i64>, ImportError> {
     for _ in 0..TRIES {
-        let version = store.knowledge_version().await?;
+        let version = store.newest_version(Shelf::Knowledge).await?;
         if !(0..=version).contains(&to) {
             let message = format!("there is no version {to}: the newest is {version}");
             return Err(ImportError::Wrong(vec![problem(
@@ -370,21 +370,8 @@ pub async fn roll_back(store: &Store, to: i64, done: &Done) -> Result<Option<i64
                 "see `zapis knowledge versions`",
             )]));
         }
-        let there = store.knowledge(version).await?;
-        let wanted = store.knowledge(to).await?;
-        let says = |all: &[KnowledgeSource], source: &str| {
-            let found = all.iter().find(|one| one.source == source);
-            found.map(|one| one.entries.clone())
-        };
-        let mut sources = BTreeMap::new();
-        for one in there.iter().chain(&wanted) {
-            let then = says(&wanted, &one.source);
-            if then != says(&there, &one.source) {
-                sources.insert(one.source.clone(), then);
-            }
-        }
         let what = format!("rollback to {to}");
-        let sources = sources.into_iter().collect();
+        let sources = store.way_back(Shelf::Knowledge, version, to).await?;
         if let Some(made) = change(store, version, what, sources, done).await? {
             return Ok((made > version).then_some(made));
         }
@@ -403,10 +390,12 @@ async fn change(
     if sources.is_empty() {
         return Ok(Some(version));
     }
-    let change = KnowledgeChange {
+    let change = VersionChange {
         who: done.who.clone(),
         what,
         sources,
     };
-    Ok(store.change_knowledge(version, &change, done.at).await?)
+    Ok(store
+        .make_version(Shelf::Knowledge, version, &change, done.at)
+        .await?)
 }
