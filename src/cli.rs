@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the program, with examples.
 
 mod book;
+mod settings;
 mod staff;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use zapis_core::message::ConversationId;
 
 pub use book::{BookCommand, FeedCommand, FeedWhose, Wished};
+pub use settings::SettingsCommand;
 pub use staff::StaffCommand;
 
 /// A messenger bot gateway for salons, clinics and small service firms.
@@ -130,6 +132,15 @@ The first line of the output is the address of the page. Nothing outside this ma
   zapis staff disable anna"
     )]
     Staff(StaffCommand),
+    /// See, export and take back what was changed in the console's settings.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  zapis settings versions
+  zapis settings export --out config
+  zapis settings rollback 3"
+    )]
+    Settings(SettingsCommand),
     /// Bring documents into the knowledge, list and search it.
     #[command(
         subcommand,

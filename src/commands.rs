@@ -9,6 +9,7 @@ mod gaps;
 mod knowledge;
 mod report;
 mod run;
+mod settings;
 mod staff;
 mod trace;
 mod understand;
@@ -99,6 +100,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Book(command) => book::book(&load(path)?, command).await,
         Command::Crm(command) => crm::crm(&load(path)?, command).await,
         Command::Staff(command) => staff::staff(&load(path)?, command).await,
+        Command::Settings(command) => settings::settings(&load(path)?, command).await,
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
         Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command).await,
         Command::Understand { text, json } => understand::understand(&content(path)?, &text, json),

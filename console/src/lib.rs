@@ -13,6 +13,7 @@ mod page;
 mod people;
 mod refusal;
 mod rights;
+mod settings;
 mod sheet;
 mod texts;
 mod visits;

@@ -29,11 +29,14 @@ macro_rules! templates {
 }
 
 templates![
+    "autonomy.html",
     "base.html",
     "changes.html",
     "chat.html",
     "drafts.html",
     "entry.html",
+    "field.html",
+    "file.html",
     "gaps.html",
     "health.html",
     "help.html",
@@ -46,9 +49,13 @@ templates![
     "login.html",
     "password.html",
     "people.html",
+    "phrases.html",
     "plain.html",
     "refused.html",
     "replies.html",
+    "settings-menu.html",
+    "settings-versions.html",
+    "settings.html",
     "sheet-frame.html",
     "versions.html",
     "visits.html",
@@ -230,6 +237,11 @@ pub(crate) mod tests {
             include_str!("visits.rs"),
             include_str!("sheet.rs"),
             include_str!("people.rs"),
+            include_str!("settings.rs"),
+            include_str!("settings/autonomy.rs"),
+            include_str!("settings/file.rs"),
+            include_str!("settings/firm.rs"),
+            include_str!("settings/phrases.rs"),
             include_str!("../assets/console.js"),
         ];
         let all = TEMPLATES.iter().map(|(_, text)| *text).chain(code);

@@ -11,7 +11,7 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, chats, copilot, door, drafts, health, knowledge, live, people, sheet, visits,
+    Console, chats, copilot, door, drafts, health, knowledge, live, people, settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -149,8 +149,21 @@ fn known() -> Ways {
     ]
 }
 
+/// What the owner may change about the bot.
+fn laid_down() -> Ways {
+    let long = DefaultBodyLimit::max(settings::FORM);
+    vec![
+        reads("/console/settings", OWNERS, settings::open),
+        does("/console/settings", OWNERS, settings::save.layer(long)),
+        reads("/console/settings/file", OWNERS, settings::download),
+        reads("/console/settings/versions", OWNERS, settings::versions),
+        does("/console/settings/rollback", OWNERS, settings::back),
+    ]
+}
+
 fn ways() -> Ways {
     let mut ways = doors();
+    ways.extend(laid_down());
     ways.extend(conversations());
     ways.extend(known());
     ways.extend(rooms());

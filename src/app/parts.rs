@@ -229,7 +229,9 @@ pub async fn start_workers(
 ) -> anyhow::Result<Answering> {
     let desks = desks(config);
     let has = |name| roles.workers.contains(&name);
-    let adjusted = adjust(tasks, config, engines, has(WorkerName::Remind), stop);
+    let content = Arc::default();
+    let judges = has(WorkerName::Remind);
+    let adjusted = adjust(tasks, config, engines, &content, judges, stop);
     let llm = Llm::new(&config.llm, &engines.store, &engines.clock);
     let llm = llm.context("setting the language models up ([llm])")?;
     let shared = Answering {
@@ -241,7 +243,7 @@ pub async fn start_workers(
             llm,
             prompts: config.llm.answer_prompts.clone(),
         }),
-        ..Answering::default()
+        content,
     };
     let crm = has(WorkerName::Crm) && config.crm.is_used();
     if has(WorkerName::Answer) || has(WorkerName::Remind) || crm {
@@ -309,6 +311,7 @@ fn adjust(
     tasks: &mut JoinSet<anyhow::Result<()>>,
     config: &Config,
     engines: &Engines,
+    content: &Arc<OnceLock<Live>>,
     judges: bool,
     stop: &CancellationToken,
 ) -> Adjusted {
@@ -316,6 +319,7 @@ fn adjust(
     if config.autonomy.self_adjusting {
         let keeper = Adjuster {
             config: config.autonomy.clone(),
+            content: Arc::clone(content),
             adjusted: adjusted.clone(),
             store: engines.store.clone(),
             clock: engines.clock.clone(),

@@ -190,12 +190,14 @@ async fn autonomy(loaded: &Loaded, store: &Store, days: u16, json: bool) -> Resu
         .look(store)
         .await
         .context("reading what was adjusted")?;
-    let config = &loaded.config.autonomy;
+    let files = super::files(loaded, store).await?;
+    let laid_down = AutonomyConfig::of_files(&files).map_err(Failure::Problems)?;
+    let config = &laid_down.unwrap_or_else(|| loaded.config.autonomy.clone());
     // Where nothing is laid down, the mode is how the last answer went out.
     let modes = if *config == AutonomyConfig::default() {
         BTreeMap::new()
     } else {
-        config.modes(&adjusted)
+        config.modes(loaded.config.autonomy.self_adjusting.then_some(&adjusted))
     };
     let mut autonomy = Autonomy::default();
     let span = past(days);

@@ -5,6 +5,7 @@ mod book_desk;
 mod console;
 mod console_copilot;
 mod console_knowledge;
+mod console_settings;
 mod console_sheet;
 mod crm;
 mod days;

@@ -82,6 +82,12 @@ impl Autonomy {
         adjusted.unwrap_or_else(|| self.laid_down(content).of(intent))
     }
 
+    /// What answering an intent was adjusted to, where it was.
+    pub fn adjusted_to(&self, intent: &str) -> Option<Mode> {
+        let adjusted = self.adjusted.of(intent);
+        adjusted.filter(|_| self.config.self_adjusting)
+    }
+
     /// What the firm has laid down.
     pub fn laid_down<'a>(&'a self, content: Option<&'a AutonomyConfig>) -> &'a AutonomyConfig {
         content.unwrap_or(&self.config)
@@ -145,8 +151,11 @@ impl<'de> Visitor<'de> for Section {
 }
 
 impl AutonomyConfig {
-    /// Reads `autonomy.toml`: the keys of the section.
-    pub(crate) fn load(files: &Files) -> Result<Self, Vec<Problem>> {
+    /// What `autonomy.toml` lays down, with the keys of the section; nothing where there is no such file.
+    pub fn of_files(files: &Files) -> Result<Option<Self>, Vec<Problem>> {
+        if !files.has(AUTONOMY) {
+            return Ok(None);
+        }
         let source = files.read(AUTONOMY).map_err(|problem| vec![problem])?;
         let read: Self = toml::from_str(&source.text).map_err(|error| {
             let place = error.span().unwrap_or_default();
@@ -167,10 +176,21 @@ impl AutonomyConfig {
         };
         let problems: Vec<Problem> = findings.0.iter().map(problem).collect();
         if problems.is_empty() {
-            Ok(read)
+            Ok(Some(read))
         } else {
             Err(problems)
         }
+    }
+
+    /// The text of an `autonomy.toml` that lays down the same.
+    pub fn to_toml(&self) -> String {
+        let mut lines = vec![
+            format!("default = \"{}\"", self.default),
+            format!("draft_minutes = {}", self.draft_minutes),
+        ];
+        let named = self.by_intent.iter();
+        lines.extend(named.map(|(intent, mode)| format!("{intent} = \"{mode}\"")));
+        lines.join("\n") + "\n"
     }
 
     /// Notes what is out of range or means nothing.
@@ -203,10 +223,10 @@ impl AutonomyConfig {
         })
     }
 
-    /// How each intent is answered now, for reports.
-    pub fn modes(&self, adjusted: &Adjusted) -> BTreeMap<String, Answered> {
+    /// How each intent is answered now, for reports; by what was adjusted, where that counts.
+    pub fn modes(&self, adjusted: Option<&Adjusted>) -> BTreeMap<String, Answered> {
         let mode = |intent: &Intent| {
-            let adjusted = adjusted.of(intent.id()).filter(|_| self.self_adjusting);
+            let adjusted = adjusted.and_then(|adjusted| adjusted.of(intent.id()));
             let answered = match adjusted.unwrap_or_else(|| self.of(Some(*intent))) {
                 Mode::Auto(_) => Answered::Auto,
                 Mode::Draft => Answered::Draft,

@@ -95,8 +95,9 @@ impl Content {
         };
         let autonomy = match before {
             Some(before) if !changed.autonomy => before.autonomy.clone(),
-            _ if files.has(AUTONOMY) => kept(AutonomyConfig::load(files), &mut problems),
-            _ => None,
+            _ => kept(AutonomyConfig::of_files(files), &mut problems)
+                .and_then(|read| Option::clone(&read))
+                .map(Arc::new),
         };
         let read = (business, texts, knowledge, understander, synonyms, prompts);
         let (

@@ -23,6 +23,14 @@ const PAGES: [&str; 13] = [
     "/console/replies",
     "/console/health",
     "/console/people",
+    "/console/settings",
+    "/console/settings?part=masters",
+    "/console/settings?part=reminders",
+    "/console/settings?part=texts",
+    "/console/settings?part=texts&key=greeting",
+    "/console/settings?part=autonomy",
+    "/console/settings?part=file",
+    "/console/settings/versions",
 ];
 
 async fn logs_in(browser: &Browser, firm: &Firm) {

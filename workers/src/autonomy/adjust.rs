@@ -1,7 +1,7 @@
 //! Promotes and demotes intents by what became of their answers, where the firm has switched it on.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -14,6 +14,7 @@ use zapis_core::store::{Store, StoreError};
 use zapis_core::{Clock, causes, ids};
 
 use super::{AutonomyConfig, Mode};
+use crate::content::Live;
 use crate::report::autonomy::{self, Recommendation};
 use crate::report::read;
 
@@ -56,6 +57,21 @@ impl Adjusted {
         }
         Ok(())
     }
+
+    /// Forgets what was adjusted of these intents, because somebody has decided otherwise. Other processes know
+    /// within half a minute.
+    pub async fn forget(&self, store: &Store, intents: &[String]) -> Result<(), StoreError> {
+        self.look(store).await?;
+        let mut settings = Settings::clone(&self.0.load());
+        let before = settings.len();
+        settings.retain(|intent, _| !intents.contains(intent));
+        if settings.len() < before {
+            let json = serde_json::to_string(&settings).unwrap_or_default();
+            store.set_value(VALUE, &json).await?;
+            self.0.store(Arc::new(settings));
+        }
+        Ok(())
+    }
 }
 
 /// Looks at what was adjusted and, where this process does that, adjusts.
@@ -63,6 +79,8 @@ impl Adjusted {
 pub struct Adjuster {
     /// The settings of the firm.
     pub config: AutonomyConfig,
+    /// Where `autonomy.toml` is read, once there is content.
+    pub content: Arc<OnceLock<Live>>,
     /// What was adjusted.
     pub adjusted: Adjusted,
     /// Where the journal is.
@@ -120,7 +138,12 @@ impl Adjuster {
             }
         })
         .await?;
-        let rows = tallies.rows(&self.config.modes(&self.adjusted));
+        let content = self.content.get().map(Live::now);
+        let laid_down = content
+            .as_ref()
+            .and_then(|content| content.autonomy.as_deref());
+        let config = laid_down.unwrap_or(&self.config);
+        let rows = tallies.rows(&config.modes(Some(&self.adjusted)));
         let mut events = Vec::new();
         for row in rows {
             let mode = match row.advice.recommendation {
@@ -189,6 +212,7 @@ mod tests {
         };
         let adjuster = Adjuster {
             config: config.clone(),
+            content: Arc::default(),
             adjusted: Adjusted::default(),
             store: store.clone(),
             clock: Clock::fixed(now),

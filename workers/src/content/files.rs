@@ -89,6 +89,17 @@ impl Files {
         }
     }
 
+    /// The same, with one of them as it lies in the folder.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let mut kept = BTreeMap::clone(&self.kept);
+        kept.remove(name);
+        Self {
+            kept: Arc::new(kept),
+            ..self.clone()
+        }
+    }
+
     /// What a file says; nothing where there is none.
     pub fn text(&self, name: &str) -> Option<String> {
         self.read(name).ok().map(|source| source.text)

@@ -269,7 +269,7 @@ fn plain(text: &str) -> Parts {
 
 /// What an item of the file says, in parts.
 fn parts(field: &Field, item: &Item) -> Parts {
-    let list = || item.as_array().into_iter().flat_map(Array::iter);
+    let values = || item.as_array().into_iter().flat_map(Array::iter);
     let table = item.as_table_like();
     let texts = || {
         let pairs = table.into_iter().flat_map(TableLike::iter);
@@ -305,17 +305,17 @@ fn parts(field: &Field, item: &Item) -> Parts {
             tidied_days(&typed).unwrap_or_default()
         }
         Kind::Services => {
-            let ids = list().filter_map(Value::as_str);
+            let ids = values().filter_map(Value::as_str);
             ids.map(|id| (id.to_owned(), "on".to_owned())).collect()
         }
         Kind::List => plain(
-            &list()
+            &values()
                 .filter_map(Value::as_str)
                 .collect::<Vec<_>>()
                 .join(", "),
         ),
         Kind::Range | Kind::Price | Kind::Number => {
-            let ends = list()
+            let ends = values()
                 .filter_map(Value::as_integer)
                 .chain(item.as_integer());
             let ends: Vec<String> = ends.map(|end| end.to_string()).collect();

@@ -46,7 +46,7 @@ pub fn set(file: &str, key: &str, wording: &Wording) -> Option<String> {
     let mut said = format!("{key} ={}\n", indented(&wording.text, 4));
     for (name, text) in [(INFORMAL, &wording.informal), (EMOJI, &wording.emoji)] {
         if !text.trim().is_empty() {
-            said += &format!("    .{name} ={}\n", indented(text, 8));
+            said.extend(["    .", name, " =", &indented(text, 8), "\n"]);
         }
     }
     // One phrase, as it was meant: nothing of what was typed is taken for something else.
@@ -74,13 +74,14 @@ fn tidied(wording: &Wording) -> Wording {
 fn indented(text: &str, by: usize) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let lines: Vec<&&str> = lines.iter().filter(|line| !line.is_empty()).collect();
-    match lines[..] {
-        [one] => format!(" {one}"),
-        _ => {
-            let margin = format!("\n{}", " ".repeat(by));
-            lines.iter().map(|line| format!("{margin}{line}")).collect()
-        }
-    }
+    let margin = match lines[..] {
+        [_] => " ".to_owned(),
+        _ => format!("\n{}", " ".repeat(by)),
+    };
+    lines
+        .iter()
+        .flat_map(|line| [margin.as_str(), line])
+        .collect()
 }
 
 /// Where a phrase stands: from its name to the end of its last line.

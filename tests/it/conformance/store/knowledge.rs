@@ -29,7 +29,7 @@ async fn held(store: &Store, version: i64) -> Vec<(String, i64, String)> {
         .unwrap()
         .into_iter();
     sources
-        .map(|one| (one.source, one.version, one.entries))
+        .map(|one| (one.source, one.version, one.text))
         .collect()
 }
 

@@ -1,0 +1,374 @@
+//! What the owner may change about the bot: the firm, its texts, what it may say by itself; in versions.
+
+mod autonomy;
+mod file;
+mod firm;
+mod phrases;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Extension, Form, Query, State};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use minijinja::{Value, context};
+use serde::Deserialize;
+use zapis_core::store::{Shelf, Version};
+use zapis_workers::content::{CHANGEABLE, Files};
+use zapis_workers::knowledge::import::Done;
+use zapis_workers::settings::{Change, Deed, SettingsError, keep, roll_back};
+
+use crate::door::{Me, note};
+use crate::page::View;
+use crate::refusal::Refusal;
+use crate::{Console, Shared, texts};
+
+pub(crate) use file::download;
+
+/// The longest form: a whole file, each of its letters in six.
+pub(crate) const FORM: usize = 2 * 1024 * 1024;
+/// How many versions are shown.
+const VERSIONS: u32 = 100;
+/// The parts of the page besides those of the firm.
+const TEXTS: &str = "texts";
+const AUTONOMY: &str = "autonomy";
+const FILE: &str = "file";
+
+/// What of the settings is looked at.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Look {
+    #[serde(default)]
+    part: String,
+    /// Words that a phrase holds.
+    #[serde(default)]
+    find: String,
+    /// A phrase.
+    #[serde(default)]
+    key: String,
+    /// A file.
+    #[serde(default)]
+    name: String,
+    /// The version that was just made.
+    #[serde(default)]
+    made: i64,
+}
+
+/// What a form holds, by the names of its fields; of several of one name the last.
+type Typed = BTreeMap<String, String>;
+
+/// A change that somebody has asked for: what was read, and what is there now.
+struct Desk {
+    /// As the form was filled with.
+    read: Files,
+    now: Files,
+}
+
+impl Desk {
+    async fn of(console: &Shared, typed: &Typed) -> Result<Self, Refusal> {
+        let now = files(console).await?;
+        let version = typed.get("version").and_then(|text| text.parse().ok());
+        let read = match version {
+            Some(version) if version != now.version() => now.at(console.store(), version).await?,
+            _ => now.clone(),
+        };
+        Ok(Self { read, now })
+    }
+}
+
+/// What is wrong with what was typed.
+#[derive(Default)]
+struct Trouble {
+    /// Lines for people.
+    lines: Vec<String>,
+    /// By the name of a field, the key of what is wrong with it.
+    fields: BTreeMap<String, &'static str>,
+}
+
+impl Trouble {
+    fn said(view: &View<'_>, key: &'static str) -> Self {
+        Self {
+            lines: vec![texts::say(view.language(), key).to_owned()],
+            ..Self::default()
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        self.lines.is_empty() && self.fields.is_empty()
+    }
+}
+
+/// The content files as they hold now.
+async fn files(console: &Shared) -> Result<Files, Refusal> {
+    let content_dir = console.folder.parent().unwrap_or(&console.folder);
+    Ok(Files::now(content_dir, console.store()).await?)
+}
+
+/// `GET /console/settings`
+pub(crate) async fn open(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Query(look): Query<Look>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    shown(&console, &view, &look, &Typed::new(), &Trouble::default()).await
+}
+
+/// A part of the settings, with what somebody has typed into it.
+async fn shown(
+    console: &Shared,
+    view: &View<'_>,
+    look: &Look,
+    typed: &Typed,
+    trouble: &Trouble,
+) -> Result<Html<String>, Refusal> {
+    let files = files(console).await?;
+    let (name, part, what) = match look.part.as_str() {
+        TEXTS => (
+            "phrases.html",
+            TEXTS,
+            phrases::shown(view, &files, look, typed),
+        ),
+        AUTONOMY => {
+            let what = autonomy::shown(console, view, &files, typed)?;
+            ("autonomy.html", AUTONOMY, what)
+        }
+        FILE => ("file.html", FILE, file::shown(&files, look, typed)),
+        part => {
+            let group = firm::group(part);
+            let what = firm::shown(view, &files, group, typed, trouble)?;
+            ("settings.html", group.name, what)
+        }
+    };
+    let contested = CHANGEABLE
+        .into_iter()
+        .filter(|name| files.is_contested(name));
+    let what = context! {
+        part,
+        base => files.version(),
+        made => look.made,
+        problems => trouble.lines.clone(),
+        contested => contested.collect::<Vec<_>>(),
+        ..what
+    };
+    view.page(name, "settings", what).await
+}
+
+/// Makes a version, and goes back to the page; where that cannot be, the page with what was typed.
+async fn kept(
+    console: &Shared,
+    me: &Me,
+    view: &View<'_>,
+    look: Look,
+    typed: &Typed,
+    (desk, files, changes): (&Desk, &Files, Vec<Change>),
+) -> Result<Response, Refusal> {
+    let deed = Deed::Changed(changes);
+    let keys = match &deed {
+        Deed::Changed(changes) => changes.iter().map(|change| change.key.as_str()),
+        _ => return Err(Refusal::Unknown),
+    };
+    let keys = keys.collect::<Vec<_>>().join(", ");
+    let content = console.content()?;
+    let made = keep(
+        console.store(),
+        content,
+        &desk.now,
+        files,
+        &deed,
+        &done(view, me),
+    )
+    .await;
+    match made {
+        Ok(made) => {
+            let version = made.unwrap_or_else(|| desk.now.version());
+            if made.is_some() {
+                let about = format!("{version}: {keys}");
+                note(console, &me.member, "settings_changed", Some(&about)).await?;
+            }
+            Ok(back_to(&look, version))
+        }
+        Err(error) => {
+            let trouble = trouble(view, error)?;
+            refused(console, view, &look, typed, &trouble).await
+        }
+    }
+}
+
+async fn refused(
+    console: &Shared,
+    view: &View<'_>,
+    look: &Look,
+    typed: &Typed,
+    trouble: &Trouble,
+) -> Result<Response, Refusal> {
+    let page = shown(console, view, look, typed, trouble).await?;
+    Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+}
+
+fn trouble(view: &View<'_>, error: SettingsError) -> Result<Trouble, Refusal> {
+    match error {
+        SettingsError::Store(error) => Err(error.into()),
+        SettingsError::Outdated => Ok(Trouble::said(view, "settings-outdated")),
+        SettingsError::Wrong(problems) => {
+            let mut trouble = Trouble::said(view, "settings-wrong");
+            trouble
+                .lines
+                .extend(problems.iter().map(ToString::to_string));
+            Ok(trouble)
+        }
+    }
+}
+
+fn back_to(look: &Look, made: i64) -> Response {
+    let mut address = url::form_urlencoded::Serializer::new(String::new());
+    address.append_pair("part", &look.part);
+    address.append_pair("made", &made.to_string());
+    for (name, value) in [
+        ("find", &look.find),
+        ("key", &look.key),
+        ("name", &look.name),
+    ] {
+        if !value.is_empty() {
+            address.append_pair(name, value);
+        }
+    }
+    Redirect::to(&format!("/console/settings?{}", address.finish())).into_response()
+}
+
+fn done(view: &View<'_>, me: &Me) -> Done {
+    Done {
+        who: me.member.name.clone(),
+        at: view.now,
+    }
+}
+
+/// `POST /console/settings`: whichever part the form is of.
+pub(crate) async fn save(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Query(look): Query<Look>,
+    Form(typed): Form<Vec<(String, String)>>,
+) -> Result<Response, Refusal> {
+    let view = View::of(&console, &me).await;
+    let typed: Typed = typed.into_iter().collect();
+    let desk = Desk::of(&console, &typed).await?;
+    let wanted = match look.part.as_str() {
+        TEXTS => phrases::wanted(&view, &desk, &look, &typed),
+        AUTONOMY => autonomy::wanted(&console, &view, &desk, &typed)?,
+        FILE => file::wanted(&view, &desk, &look, &typed),
+        part => firm::wanted(&view, &desk, firm::group(part), &typed)?,
+    };
+    match wanted {
+        Err(trouble) => refused(&console, &view, &look, &typed, &trouble).await,
+        Ok((files, changes)) => {
+            let intents = autonomy::intents(&changes);
+            let wanted = (&desk, &files, changes);
+            let response = kept(&console, &me, &view, look, &typed, wanted).await?;
+            if response.status().is_redirection() {
+                // What the owner has just decided is not overruled by what was learnt before.
+                console
+                    .autonomy
+                    .adjusted
+                    .forget(console.store(), &intents)
+                    .await?;
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// Files that somebody wants, and what changes with them.
+type Wanted = Result<(Files, Vec<Change>), Trouble>;
+
+/// `GET /console/settings/versions`
+pub(crate) async fn versions(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    version_list(&console, &view, &Trouble::default()).await
+}
+
+async fn version_list(
+    console: &Shared,
+    view: &View<'_>,
+    trouble: &Trouble,
+) -> Result<Html<String>, Refusal> {
+    let versions = console.store().versions(Shelf::Settings, VERSIONS).await?;
+    let newest = versions.first().map_or(0, |one| one.version);
+    let firm = view.firm.as_deref();
+    let one = |one: &Version| {
+        let deed = Deed::read(&one.what);
+        let (changes, back, dropped) = match &deed {
+            Some(Deed::Changed(changes)) => (changes.as_slice(), None, None),
+            Some(Deed::Back(version)) => (&[][..], Some(version), None),
+            Some(Deed::Dropped(name)) => (&[][..], None, Some(name)),
+            None => (&[][..], None, None),
+        };
+        let changes = changes.iter().map(|change| {
+            context! {
+                what => firm::label(view.language(), firm, &change.key),
+                from => change.from.as_str(),
+                to => change.to.as_str(),
+            }
+        });
+        context! {
+            version => one.version,
+            at => view.at(one.at),
+            who => one.who.as_str(),
+            changes => changes.collect::<Vec<Value>>(),
+            back,
+            dropped,
+            holds => one.version == newest,
+        }
+    };
+    let files = files(console).await?;
+    let kept = CHANGEABLE.into_iter().filter(|name| files.is_kept(name));
+    let what = context! {
+        part => "versions",
+        versions => versions.iter().map(one).collect::<Vec<Value>>(),
+        kept => kept.collect::<Vec<_>>(),
+        problems => trouble.lines.clone(),
+    };
+    view.page("settings-versions.html", "settings", what).await
+}
+
+/// To which version, or which file is to be as it lies beside the configuration.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Back {
+    version: Option<i64>,
+    drop: Option<String>,
+}
+
+/// `POST /console/settings/rollback`
+pub(crate) async fn back(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Form(wish): Form<Back>,
+) -> Result<Response, Refusal> {
+    let view = View::of(&console, &me).await;
+    let (content, now) = (console.content()?, files(&console).await?);
+    let (store, done) = (console.store(), done(&view, &me));
+    let (made, about) = match (wish.version, wish.drop) {
+        (Some(version), _) if (0..now.version()).contains(&version) => {
+            let made = roll_back(store, Arc::clone(&content), &now, version, &done).await;
+            (made, version.to_string())
+        }
+        (None, Some(name)) if now.is_kept(&name) => {
+            let (files, deed) = (now.without(&name), Deed::Dropped(name.clone()));
+            (keep(store, content, &now, &files, &deed, &done).await, name)
+        }
+        _ => return Err(Refusal::Unknown),
+    };
+    match made {
+        Ok(made) => {
+            if made.is_some() {
+                note(&console, &me.member, "settings_rolled_back", Some(&about)).await?;
+            }
+            Ok(Redirect::to("/console/settings/versions").into_response())
+        }
+        Err(error) => {
+            let page = version_list(&console, &view, &trouble(&view, error)?).await?;
+            Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+    }
+}
