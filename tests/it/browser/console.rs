@@ -9,7 +9,7 @@ use crate::support::console::{PASSWORD, Person, chat};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 21] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
