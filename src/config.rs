@@ -80,17 +80,38 @@ impl Config {
     /// Whether somebody of the firm can be called: without such a place nobody ever sees that a
     /// customer waits. An error of `zapis check`, a loud warning of `zapis run`.
     pub fn check_escalation(&self, findings: &mut Findings) {
+        if self.staff.console_only {
+            return;
+        }
         findings.check(
             self.channels.has_desk(),
             "channels.telegram",
             "no place for escalations: a customer who asks for a person would wait for ever",
-            "set staff_chat of a Telegram account to the id of your staff group",
+            "set staff_chat of a Telegram account to the id of your staff group, or staff.console_only where your people work in the console",
         );
         findings.check(
             self.channels.has_desk() || !self.autonomy.drafts(),
             "autonomy",
             "drafts need somebody who approves them, and there is no staff chat",
-            "set staff_chat of a Telegram account, or use \"auto\" and \"staff\" only",
+            "set staff_chat of a Telegram account, or use \"auto\" and \"staff\" only, or set staff.console_only",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_works_in_the_console_alone_misses_no_staff_chat() {
+        let mut config = Config::default();
+        let found = |config: &Config| {
+            let mut findings = Findings::default();
+            config.check_escalation(&mut findings);
+            findings.0.len()
+        };
+        assert_eq!(found(&config), 1);
+        config.staff.console_only = true;
+        assert_eq!(found(&config), 0);
     }
 }

@@ -1,5 +1,7 @@
 //! Replies that wait for a person to approve them.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Extension, Form, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -45,6 +47,19 @@ pub(crate) fn card(view: &View<'_>, draft: &Proposal) -> Value {
     }
 }
 
+/// Whether two drafts say the same to the same wish, so that one decision may be for both.
+fn is_alike(one: &Proposal, other: &Proposal) -> bool {
+    let said = |draft: &Proposal| {
+        let card = &draft.card;
+        (
+            card.intent.clone(),
+            card.text.clone(),
+            card.language.clone(),
+        )
+    };
+    said(one) == said(other)
+}
+
 /// `GET /console/drafts`
 pub(crate) async fn list(
     State(console): State<Console>,
@@ -52,7 +67,18 @@ pub(crate) async fn list(
 ) -> Result<Html<String>, Refusal> {
     let view = View::of(&console, &me).await;
     let open = console.store().open_drafts(SHOWN).await?;
-    let drafts_open: Vec<Value> = open.iter().map(|draft| card(&view, draft)).collect();
+    let mut groups: Vec<Vec<&Proposal>> = Vec::new();
+    for draft in &open {
+        match groups.iter_mut().find(|group| is_alike(group[0], draft)) {
+            Some(group) => group.push(draft),
+            None => groups.push(vec![draft]),
+        }
+    }
+    let drafts_open = groups.iter().map(|group| {
+        let others = group.iter().skip(1).map(|draft| card(&view, draft));
+        context! { others => others.collect::<Vec<_>>(), ..card(&view, group[0]) }
+    });
+    let drafts_open: Vec<Value> = drafts_open.collect();
     view.page("drafts.html", "drafts", context! { drafts_open })
         .await
 }
@@ -70,6 +96,9 @@ pub(crate) struct Decision {
     reason: String,
     #[serde(default)]
     back: String,
+    /// `also-{id}`: others that say the same, for which it is decided too.
+    #[serde(flatten)]
+    also: BTreeMap<String, String>,
 }
 
 /// `POST /console/drafts/{id}`
@@ -102,11 +131,28 @@ pub(crate) async fn decide(
         _ => return Err(Refusal::Bad("refused-unknown")),
     };
     let cause = me.deed(form.key, &["draft"]).to_string();
+    let mut others = Vec::new();
+    for other in form.also.keys().filter_map(|key| key.strip_prefix("also-")) {
+        let other: Uuid = other.parse().map_err(|_| Refusal::Unknown)?;
+        let known = store.proposal(other).await?;
+        if known.is_some_and(|known| other != id && is_alike(&before, &known)) {
+            let cause = me.deed(form.key, &["draft", &other.to_string()]);
+            others.push((other, cause.to_string()));
+        }
+    }
     let scripted = is_scripted(&headers);
     let back = form.back == "chat";
     let (who, text) = (me.member.name, text.map(str::to_owned));
     to_the_end(async move {
         let about = settle(&console, id, verdict, &who, text.as_deref(), reason, cause).await?;
+        for (other, cause) in others {
+            let text = text.as_deref();
+            match settle(&console, other, verdict, &who, text, reason, cause).await {
+                // Somebody else has decided about that one meanwhile: it is not decided again.
+                Ok(_) | Err(Refusal::Taken(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         if scripted {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }

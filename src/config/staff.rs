@@ -13,6 +13,8 @@ pub struct StaffConfig {
     pub owner_after_minutes: u32,
     /// How long the bot keeps silent after a person of the firm has written.
     pub takeover_minutes: u32,
+    /// Whether the people of the firm work in the console alone: then no staff chat is missed.
+    pub console_only: bool,
 }
 
 impl Default for StaffConfig {
@@ -21,6 +23,7 @@ impl Default for StaffConfig {
             remind_after_minutes: 5,
             owner_after_minutes: 15,
             takeover_minutes: 60,
+            console_only: false,
         }
     }
 }
