@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 mod assets;
 mod chats;
 mod copilot;
@@ -15,6 +16,7 @@ mod refusal;
 mod rights;
 mod sheet;
 mod texts;
+mod totp;
 mod visits;
 mod words;
 

@@ -23,6 +23,7 @@ mod ownership;
 mod people;
 mod queue_troubles;
 mod reminders;
+mod second_factor;
 mod small;
 mod spend;
 mod sqlite;

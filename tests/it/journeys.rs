@@ -3,6 +3,7 @@
 mod answers;
 mod book_desk;
 mod console;
+mod console_account;
 mod console_copilot;
 mod console_knowledge;
 mod console_sheet;
