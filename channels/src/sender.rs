@@ -118,6 +118,11 @@ fn show_stopped(channel: &'static str, part: &Outbound, stopped: bool) {
         .set(u8::from(stopped));
 }
 
+/// How an account sends, by the name under which it is told.
+fn way_out(part: &Outbound) -> String {
+    format!("out {}", part.conversation.door())
+}
+
 /// Whether to go on with the next part.
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -254,6 +259,7 @@ impl Sender {
                     .await?;
                 crash::point("send.recorded");
                 self.count("sent", "");
+                self.store.works(&way_out(part), self.clock.now());
                 show_stopped(self.channel.name(), part, false);
                 Ok(Step::Next)
             }
@@ -263,6 +269,14 @@ impl Sender {
 
     async fn refused(&self, part: &Outbound, refusal: SendError) -> Result<Step, Failure> {
         let text = causes(&refusal).to_string();
+        let trouble = match &refusal {
+            SendError::Stopped(refusal) => Some(refusal.code.as_str()),
+            SendError::NotSent(_) | SendError::Unknown(_) => Some("unreachable"),
+            _ => None,
+        };
+        if let Some(trouble) = trouble {
+            self.store.fails(&way_out(part), trouble, self.clock.now());
+        }
         match refusal {
             SendError::TooFast { after, bucket } => {
                 self.record(part, SendOutcome::NotSent, None).await?;

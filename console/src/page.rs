@@ -13,7 +13,7 @@ use zapis_workers::business::Business;
 use zapis_workers::words::Language;
 
 use crate::door::Me;
-use crate::{Shared, texts, words};
+use crate::{Shared, health, texts, words};
 
 /// The language with this code; Russian where it is another one.
 pub(crate) fn language(code: &str) -> Language {
@@ -38,6 +38,7 @@ templates![
     "gaps.html",
     "health.html",
     "help.html",
+    "here.html",
     "import.html",
     "inbox.html",
     "knowledge-menu.html",
@@ -87,16 +88,19 @@ impl Default for Pages {
 fn said(state: &minijinja::State<'_, '_>, key: &str, given: Kwargs) -> Result<String, Error> {
     let code = state.lookup("language").unwrap_or_default();
     let language = language(code.as_str().unwrap_or_default());
-    let Some(text) = texts::text(language, key) else {
-        let what = format!("no text `{key}` in {}", language.code());
-        return Err(Error::new(ErrorKind::InvalidOperation, what));
-    };
-    let mut text = text.to_owned();
-    for name in given.args() {
+    let told = given.args().map(|name| {
         let value: Value = given.get(name)?;
-        text = text.replace(&format!("{{{name}}}"), &value.to_string());
-    }
-    Ok(text)
+        Ok((name, value.to_string()))
+    });
+    let told = told.collect::<Result<Vec<_>, Error>>()?;
+    let told: Vec<_> = told
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    texts::fill(language, key, &told).ok_or_else(|| {
+        let what = format!("no text `{key}` in {}", language.code());
+        Error::new(ErrorKind::InvalidOperation, what)
+    })
 }
 
 impl Pages {
@@ -169,6 +173,11 @@ impl<'a> View<'a> {
         let waiting = store.waiting_chats(&self.console.desks, self.now).await?;
         let drafts = store.open_drafts(DRAFTS).await?.len();
         let role = self.me.member.role;
+        let troubles = if role >= Role::Manager {
+            health::troubles(self.console, self).await?
+        } else {
+            0
+        };
         let page = context! {
             firm => self.firm.as_ref().map(|firm| firm.name.in_language(self.language())),
             place,
@@ -180,6 +189,7 @@ impl<'a> View<'a> {
             },
             waiting_count => waiting,
             drafts_count => drafts,
+            health_count => troubles,
             ..what
         };
         Ok(self.part(name, page)?)
@@ -233,6 +243,7 @@ pub(crate) mod tests {
             include_str!("visits.rs"),
             include_str!("sheet.rs"),
             include_str!("people.rs"),
+            include_str!("presence.rs"),
             include_str!("../assets/console.js"),
         ];
         let all = TEMPLATES.iter().map(|(_, text)| *text).chain(code);

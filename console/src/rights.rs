@@ -11,7 +11,8 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, account, chats, copilot, door, drafts, health, knowledge, live, people, sheet, visits,
+    Console, account, chats, copilot, door, drafts, health, knowledge, live, people, presence,
+    sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -94,6 +95,8 @@ fn conversations() -> Ways {
         reads("/console/live", STAFF, live::stream),
         reads("/console/chats/{chat}", STAFF, chats::open),
         reads("/console/chats/{chat}/lines", STAFF, chats::lines),
+        reads("/console/chats/{chat}/here", STAFF, presence::show),
+        does("/console/chats/{chat}/here", STAFF, presence::tell),
         does("/console/chats/{chat}/take", STAFF, chats::take),
         reads("/console/chats/{chat}/help", STAFF, copilot::show),
         does("/console/chats/{chat}/suggest", STAFF, copilot::suggest),

@@ -28,6 +28,7 @@ mod small;
 mod spend;
 mod sqlite;
 mod staff;
+mod standing;
 mod story;
 
 use std::collections::BTreeMap;
@@ -53,6 +54,7 @@ pub use inbox::{CannedReply, Chat, ChatFilter};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
 pub use staff::{BadRole, NewStaff, Role, StaffChange, StaffChanged, StaffMember, StaffSession};
+pub use standing::Standing;
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -426,6 +428,7 @@ pub struct Store {
     db: db::Db,
     group: group::Group,
     owners: ownership::Owners,
+    standings: standing::Standings,
 }
 
 impl fmt::Debug for Store {
@@ -444,7 +447,13 @@ impl Store {
         let db = open::open(url).await?;
         let group = group::Group::start(db.clone());
         let owners = ownership::Owners::start(db.clone());
-        Ok(Self { db, group, owners })
+        let standings = standing::Standings::default();
+        Ok(Self {
+            db,
+            group,
+            owners,
+            standings,
+        })
     }
 
     /// Proves that it can read and write now.

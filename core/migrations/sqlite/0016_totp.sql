@@ -15,3 +15,6 @@ CREATE TABLE staff_half_logins (
     staff      TEXT NOT NULL REFERENCES staff (id),
     ends_at    BIGINT NOT NULL
 );
+
+-- What did not arrive today is counted for the page of health.
+CREATE INDEX ledger_failed ON ledger (claimed_at) WHERE state = 'failed' OR delivery = 4;

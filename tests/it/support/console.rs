@@ -43,6 +43,15 @@ impl Person {
         }
     }
 
+    /// The same person at another gateway.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            cookie: self.cookie.clone(),
+            client: client(),
+        }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Response {
         let request = self.client.get(format!("{}{path}", self.url));
         request.header("cookie", &self.cookie).send().await.unwrap()
