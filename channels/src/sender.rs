@@ -263,20 +263,17 @@ impl Sender {
                 show_stopped(self.channel.name(), part, false);
                 Ok(Step::Next)
             }
-            Err(refusal) => self.refused(part, refusal).await,
+            Err(refusal) => {
+                if let Some(trouble) = refusal.trouble() {
+                    self.store.fails(&way_out(part), trouble, self.clock.now());
+                }
+                self.refused(part, refusal).await
+            }
         }
     }
 
     async fn refused(&self, part: &Outbound, refusal: SendError) -> Result<Step, Failure> {
         let text = causes(&refusal).to_string();
-        let trouble = match &refusal {
-            SendError::Stopped(refusal) => Some(refusal.code.as_str()),
-            SendError::NotSent(_) | SendError::Unknown(_) => Some("unreachable"),
-            _ => None,
-        };
-        if let Some(trouble) = trouble {
-            self.store.fails(&way_out(part), trouble, self.clock.now());
-        }
         match refusal {
             SendError::TooFast { after, bucket } => {
                 self.record(part, SendOutcome::NotSent, None).await?;

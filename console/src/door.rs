@@ -132,7 +132,7 @@ impl Chosen {
 
 /// The code of the second factor, of who has typed the password.
 #[derive(Deserialize)]
-pub(crate) struct Code {
+pub(crate) struct SecondStep {
     half: String,
     code: String,
     #[serde(default)]
@@ -330,7 +330,7 @@ pub(crate) async fn second_step(
     State(console): State<Console>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    Form(typed): Form<Code>,
+    Form(typed): Form<SecondStep>,
 ) -> Result<Response, Refusal> {
     wait_for_place(&console, &format!("console:from:{}", client.ip()), KNOCKS).await?;
     let back = believed(&typed.back);

@@ -356,10 +356,12 @@ impl Look<'_> {
     fn used_up_at(&self, share: f64) -> Option<String> {
         let day = self.now.date_naive().and_time(NaiveTime::MIN).and_utc();
         let passed = (self.now - day).as_seconds_f64();
-        let whole = TimeDelta::try_milliseconds((passed / share * 1_000.0) as i64)?;
-        let lasts = share <= 0.0 || share >= 1.0 || whole >= TimeDelta::days(1);
+        // Nothing was spent: it lasts for ever, which no duration can say.
+        let whole = Duration::try_from_secs_f64(passed / share).ok()?;
+        let whole = TimeDelta::from_std(whole).ok()?;
+        let ends_today = share < 1.0 && whole < TimeDelta::days(1);
         let at = self.view.at(day + whole.min(TimeDelta::days(1)));
-        (!lasts).then(|| self.say("budget-until", &[("at", &at)]))
+        ends_today.then(|| self.say("budget-until", &[("at", &at)]))
     }
 
     async fn drafts(&self) -> Result<Part, StoreError> {
