@@ -26,6 +26,8 @@ use crate::{Console, Shared, texts};
 
 /// How old the number in the menu may be.
 const FRESH: Duration = Duration::from_secs(15);
+/// How long a page waits for that number.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// A message that waits longer than this in the queue waits too long.
 const QUEUE: TimeDelta = TimeDelta::minutes(2);
 /// The same of a draft.
@@ -84,7 +86,12 @@ pub(crate) async fn troubles(console: &Shared, view: &View<'_>) -> Result<usize,
     {
         return Ok(count);
     }
-    let wrong = count(&looked(console, view, Role::Manager).await?);
+    let looked = tokio::time::timeout(PATIENCE, looked(console, view, Role::Manager));
+    let wrong = match looked.await {
+        Ok(parts) => count(&parts?),
+        // A page waits for nobody; what does not answer is wrong.
+        Err(_) => known.map_or(1, |(_, count)| count.max(1)),
+    };
     *known = Some((Instant::now(), wrong));
     Ok(wrong)
 }

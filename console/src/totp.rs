@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
-use qrcode::QrCode;
 use qrcode::render::svg;
+use qrcode::{EcLevel, QrCode};
 use sha1::Sha1;
 use subtle::ConstantTimeEq;
 use zapis_core::config::Secret;
@@ -76,12 +76,13 @@ pub(crate) fn picture(firm: &str, login: &str, secret: &Secret) -> Option<String
         encoded.replace('+', "%20")
     };
     let address = format!(
-        "otpauth://totp/{firm}:{}?secret={}&issuer={firm}&algorithm=SHA1&digits=6&period={STEP}",
+        "otpauth://totp/{}?secret={}&issuer={}",
         part(login),
         secret.expose(),
-        firm = part(firm),
+        part(firm),
     );
-    let code = QrCode::new(address).ok()?;
+    // Few squares are read more easily, and a screen has no stains.
+    let code = QrCode::with_error_correction_level(address, EcLevel::L).ok()?;
     let drawn = code
         .render::<svg::Color<'_>>()
         .min_dimensions(240, 240)

@@ -1,31 +1,10 @@
 //! What somebody sees to herself at the console: the second factor, the password, where she is logged in.
 
-use data_encoding::BASE32_NOPAD;
-use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Response, StatusCode};
-use sha1::Sha1;
-use zapis_core::Clock;
 use zapis_core::store::Role;
 
-use crate::support::console::{PASSWORD, Person, post};
+use crate::support::console::{PASSWORD, Person, code, post, step};
 use crate::support::firm::{Firm, On};
-
-const STEP: i64 = 30;
-
-fn step() -> i64 {
-    Clock::system().now().timestamp() / STEP
-}
-
-/// What the app of somebody with this secret shows in a step.
-fn code(secret: &str, step: i64) -> String {
-    let key = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
-    let mut mac = Hmac::<Sha1>::new_from_slice(&key).unwrap();
-    mac.update(&step.to_be_bytes());
-    let mac = mac.finalize().into_bytes();
-    let at = usize::from(mac[19] & 0xf);
-    let word = u32::from_be_bytes(mac[at..at + 4].try_into().unwrap());
-    format!("{:06}", (word & 0x7fff_ffff) % 1_000_000)
-}
 
 /// A code that fits no step near this one.
 fn wrong(secret: &str, step: i64) -> String {
