@@ -260,6 +260,7 @@ impl Look<'_> {
             Some(trouble) => {
                 // Where this machine keeps its files helps nobody.
                 let (place, words) = trouble.split_once(": ").unwrap_or((trouble, ""));
+                let words = words.trim_start_matches("error: ");
                 let what = format!("{}: {words}", file_name(place));
                 Some(self.say("health-content-broken", &[("what", &what)]))
             }

@@ -172,17 +172,7 @@ async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
     let why = "return [...document.querySelectorAll('.why')].some(one => one.textContent.includes('business.toml'))";
     browser.until(why).await;
 
-    for language in ["ru", "en"] {
-        for page in PAGES {
-            browser.goto(&format!("{}{page}", firm.url)).await;
-            is_fine(&browser, &format!("{page} in {language}")).await;
-        }
-        let change = "document.querySelector('[action=\"/console/language\"]').requestSubmit()";
-        let before = browser.run("return document.documentElement.lang").await;
-        browser.run(change).await;
-        let turned = format!("return document.documentElement.lang !== {before}");
-        browser.until(&turned).await;
-    }
+    every_page_is_fine_in_both_languages(&browser, &firm).await;
     let phone = Browser::start(Screen::Phone).await;
     logs_in(&phone, &firm).await;
     for page in PAGES {
@@ -190,6 +180,20 @@ async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
         is_fine(&phone, &format!("{page} on a phone")).await;
     }
     a_code_is_asked_for(&phone, &firm).await;
+}
+
+async fn every_page_is_fine_in_both_languages(browser: &Browser, firm: &Firm) {
+    for language in ["ru", "en"] {
+        for page in PAGES {
+            browser.goto(&format!("{}{page}", firm.url)).await;
+            is_fine(browser, &format!("{page} in {language}")).await;
+        }
+        let change = "document.querySelector('[action=\"/console/language\"]').requestSubmit()";
+        let before = browser.run("return document.documentElement.lang").await;
+        browser.run(change).await;
+        let turned = format!("return document.documentElement.lang !== {before}");
+        browser.until(&turned).await;
+    }
 }
 
 /// The second factor, switched on and used.
