@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use zapis_core::broker::Topic;
 use zapis_core::{Clock, causes};
 use zapis_sandbox::Move;
 use zapis_workers::business::FirmFile;
@@ -155,18 +156,19 @@ async fn run_on(
         Ok(())
     });
     if let Some(moves) = setting.moves {
-        let passage = time::Passage::new(&engines, topics, &loaded.folder);
+        let passage = time::Passage::new(&engines, topics.clone(), &loaded.folder);
         tasks.spawn(passage.attend(moves, soft.clone()));
     }
     // Every process tells its health; the doors, the live journal and the calendars are the gateway's.
     let (doors, shown) = if roles.gateway {
         let content = Arc::clone(&answering.content);
         if content.get().is_none() {
-            let (folder, store) = (loaded.folder.clone(), engines.store.clone());
-            let read = parts::read_for_console(content, folder, store, soft.clone());
+            let (folder, clock) = (loaded.folder.clone(), engines.clock.clone());
+            let store = engines.store.clone();
+            let read = parts::read_for_console(content, folder, store, clock, soft.clone());
             tasks.spawn(read);
         }
-        let shown = shown(&loaded, &engines, answering, setting.open).await?;
+        let shown = shown(&loaded, &engines, answering, topics, setting.open).await?;
         (channels, shown)
     } else {
         (Vec::new(), Router::new())
@@ -212,6 +214,7 @@ async fn shown(
     loaded: &Loaded,
     engines: &Engines,
     answering: Answering,
+    topics: Vec<Topic>,
     open: bool,
 ) -> anyhow::Result<Router> {
     let config = &loaded.config;
@@ -226,7 +229,7 @@ async fn shown(
         parts::invite_first_owner(config, engines).await?;
     }
     let open_for = open.then(|| parts::OWNER.to_owned());
-    let console = parts::console(config, &loaded.folder, engines, answering, open_for);
+    let console = parts::console(config, &loaded.folder, engines, answering, topics, open_for);
     Ok(journal.merge(calendars).merge(crm).merge(console))
 }
 

@@ -97,3 +97,16 @@ pub enum SendError {
     #[error("the messenger's answer was lost")]
     Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
+
+impl SendError {
+    /// What is wrong with the account or the way to the provider, as a code; nothing where it is the message.
+    fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Stopped(refusal) => Some(&refusal.code),
+            Self::NotSent(_) | Self::Unknown(_) => Some("unreachable"),
+            Self::TooFast { .. } | Self::Unreachable(_) | Self::Refused(_) | Self::WindowClosed => {
+                None
+            }
+        }
+    }
+}

@@ -118,6 +118,11 @@ fn show_stopped(channel: &'static str, part: &Outbound, stopped: bool) {
         .set(u8::from(stopped));
 }
 
+/// How an account sends, by the name under which it is told.
+fn way_out(part: &Outbound) -> String {
+    format!("out {}", part.conversation.door())
+}
+
 /// Whether to go on with the next part.
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -254,10 +259,16 @@ impl Sender {
                     .await?;
                 crash::point("send.recorded");
                 self.count("sent", "");
+                self.store.works(&way_out(part), self.clock.now());
                 show_stopped(self.channel.name(), part, false);
                 Ok(Step::Next)
             }
-            Err(refusal) => self.refused(part, refusal).await,
+            Err(refusal) => {
+                if let Some(trouble) = refusal.trouble() {
+                    self.store.fails(&way_out(part), trouble, self.clock.now());
+                }
+                self.refused(part, refusal).await
+            }
         }
     }
 

@@ -103,8 +103,9 @@ impl Channel for WebChat {
                 buttons,
                 staff,
             } => (text, buttons, staff),
-            Content::Typing { .. } => {
-                self.hub.hint(conversation, Hint::Typing("bot"));
+            Content::Typing { inbound } => {
+                let from = if inbound.is_some() { "bot" } else { "staff" };
+                self.hub.hint(conversation, Hint::Typing(from));
                 return Ok(Sent { provider_id: None });
             }
             Content::Card(_)

@@ -321,7 +321,11 @@ impl Channel for WhatsApp {
                 };
                 self.send_message(account, outbound, message).await
             }
-            Content::Typing { inbound } => Ok(self.send_typing(account, outbound, inbound).await),
+            Content::Typing {
+                inbound: Some(inbound),
+            } => Ok(self.send_typing(account, outbound, inbound).await),
+            // It can be shown under a message of the customer only.
+            Content::Typing { inbound: None } => Ok(Sent { provider_id: None }),
             Content::Card(_)
             | Content::Relay { .. }
             | Content::Draft(_)

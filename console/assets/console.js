@@ -90,6 +90,30 @@ const refreshTalk = refreshing(async () => {
   now.scrollTop = end ? now.scrollHeight : top;
 }, 100);
 
+// Who else is here. Colleagues are told that one looks and that one writes, and nothing of the words.
+const refreshHere = refreshing(async () => {
+  const html = talk && await text(`${talk.dataset.talk}/here`);
+  const here = talk?.querySelector('[data-here]');
+  if (here && here.innerHTML !== html) here.innerHTML = html;
+}, 300);
+let wrote = 0;
+const tellHere = async (does) => {
+  wrote = does === 'writes' ? Date.now() : 0;
+  const body = new URLSearchParams({ does });
+  try { await fetch(`${talk.dataset.talk}/here`, { method: 'POST', body, keepalive: true }); } catch { /* It is told again. */ }
+};
+if (talk) {
+  const looks = () => { if (!document.hidden && Date.now() - wrote > 8_000) tellHere('looks'); };
+  setInterval(looks, 20_000);
+  document.addEventListener('visibilitychange', looks);
+  addEventListener('pagehide', () => { tellHere('leaves'); });
+  talk.addEventListener('input', (event) => {
+    if (!event.target.matches('[data-say] textarea')) return;
+    if (event.target.value === '') tellHere('looks');
+    else if (Date.now() - wrote > 4_000) tellHere('writes');
+  });
+}
+
 // What helps with the chat: looked up anew when the customer has written.
 const help = document.querySelector('[data-help]');
 const refreshHelp = refreshing(async () => {
@@ -166,6 +190,7 @@ document.addEventListener('submit', async (event) => {
       form.querySelector('.problem')?.remove();
       const field = form.querySelector('textarea');
       if (field) field.value = field.defaultValue;
+      if (form.matches('[data-say]')) tellHere('looks');
     } else if (answer.redirected && new URL(answer.url).pathname === '/console/login') {
       complain(form, lost.dataset.login);
     } else if (answer.ok && await showsSheet(form, answer)) {
@@ -230,6 +255,11 @@ if (list || talk) {
     tell(change);
     refreshList();
     if (talk?.dataset.id === change.chat) { refreshTalk(); refreshHelp(); }
+  });
+  live.addEventListener('here', (event) => {
+    const moved = JSON.parse(event.data);
+    if (moved.looks) refreshList();
+    if (talk?.dataset.id === moved.chat) refreshHere();
   });
   // A stream ends now and then by itself; who is back at once was never away.
   live.onerror = () => { clearTimeout(silence); silence = setTimeout(() => tellLost(connected), 3_000); };

@@ -23,6 +23,7 @@ use zapis_core::trace::TraceParent;
 use crate::door::{Me, note as journalled};
 use crate::lines::{lines as lines_of, preview};
 use crate::page::{View, link};
+use crate::presence::{self, Colleagues, Does};
 use crate::refusal::Refusal;
 use crate::{Console, Shared, to_the_end};
 
@@ -62,6 +63,8 @@ struct Row {
     waits: Option<String>,
     reason: Option<String>,
     assigned: bool,
+    /// Colleagues who look at it.
+    here: Vec<String>,
     blocked: bool,
 }
 
@@ -85,6 +88,7 @@ async fn rows(
     chats.truncate(PAGE as usize);
     let ids: Vec<ConversationId> = chats.iter().map(|chat| chat.conversation.clone()).collect();
     let last = console.store().last_said(&ids).await?;
+    let colleagues = Colleagues::of(console, me).await?;
     let row = |chat: &Chat| {
         let said = last.get(&chat.conversation);
         let (side, words) = said.map(preview).unwrap_or_default();
@@ -101,6 +105,7 @@ async fn rows(
             waits: chat.waiting_since.map(|since| view.ago(since)),
             reason: chat.reason.clone(),
             assigned: chat.assigned == Some(me.member.id),
+            here: colleagues.at(&chat.conversation).to_vec(),
             blocked: chat.blocked,
         }
     };
@@ -165,6 +170,8 @@ pub(crate) async fn open(talk: Talk, Query(wish): Query<Wish>) -> Result<Html<St
         ..wish
     };
     let list = listed(console, &view, me, &wish).await?;
+    let here = presence::note(console, me, &talk.chat.conversation, Some(Does::Looks));
+    here.await.unwrap_or_default();
     let events = console.store().events_of(&talk.chat.conversation, LINES);
     let events = events.await?;
     let shown = shown(console, &view, me, &talk.chat, &events).await?;
@@ -208,6 +215,7 @@ async fn shown(
     let drafts = drafts
         .iter()
         .filter(|draft| draft.card.about == *conversation);
+    let colleagues = Colleagues::of(console, me).await?;
     let people = store.staff().await?;
     let people = people.iter().filter(|one| one.disabled_at.is_none());
     let people = people.map(|one| (one.id.to_string(), one.name.as_str()));
@@ -232,6 +240,7 @@ async fn shown(
         visits => visits.iter().take(5).map(visit).collect::<Vec<_>>(),
         drafts => drafts.map(|draft| crate::drafts::card(view, draft)).collect::<Vec<_>>(),
         people => Value::from(Serde(people.collect::<Vec<_>>())),
+        here => colleagues.shown(conversation),
         key => Uuid::new_v4().to_string(),
     })
 }

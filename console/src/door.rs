@@ -8,7 +8,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, PasswordHash};
 use axum::extract::{ConnectInfo, Extension, Form, Path, Query, Request, State};
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,7 +25,7 @@ use zapis_core::store::{Role, StaffMember, Store, StoreError};
 use zapis_workers::words::Language;
 
 use crate::refusal::Refusal;
-use crate::{Console, Shared};
+use crate::{Console, Shared, totp};
 
 /// What the browser keeps.
 const COOKIE: &str = "zapis_console";
@@ -36,7 +36,7 @@ const NOTED: TimeDelta = TimeDelta::minutes(5);
 /// How long a link to choose a password can be used.
 const LINK: TimeDelta = TimeDelta::days(3);
 /// Shorter ones are guessed.
-const SHORTEST: usize = 10;
+pub(crate) const SHORTEST: usize = 10;
 /// Longer ones only cost time.
 const LONGEST: usize = 200;
 /// Tries to log in as one person: some at once, then one a minute.
@@ -49,6 +49,14 @@ const KNOCKS: Rate = Rate {
     burst: 30,
     every: Duration::from_secs(10),
 };
+
+/// Codes of one person: who knows the password guesses none of a million.
+const CODES: Rate = Rate {
+    burst: 6,
+    every: Duration::from_mins(5),
+};
+/// How long the code may be typed after the password.
+const HALF_WAY: TimeDelta = TimeDelta::minutes(5);
 
 /// Who is here.
 #[derive(Debug, Clone)]
@@ -99,6 +107,36 @@ pub(crate) struct Back {
 pub(crate) struct Chosen {
     password: String,
     again: String,
+}
+
+impl Chosen {
+    /// The key of the words that say why it cannot be taken.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let length = self.password.chars().count();
+        if !(SHORTEST..=LONGEST).contains(&length) {
+            Some("password-length")
+        } else if self.password != self.again {
+            Some("password-differs")
+        } else {
+            None
+        }
+    }
+
+    /// As it is kept.
+    pub(crate) async fn hashed(self) -> Result<Secret, Refusal> {
+        let hash = tokio::task::spawn_blocking(move || hashed(&self.password));
+        let hash = hash.await.ok().and_then(Result::ok);
+        Ok(Secret::new(hash.ok_or(Refusal::Bad("password-length"))?))
+    }
+}
+
+/// The code of the second factor, of who has typed the password.
+#[derive(Deserialize)]
+pub(crate) struct SecondStep {
+    half: String,
+    code: String,
+    #[serde(default)]
+    back: String,
 }
 
 /// Makes a link with which somebody chooses a password, and so comes in.
@@ -251,13 +289,108 @@ pub(crate) async fn log_in(
         verified(&console, &login, typed.password).await?
     };
     let Some(member) = known else {
-        metrics::counter!("zapis_console_logins_total", "outcome" => "refused").increment(1);
-        warn!("Somebody could not log in to the console");
+        refused();
         let page = form(&console, &headers, &typed.login, back, Some("login-wrong"))?;
-        return Ok((axum::http::StatusCode::UNAUTHORIZED, page).into_response());
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
-    metrics::counter!("zapis_console_logins_total", "outcome" => "in").increment(1);
+    come_in(&console, &member, &headers, back).await
+}
+
+/// Who has proved herself is in, or owes the code of her app.
+async fn come_in(
+    console: &Shared,
+    member: &StaffMember,
+    headers: &HeaderMap,
+    back: &str,
+) -> Result<Response, Refusal> {
+    if !member.has_second_factor {
+        return begin(console, member, headers, back).await;
+    }
+    let now = console.clock().now();
+    let half = console.store();
+    let half = half
+        .begin_half_login(member.id, now, now + HALF_WAY)
+        .await?;
+    Ok(code_form(console, headers, half.expose(), back, None)?.into_response())
+}
+
+fn code_form(
+    console: &Shared,
+    headers: &HeaderMap,
+    half: &str,
+    back: &str,
+    problem: Option<&str>,
+) -> Result<Html<String>, Refusal> {
+    let what = context! { half, back, problem };
+    Ok(console.pages.plain("code.html", language(headers), what)?)
+}
+
+/// `POST /console/login/code`: the second step.
+pub(crate) async fn second_step(
+    State(console): State<Console>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Form(typed): Form<SecondStep>,
+) -> Result<Response, Refusal> {
+    wait_for_place(&console, &format!("console:from:{}", client.ip()), KNOCKS).await?;
+    let back = believed(&typed.back);
+    let (store, now) = (console.store(), console.clock().now());
+    let late = || {
+        let page = form(&console, &headers, "", back, Some("login-late"))?;
+        Ok((StatusCode::UNAUTHORIZED, page).into_response())
+    };
+    let Some(member) = store.half_login(&typed.half, now).await? else {
+        return late();
+    };
+    wait_for_try(&console, &member).await?;
+    if !proves(&console, &member, &typed.code).await? {
+        refused();
+        let page = code_form(&console, &headers, &typed.half, back, Some("totp-wrong"))?;
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+    }
+    if !store.end_half_login(&typed.half).await? {
+        return late();
+    }
     begin(&console, &member, &headers, back).await
+}
+
+/// Whether this is a code of her app, or a recovery code, that was not used before. It is used then.
+pub(crate) async fn proves(
+    console: &Shared,
+    member: &StaffMember,
+    typed: &str,
+) -> Result<bool, Refusal> {
+    let (store, now, typed) = (console.store(), console.clock().now(), totp::tidy(typed));
+    let Some(secret) = store.totp_secret(member.id).await? else {
+        return Ok(false);
+    };
+    if let Some(step) = totp::step_of(&secret, &typed, now) {
+        return Ok(store.use_totp_step(member.id, step).await?);
+    }
+    let used = store.use_recovery_code(member.id, &typed).await?;
+    if used {
+        note(console, member, "recovery_code_used", None).await?;
+    }
+    Ok(used)
+}
+
+/// Whether this is her password.
+pub(crate) async fn knows_password(
+    console: &Shared,
+    member: &StaffMember,
+    password: String,
+) -> Result<bool, Refusal> {
+    Ok(verified(console, &member.login, password).await?.is_some())
+}
+
+/// Who guesses what only she knows must wait.
+pub(crate) async fn wait_for_try(console: &Shared, member: &StaffMember) -> Result<(), Refusal> {
+    wait_for_place(console, &format!("console:code:{}", member.id), CODES).await
+}
+
+fn refused() {
+    metrics::counter!("zapis_console_logins_total", "outcome" => "refused").increment(1);
+    warn!("Somebody could not log in to the console");
 }
 
 async fn wait_for_place(console: &Shared, bucket: &str, rate: Rate) -> Result<(), Refusal> {
@@ -294,7 +427,7 @@ async fn verified(
 }
 
 /// A new session at every log-in, so that nobody can prepare one for somebody else.
-async fn begin(
+pub(crate) async fn begin(
     console: &Shared,
     member: &StaffMember,
     headers: &HeaderMap,
@@ -310,6 +443,7 @@ async fn begin(
     let token = store
         .begin_staff_session(member.id, &device, now, now + IDLE)
         .await?;
+    metrics::counter!("zapis_console_logins_total", "outcome" => "in").increment(1);
     note(console, member, "login", None).await?;
     let set = cookie(console, token.expose(), IDLE.num_seconds());
     Ok(([(header::SET_COOKIE, set)], Redirect::to(back)).into_response())
@@ -372,29 +506,20 @@ pub(crate) async fn set_password(
     headers: HeaderMap,
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, Refusal> {
-    let length = chosen.password.chars().count();
-    let problem = if !(SHORTEST..=LONGEST).contains(&length) {
-        Some("password-length")
-    } else if chosen.password != chosen.again {
-        Some("password-differs")
-    } else {
-        None
-    };
+    let problem = chosen.problem();
     if problem.is_some() {
         let page = password_form(&console, &token, &headers, problem).await?;
-        return Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
     let now = console.clock().now();
     let member = console.store().staff_of_link(&token, now).await?;
     let member = member.ok_or(Refusal::Bad("link-void"))?;
-    let hash = tokio::task::spawn_blocking(move || hashed(&chosen.password));
-    let hash = hash.await.ok().and_then(Result::ok);
-    let hash = Secret::new(hash.ok_or(Refusal::Bad("password-length"))?);
+    let hash = chosen.hashed().await?;
     if !console.store().use_staff_link(&token, &hash, now).await? {
         return Err(Refusal::Bad("link-void"));
     }
     info!(staff = %member.id, "Somebody has chosen a password");
-    begin(&console, &member, &headers, "/console/").await
+    come_in(&console, &member, &headers, "/console/").await
 }
 
 fn hashed(password: &str) -> Result<String, argon2::password_hash::Error> {

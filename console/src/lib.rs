@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 mod assets;
 mod chats;
 mod copilot;
@@ -11,11 +12,13 @@ mod lines;
 mod live;
 mod page;
 mod people;
+mod presence;
 mod refusal;
 mod rights;
 mod settings;
 mod sheet;
 mod texts;
+mod totp;
 mod visits;
 mod words;
 
@@ -31,6 +34,7 @@ use axum::routing::get;
 use chrono::TimeDelta;
 use tokio::sync::Mutex;
 use zapis_core::Clock;
+use zapis_core::broker::Topic;
 use zapis_core::intake::Intake;
 use zapis_core::message::ConversationId;
 use zapis_core::sessions::Sessions;
@@ -39,10 +43,12 @@ use zapis_workers::autonomy::Autonomy;
 use zapis_workers::business::{Business, FirmFile};
 use zapis_workers::content::{Content, Live};
 use zapis_workers::dialogue::Generator;
+use zapis_workers::llm::LlmConfig;
 
 pub use door::invitation;
 pub use rights::{Need, Route, table};
 
+use health::Troubles;
 use live::Changes;
 use page::Pages;
 use refusal::Refusal;
@@ -71,8 +77,10 @@ const HEADERS: [(&str, &str); 6] = [
 pub struct Setup {
     /// Takes what the staff does into the queue.
     pub intake: Intake,
-    /// How often somebody may try to log in is counted here.
+    /// How often somebody may try to log in is counted here, and who looks at which chat.
     pub sessions: Arc<dyn Sessions>,
+    /// What the page of health looks at.
+    pub watched: Watched,
     /// The firm as its file says.
     pub firm: FirmFile,
     /// Where the knowledge stands that is written by hand.
@@ -93,6 +101,19 @@ pub struct Setup {
     pub open_for: Option<String>,
 }
 
+/// What the page of health looks at.
+#[derive(Debug)]
+pub struct Watched {
+    /// All topics of the queue.
+    pub topics: Vec<Topic>,
+    /// The accounts in use, as `channel:account`.
+    pub doors: Vec<String>,
+    /// The language models and their budgets.
+    pub models: LlmConfig,
+    /// Whether there is a CRM.
+    pub crm: bool,
+}
+
 /// What all routes share.
 #[derive(Clone)]
 struct Console(Arc<Shared>);
@@ -100,6 +121,8 @@ struct Console(Arc<Shared>);
 struct Shared {
     intake: Intake,
     sessions: Arc<dyn Sessions>,
+    watched: Watched,
+    troubles: Troubles,
     firm: Mutex<FirmFile>,
     folder: PathBuf,
     content: Arc<OnceLock<Live>>,
@@ -147,6 +170,7 @@ pub fn routes(setup: Setup) -> Router {
     let Setup {
         intake,
         sessions,
+        watched,
         firm,
         folder,
         content,
@@ -157,10 +181,12 @@ pub fn routes(setup: Setup) -> Router {
         desks,
         open_for,
     } = setup;
-    let live = Changes::new(intake.store().clone());
+    let live = Changes::new(intake.store().clone(), Arc::clone(&sessions));
     let console = Console(Arc::new(Shared {
         intake,
         sessions,
+        watched,
+        troubles: Troubles::default(),
         firm: Mutex::new(firm),
         folder,
         content,

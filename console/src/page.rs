@@ -13,7 +13,7 @@ use zapis_workers::business::Business;
 use zapis_workers::words::Language;
 
 use crate::door::Me;
-use crate::{Shared, texts, words};
+use crate::{Shared, health, texts, words};
 
 /// The language with this code; Russian where it is another one.
 pub(crate) fn language(code: &str) -> Language {
@@ -33,6 +33,7 @@ templates![
     "base.html",
     "changes.html",
     "chat.html",
+    "code.html",
     "drafts.html",
     "entry.html",
     "field.html",
@@ -40,6 +41,7 @@ templates![
     "gaps.html",
     "health.html",
     "help.html",
+    "here.html",
     "import.html",
     "inbox.html",
     "knowledge-menu.html",
@@ -47,6 +49,7 @@ templates![
     "lines.html",
     "list.html",
     "login.html",
+    "me.html",
     "password.html",
     "people.html",
     "phrases.html",
@@ -92,16 +95,19 @@ impl Default for Pages {
 fn said(state: &minijinja::State<'_, '_>, key: &str, given: Kwargs) -> Result<String, Error> {
     let code = state.lookup("language").unwrap_or_default();
     let language = language(code.as_str().unwrap_or_default());
-    let Some(text) = texts::text(language, key) else {
-        let what = format!("no text `{key}` in {}", language.code());
-        return Err(Error::new(ErrorKind::InvalidOperation, what));
-    };
-    let mut text = text.to_owned();
-    for name in given.args() {
+    let told = given.args().map(|name| {
         let value: Value = given.get(name)?;
-        text = text.replace(&format!("{{{name}}}"), &value.to_string());
-    }
-    Ok(text)
+        Ok((name, value.to_string()))
+    });
+    let told = told.collect::<Result<Vec<_>, Error>>()?;
+    let told: Vec<_> = told
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    texts::fill(language, key, &told).ok_or_else(|| {
+        let what = format!("no text `{key}` in {}", language.code());
+        Error::new(ErrorKind::InvalidOperation, what)
+    })
 }
 
 impl Pages {
@@ -174,6 +180,11 @@ impl<'a> View<'a> {
         let waiting = store.waiting_chats(&self.console.desks, self.now).await?;
         let drafts = store.open_drafts(DRAFTS).await?.len();
         let role = self.me.member.role;
+        let troubles = if role >= Role::Manager {
+            health::troubles(self.console, self).await?
+        } else {
+            0
+        };
         let page = context! {
             firm => self.firm.as_ref().map(|firm| firm.name.in_language(self.language())),
             place,
@@ -185,6 +196,7 @@ impl<'a> View<'a> {
             },
             waiting_count => waiting,
             drafts_count => drafts,
+            health_count => troubles,
             ..what
         };
         Ok(self.part(name, page)?)
@@ -226,6 +238,7 @@ pub(crate) mod tests {
             include_str!("refusal.rs"),
             include_str!("rights.rs"),
             include_str!("door.rs"),
+            include_str!("account.rs"),
             include_str!("lines.rs"),
             include_str!("words.rs"),
             include_str!("lib.rs"),
@@ -242,6 +255,7 @@ pub(crate) mod tests {
             include_str!("settings/file.rs"),
             include_str!("settings/firm.rs"),
             include_str!("settings/phrases.rs"),
+            include_str!("presence.rs"),
             include_str!("../assets/console.js"),
         ];
         let all = TEMPLATES.iter().map(|(_, text)| *text).chain(code);

@@ -44,6 +44,7 @@ async fn page(
             location => member.location.as_deref(),
             invited => !member.has_password,
             disabled => member.disabled_at.is_some(),
+            second_factor => member.has_second_factor,
             me => member.id == me.member.id,
         }
     };
@@ -110,6 +111,20 @@ pub(crate) async fn link(
     let member = member.ok_or(Refusal::Unknown)?;
     note(&console, &me.member, "staff_link", Some(&member.login)).await?;
     invite(&console, &me, &member).await
+}
+
+/// `POST /console/people/{id}/totp`: no code is asked any more, for who has lost the phone.
+pub(crate) async fn end_second_factor(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Refusal> {
+    let member = console.store().staff_member(id).await?;
+    let member = member.ok_or(Refusal::Unknown)?;
+    if console.store().end_totp(id).await? {
+        note(&console, &me.member, "totp_off", Some(&member.login)).await?;
+    }
+    Ok(Redirect::to("/console/people").into_response())
 }
 
 /// What is changed about somebody.

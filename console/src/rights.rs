@@ -11,7 +11,8 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, chats, copilot, door, drafts, health, knowledge, live, people, settings, sheet, visits,
+    Console, account, chats, copilot, door, drafts, health, knowledge, live, people, presence,
+    settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -69,6 +70,7 @@ fn doors() -> Ways {
     vec![
         reads("/console/login", Nothing, door::ask),
         does("/console/login", Nothing, door::log_in),
+        does("/console/login/code", Nothing, door::second_step),
         reads("/console/link/{token}", Nothing, door::ask_password),
         does("/console/link/{token}", Nothing, door::set_password),
         does("/console/logout", STAFF, door::log_out),
@@ -78,6 +80,10 @@ fn doors() -> Ways {
             door::log_out_everywhere,
         ),
         does("/console/language", STAFF, people::language),
+        reads("/console/me", STAFF, account::show),
+        does("/console/me/password", STAFF, account::change_password),
+        does("/console/me/totp", STAFF, account::switch_on),
+        does("/console/me/totp/off", STAFF, account::switch_off),
     ]
 }
 
@@ -89,6 +95,8 @@ fn conversations() -> Ways {
         reads("/console/live", STAFF, live::stream),
         reads("/console/chats/{chat}", STAFF, chats::open),
         reads("/console/chats/{chat}/lines", STAFF, chats::lines),
+        reads("/console/chats/{chat}/here", STAFF, presence::show),
+        does("/console/chats/{chat}/here", STAFF, presence::tell),
         does("/console/chats/{chat}/take", STAFF, chats::take),
         reads("/console/chats/{chat}/help", STAFF, copilot::show),
         does("/console/chats/{chat}/suggest", STAFF, copilot::suggest),
@@ -117,6 +125,11 @@ fn rooms() -> Ways {
         does("/console/people", OWNERS, people::add),
         does("/console/people/{id}", OWNERS, people::change),
         does("/console/people/{id}/link", OWNERS, people::link),
+        does(
+            "/console/people/{id}/totp",
+            OWNERS,
+            people::end_second_factor,
+        ),
     ]
 }
 

@@ -32,6 +32,15 @@ pub(crate) fn say(language: Language, key: &'static str) -> &'static str {
     text(language, key).unwrap_or(key)
 }
 
+/// Words with what they tell in its places: `{name}`.
+pub(crate) fn fill(language: Language, key: &str, told: &[(&str, &str)]) -> Option<String> {
+    let mut words = text(language, key)?.to_owned();
+    for (name, value) in told {
+        words = words.replace(&format!("{{{name}}}"), value);
+    }
+    Some(words)
+}
+
 /// Every key.
 #[cfg(test)]
 pub(crate) fn keys(language: Language) -> impl Iterator<Item = &'static String> {

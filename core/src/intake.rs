@@ -5,7 +5,7 @@
 //! that no reply is claimed after it), then what cannot be used is kept in `dead`, then the rest is
 //! published with one confirm. All of it may be repeated without a second effect.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use tracing::Span;
 use tracing::field::debug;
 use uuid::Uuid;
 
-use crate::broker::{Broker, BrokerError, Publish, Topic};
+use crate::broker::{Broker, BrokerError, Depth, Publish, Topic};
 use crate::clock::Clock;
 use crate::crash;
 use crate::ids;
@@ -153,6 +153,11 @@ impl Intake {
         self.broker.check().await
     }
 
+    /// How much of a topic waits.
+    pub async fn depth(&self, topic: &Topic) -> Result<Depth, BrokerError> {
+        self.broker.depth(topic).await
+    }
+
     /// The conversation of a peer that is known by any of `ids`, the preferred id first.
     /// `Ok(None)` when none of them can be part of a conversation id.
     pub async fn conversation(
@@ -197,6 +202,7 @@ impl Intake {
         let mut messages = Vec::with_capacity(arrivals.len());
         let mut taken = Vec::new();
         let mut dead = Vec::new();
+        let mut doors = BTreeSet::new();
         // Each message begins a trace of its own; its first step ends when all are durable.
         let mut steps = Vec::new();
         for arrival in arrivals {
@@ -229,6 +235,9 @@ impl Intake {
                     }
                     let channel = CHANNELS.of(inbound.conversation.channel());
                     metrics::counter!("zapis_inbound_total", "channel" => channel, "kind" => inbound.what.name()).increment(1);
+                    if inbound.what.expects_answer() {
+                        doors.insert(inbound.conversation.door());
+                    }
                     messages.push(inbound_message(&inbound));
                 }
                 Arrival::Delivery(report) => messages.push(delivery_message(&report)),
@@ -254,6 +263,9 @@ impl Intake {
         if !messages.is_empty() {
             self.broker.publish(messages).await?;
             crash::point("intake.published");
+            for door in doors {
+                self.store.works(&format!("in {door}"), self.clock.now());
+            }
         }
         self.taken().note(taken);
         Ok(())

@@ -56,6 +56,11 @@ impl ConversationId {
         self.part(1)
     }
 
+    /// Channel and account, as `channel:account`.
+    pub fn door(&self) -> String {
+        format!("{}:{}", self.channel(), self.account())
+    }
+
     /// The other side's native id on the account.
     pub fn peer(&self) -> &str {
         self.part(2)
@@ -492,17 +497,27 @@ impl Outbound {
         who: Option<&str>,
         at: DateTime<Utc>,
     ) -> Self {
+        let content = Content::Message {
+            text: text.to_owned(),
+            buttons: Vec::new(),
+            staff: who.map(str::to_owned),
+        };
+        Self::unfenced(id, to, content, at)
+    }
+
+    /// That a person of the firm is writing to a customer.
+    pub fn staff_types(id: Uuid, to: ConversationId, at: DateTime<Utc>) -> Self {
+        Self::unfenced(id, to, Content::Typing { inbound: None }, at)
+    }
+
+    fn unfenced(id: Uuid, to: ConversationId, content: Content, at: DateTime<Utc>) -> Self {
         Self {
             id,
             conversation: to,
             turn: None,
             answers: Vec::new(),
             fence: Fence::Staff,
-            content: Content::Message {
-                text: text.to_owned(),
-                buttons: Vec::new(),
-                staff: who.map(str::to_owned),
-            },
+            content,
             language: "ru".to_owned(),
             purpose: None,
             customer_wrote_at: None,
@@ -573,8 +588,8 @@ pub enum Content {
     },
     /// "typing…", and on WhatsApp also the read mark. Worth sending for a few seconds only.
     Typing {
-        /// The native id of the message being answered.
-        inbound: String,
+        /// The native id of the message being answered by the bot; nothing where a person of the firm writes.
+        inbound: Option<String>,
     },
     /// To the staff chat: this conversation needs a person.
     Card(Box<StaffCard>),

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::EnginesConfig;
 use crate::message::ConversationId;
 
+mod board;
 mod buckets;
 pub mod embedded;
 pub mod redis;
@@ -87,6 +88,12 @@ pub trait Sessions: Send + Sync + fmt::Debug {
 
     /// Closes a bucket for a time, because the provider said so (`retry_after`).
     async fn block(&self, bucket: &str, pause: Duration) -> Result<(), SessionsError>;
+
+    /// Pins a note to a board that all processes share; it falls off after a time. A time of zero takes it off.
+    async fn pin(&self, board: &str, note: &str, span: Duration) -> Result<(), SessionsError>;
+
+    /// The notes that hang on a board now, in no order.
+    async fn pinned(&self, board: &str) -> Result<Vec<String>, SessionsError>;
 
     /// Proves that it works. `Ok` holds warnings for the operator (e.g. no append-only file); what
     /// makes it unfit, such as a Redis that evicts keys, is an error.

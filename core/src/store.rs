@@ -22,10 +22,12 @@ mod ownership;
 mod people;
 mod queue_troubles;
 mod reminders;
+mod second_factor;
 mod small;
 mod spend;
 mod sqlite;
 mod staff;
+mod standing;
 mod story;
 mod versions;
 
@@ -53,6 +55,7 @@ pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
 pub use staff::{BadRole, NewStaff, Role, StaffChange, StaffChanged, StaffMember, StaffSession};
 pub use versions::{Shelf, Version, VersionChange, VersionedText};
+pub use standing::Standing;
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -391,6 +394,7 @@ pub struct Store {
     db: db::Db,
     group: group::Group,
     owners: ownership::Owners,
+    standings: standing::Standings,
 }
 
 impl fmt::Debug for Store {
@@ -409,7 +413,13 @@ impl Store {
         let db = open::open(url).await?;
         let group = group::Group::start(db.clone());
         let owners = ownership::Owners::start(db.clone());
-        Ok(Self { db, group, owners })
+        let standings = standing::Standings::default();
+        Ok(Self {
+            db,
+            group,
+            owners,
+            standings,
+        })
     }
 
     /// Proves that it can read and write now.

@@ -22,7 +22,7 @@ use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, Fence, Outbound};
 use zapis_core::store::{NewStaff, Role, StaffMember, Store};
-use zapis_core::{causes, ids};
+use zapis_core::{Clock, causes, ids};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
 use zapis_workers::autonomy::{Adjusted, Adjuster, Autonomy};
 use zapis_workers::book::Book;
@@ -64,11 +64,18 @@ pub(super) fn console(
     folder: &Path,
     engines: &Engines,
     answering: Answering,
+    topics: Vec<Topic>,
     open_for: Option<String>,
 ) -> Router {
     zapis_console::routes(zapis_console::Setup {
         intake: intake(config, engines),
         sessions: Arc::clone(&engines.sessions),
+        watched: zapis_console::Watched {
+            topics,
+            doors: accounts(config),
+            models: config.llm.clone(),
+            crm: config.crm.is_used(),
+        },
         firm: FirmFile::new(folder, &engines.store),
         folder: folder.join("knowledge"),
         content: answering.content,
@@ -199,10 +206,11 @@ pub(super) async fn read_for_console(
     content: Arc<OnceLock<Live>>,
     content_dir: PathBuf,
     store: Store,
+    clock: Clock,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let watch = loop {
-        match Watch::start(&content_dir, &store).await {
+        match Watch::start(&content_dir, &store, &clock).await {
             Ok(watch) => break watch,
             Err(error) => warn!(error = %causes(&error), "The console cannot show the knowledge"),
         }
@@ -247,7 +255,7 @@ pub async fn start_workers(
     };
     let crm = has(WorkerName::Crm) && config.crm.is_used();
     if has(WorkerName::Answer) || has(WorkerName::Remind) || crm {
-        let mut watch = Watch::start(content_dir, &engines.store).await?;
+        let mut watch = Watch::start(content_dir, &engines.store, &engines.clock).await?;
         shared.content.get_or_init(|| watch.live());
         if has(WorkerName::Answer) {
             let (answer, equipped) = answering(config, watch, &shared, llm, &desks, engines)?;

@@ -261,7 +261,7 @@ impl Ours {
 
 /// The firm's content, as it is now.
 async fn content(loaded: &Loaded, ground: &Ground) -> anyhow::Result<Live> {
-    let watch = Watch::start(&loaded.folder, &ground.engines.store).await?;
+    let watch = Watch::start(&loaded.folder, &ground.engines.store, &ground.engines.clock).await?;
     Ok(watch.live())
 }
 

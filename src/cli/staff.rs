@@ -42,6 +42,13 @@ pub enum StaffCommand {
         /// Whose.
         login: String,
     },
+    /// Ask for no code any more when she logs in, for who has lost the phone.
+    #[command(after_help = "Examples:
+  zapis staff no-code anna")]
+    NoCode {
+        /// Whose.
+        login: String,
+    },
     /// Take access away, and log out everywhere.
     #[command(after_help = "Examples:
   zapis staff disable anna")]

@@ -49,6 +49,7 @@ async fn does(loaded: &Loaded, store: &Store, command: StaffCommand) -> Result<(
         }
         StaffCommand::List { json } => list(store, json).await,
         StaffCommand::Link { login } => link(loaded, store, &named(store, &login).await?).await,
+        StaffCommand::NoCode { login } => no_code(store, &named(store, &login).await?).await,
         StaffCommand::Disable { login } => set(store, &login, true).await,
         StaffCommand::Enable { login } => set(store, &login, false).await,
     }
@@ -91,6 +92,17 @@ async fn link(loaded: &Loaded, store: &Store, member: &StaffMember) -> Result<()
         "With this link a password is chosen, once and within three days. It is shown once.",
     );
     Ok(())
+}
+
+async fn no_code(store: &Store, member: &StaffMember) -> Result<(), Failure> {
+    let ended = store.end_totp(member.id).await;
+    if ended.context("switching the code off")? {
+        return Ok(());
+    }
+    Err(Failure::Failed(anyhow::anyhow!(
+        "`{}` logs in without a code already",
+        member.login
+    )))
 }
 
 async fn named(store: &Store, login: &str) -> Result<StaffMember, Failure> {

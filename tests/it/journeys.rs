@@ -3,9 +3,12 @@
 mod answers;
 mod book_desk;
 mod console;
+mod console_account;
 mod console_copilot;
+mod console_health;
 mod console_knowledge;
 mod console_settings;
+mod console_presence;
 mod console_sheet;
 mod crm;
 mod days;

@@ -543,7 +543,7 @@ impl Answer {
             answers: Vec::new(),
             fence: Fence::Staff,
             content: Content::Typing {
-                inbound: first.id.clone(),
+                inbound: Some(first.id.clone()),
             },
             language: String::new(),
             purpose: None,

@@ -137,6 +137,7 @@ impl Llm {
                 match parsed {
                     Ok((answer, raw)) => {
                         pass.worked();
+                        self.store.works(&standing(endpoint), self.clock.now());
                         return Ok(Said {
                             answer,
                             model: raw.model,
@@ -148,6 +149,10 @@ impl Llm {
                         warn!(endpoint = endpoint.name(), error = %causes(&failed), "A language model gave no answer");
                         last = failed.to_string();
                         pass.failed(&failed, Instant::now());
+                        if endpoint.breaker.state(Instant::now()) == BreakerState::Open {
+                            let (name, now) = (standing(endpoint), self.clock.now());
+                            self.store.fails(&name, failed.name(), now);
+                        }
                         if !failed.may_pass() || Instant::now() >= deadline {
                             break;
                         }
@@ -177,4 +182,9 @@ impl Llm {
         }
         found
     }
+}
+
+/// How an endpoint does, by the name under which it is told.
+fn standing(endpoint: &Endpoint) -> String {
+    format!("llm {}", endpoint.name())
 }

@@ -56,6 +56,16 @@ impl Account {
         })
     }
 
+    /// Tells how what comes in from Telegram does: nothing where it works.
+    pub(super) fn tell(&self, trouble: Option<&str>) {
+        let name = format!("in {}:{}", super::NAME, self.config.account);
+        let (store, now) = (self.intake.store(), self.intake.clock().now());
+        match trouble {
+            Some(trouble) => store.fails(&name, trouble, now),
+            None => store.mends(&name, now),
+        }
+    }
+
     /// The id that a chat has now: the staff's group may have become a supergroup.
     pub(super) async fn current(&self, chat: i64) -> Result<i64, StoreError> {
         if self.config.staff_chat != Some(chat) {

@@ -154,6 +154,7 @@ impl Poller {
                 }
             }
         };
+        self.account.tell(None);
         if updates.is_empty() {
             return Ok(Duration::ZERO);
         }
@@ -205,6 +206,16 @@ impl Poller {
             Trouble::Call(error) => error.refusal(),
             Trouble::Store(_) | Trouble::Intake(_) | Trouble::NoIds => None,
         };
+        let told = match refusal {
+            Some(refusal) if matches!(refusal.code, 401 | 404) => Some("401"),
+            Some(refusal) if refusal.code == 409 => Some("409"),
+            // A pause that it asks for is no trouble, and the store's is told elsewhere.
+            Some(refusal) if refusal.code == 429 => None,
+            _ => matches!(trouble, Trouble::Call(_)).then_some("unreachable"),
+        };
+        if told.is_some() {
+            self.account.tell(told);
+        }
         match refusal.map(|refusal| (refusal.code, refusal)) {
             Some((401 | 404, _)) => {
                 error!(

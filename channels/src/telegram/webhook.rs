@@ -101,10 +101,14 @@ pub(super) async fn register(account: Arc<Account>, public_url: String, stop: Ca
         match account.api.tell("setWebhook", &parameters).await {
             Ok(()) => {
                 info!(account = name, "Telegram calls the webhook");
+                account.tell(None);
                 return;
             }
             Err(error) => {
                 error!(account = name, error = %causes(&error), "The webhook is not set; trying again");
+                let token = error.refusal();
+                let token = token.is_some_and(|refusal| matches!(refusal.code, 401 | 404));
+                account.tell(Some(if token { "401" } else { "webhook" }));
             }
         }
         tokio::select! {

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::board::Boards;
 use super::buckets::Buckets;
 use super::{Rate, Saved, Sessions, SessionsError, TIME_TO_LIVE};
 use crate::causes;
@@ -38,6 +39,7 @@ const DAY: i64 = 24 * 3600;
 pub struct EmbeddedSessions {
     commands: Sender<Command>,
     buckets: Buckets,
+    boards: Boards,
 }
 
 impl fmt::Debug for EmbeddedSessions {
@@ -85,6 +87,7 @@ impl EmbeddedSessions {
         Ok(Self {
             commands,
             buckets: Buckets::default(),
+            boards: Boards::default(),
         })
     }
 
@@ -134,6 +137,15 @@ impl Sessions for EmbeddedSessions {
     async fn block(&self, bucket: &str, pause: Duration) -> Result<(), SessionsError> {
         self.buckets.block(bucket, pause, Instant::now());
         Ok(())
+    }
+
+    async fn pin(&self, board: &str, note: &str, span: Duration) -> Result<(), SessionsError> {
+        self.boards.pin(board, note, span, Instant::now());
+        Ok(())
+    }
+
+    async fn pinned(&self, board: &str) -> Result<Vec<String>, SessionsError> {
+        Ok(self.boards.pinned(board, Instant::now()))
     }
 
     async fn check(&self) -> Result<Vec<String>, SessionsError> {

@@ -57,12 +57,32 @@ local keep = math.max((shut - now) / 1000 + 1000, redis.call('PTTL', KEYS[1]))
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', keep))
 return 0";
 
+/// Pins a note, or takes it off: a sorted set by when they fall off, in milliseconds of Redis' own clock.
+const PIN: &str = "
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local span = tonumber(ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if span == 0 then return redis.call('ZREM', KEYS[1], ARGV[1]) end
+redis.call('ZADD', KEYS[1], string.format('%.0f', now + span), ARGV[1])
+local keep = math.max(span, redis.call('PTTL', KEYS[1]))
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', keep))
+return 0";
+
+/// The notes that hang there.
+const PINNED: &str = "
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', now), '+inf')";
+
 /// Sessions in Redis.
 pub struct RedisSessions {
     link: Link,
     commit: Script,
     reserve: Script,
     block: Script,
+    pin: Script,
+    pinned: Script,
 }
 
 impl fmt::Debug for RedisSessions {
@@ -81,6 +101,8 @@ impl RedisSessions {
             commit: Script::new(COMMIT),
             reserve: Script::new(RESERVE),
             block: Script::new(BLOCK),
+            pin: Script::new(PIN),
+            pinned: Script::new(PINNED),
         })
     }
 }
@@ -139,6 +161,17 @@ impl Sessions for RedisSessions {
         Ok(self.link.invoke(&block).await?)
     }
 
+    async fn pin(&self, board: &str, note: &str, span: Duration) -> Result<(), SessionsError> {
+        let mut pin = self.pin.key(board_key(board));
+        pin.arg(note).arg(millis(span));
+        Ok(self.link.invoke(&pin).await?)
+    }
+
+    async fn pinned(&self, board: &str) -> Result<Vec<String>, SessionsError> {
+        let pinned = self.pinned.key(board_key(board));
+        Ok(self.link.invoke(&pinned).await?)
+    }
+
     async fn check(&self) -> Result<Vec<String>, SessionsError> {
         let mut set = redis::cmd("SET");
         set.arg("zapis:check").arg(1).arg("PX").arg(60_000);
@@ -170,6 +203,10 @@ fn session_key(conversation: &ConversationId) -> String {
 
 fn bucket_key(bucket: &str) -> String {
     format!("zapis:bucket:{{{bucket}}}")
+}
+
+fn board_key(board: &str) -> String {
+    format!("zapis:board:{{{board}}}")
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::db::{Row, Sql, sql};
 use super::{Figures, Store, StoreError};
+use crate::message::ConversationId;
 
 impl Store {
     /// Counts what metrics show.
@@ -23,6 +24,27 @@ impl Store {
                 .await?,
             parked: parked.iter().map(by_topic).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Messages that were claimed since then and did not arrive: how many of each conversation, by the code of why.
+    pub async fn failed_since(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<(ConversationId, String, u64)>, StoreError> {
+        let statement = sql(
+            "SELECT conversation, coalesce(error_code, ''), count(*) FROM ledger \
+             WHERE (state = 'failed' OR delivery = 4) AND claimed_at >= $1 \
+             GROUP BY conversation, coalesce(error_code, '')",
+        );
+        let rows = self.db.fetch(statement.bind(since)).await?;
+        let failed = |row: &Row| Ok::<_, sqlx::Error>((row.parsed(0)?, row.get(1)?, row.count(2)?));
+        Ok(rows.iter().map(failed).collect::<Result<_, _>>()?)
+    }
+
+    /// How many people of the firm were in the console since then.
+    pub async fn staff_seen(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {
+        let seen = sql("SELECT count(DISTINCT staff) FROM staff_sessions WHERE seen_at >= $1");
+        self.count(seen.bind(since)).await
     }
 
     async fn count(&self, statement: Sql) -> Result<u64, StoreError> {

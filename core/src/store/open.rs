@@ -31,6 +31,7 @@ macro_rules! migrations {
             migrations!($folder, "00", 13, "crm"),
             migrations!($folder, "00", 14, "console"),
             migrations!($folder, "00", 15, "replies"),
+            migrations!($folder, "00", 16, "totp"),
             migrations!($folder, "00", 19, "settings"),
         ]
     };

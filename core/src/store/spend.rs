@@ -28,6 +28,19 @@ pub struct Spent {
 }
 
 impl Store {
+    /// What was spent on a day, on all conversations.
+    pub async fn spent_in_all(&self, day: NaiveDate) -> Result<Spend, StoreError> {
+        let statement = sql("SELECT tokens, micros FROM spend WHERE day = $1 AND scope = $2");
+        let row = self.db.fetch_one(statement.bind(day.to_string()).bind(ALL));
+        let Some(row) = row.await? else {
+            return Ok(Spend::default());
+        };
+        Ok(Spend {
+            tokens: row.count(0)?,
+            micros: row.count(1)?,
+        })
+    }
+
     /// What was spent on a day, on all conversations and on this one.
     pub async fn spent(
         &self,

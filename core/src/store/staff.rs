@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::db::{Row, sql};
+use super::db::{Row, Tx, sql};
 use super::{Store, StoreError};
 use crate::config::Secret;
 
@@ -77,6 +77,8 @@ pub struct StaffMember {
     pub language: String,
     /// Whether a password was chosen.
     pub has_password: bool,
+    /// Whether the password alone lets nobody in.
+    pub has_second_factor: bool,
     /// Since when.
     pub created_at: DateTime<Utc>,
     /// Since when the person may not log in any more.
@@ -146,9 +148,11 @@ pub struct StaffSession {
 macro_rules! member_columns {
     () => {
         "id, login, name, role, location, language, \
-         CAST(CASE WHEN password IS NULL THEN 0 ELSE 1 END AS BIGINT), created_at, disabled_at"
+         CAST(CASE WHEN password IS NULL THEN 0 ELSE 1 END AS BIGINT), created_at, disabled_at, \
+         CAST(CASE WHEN totp_secret IS NULL THEN 0 ELSE 1 END AS BIGINT)"
     };
 }
+pub(super) use member_columns;
 
 impl Store {
     /// Adds somebody; nothing where the login or the name is taken: chats are owned by name.
@@ -165,6 +169,7 @@ impl Store {
             location: new.location.clone(),
             language: new.language.clone(),
             has_password: false,
+            has_second_factor: false,
             created_at: now,
             disabled_at: None,
         };
@@ -220,7 +225,7 @@ impl Store {
         let Some(row) = self.db.fetch_one(statement).await? else {
             return Ok(None);
         };
-        Ok(Some((member(&row)?, Secret::new(row.get::<String>(9)?))))
+        Ok(Some((member(&row)?, Secret::new(row.get::<String>(10)?))))
     }
 
     /// Changes somebody. Who may not log in any more is logged out everywhere.
@@ -326,15 +331,23 @@ impl Store {
         let Some(staff) = row.map(|row| row.parsed::<Uuid>(0)).transpose()? else {
             return Ok(false);
         };
-        let statement = sql("UPDATE staff SET password = $2 WHERE id = $1 AND disabled_at IS NULL");
-        let set = tx.execute(statement.bind(staff).bind(password.expose()));
-        if set.await? == 0 {
+        if !set_password(&mut tx, staff, password).await? {
             return Ok(false);
         }
-        let sessions = sql("DELETE FROM staff_sessions WHERE staff = $1");
-        tx.execute(sessions.bind(staff)).await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// Sets the password of somebody, and logs her out everywhere.
+    pub async fn set_staff_password(
+        &self,
+        staff: Uuid,
+        password: &Secret,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let set = set_password(&mut tx, staff, password).await?;
+        tx.commit().await?;
+        Ok(set)
     }
 
     /// Logs somebody in; what the browser keeps.
@@ -366,18 +379,19 @@ impl Store {
         token: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<StaffSession>, StoreError> {
-        let statement = sql(
-            "SELECT staff.id, login, name, role, location, language, CAST(1 AS BIGINT), created_at, disabled_at, \
-             seen_at FROM staff_sessions JOIN staff ON staff.id = staff_sessions.staff \
-             WHERE token_hash = $1 AND ends_at > $2 AND disabled_at IS NULL",
-        );
+        let statement = sql(concat!(
+            "SELECT ",
+            member_columns!(),
+            ", seen_at FROM staff_sessions JOIN staff ON staff.id = staff_sessions.staff \
+             WHERE token_hash = $1 AND ends_at > $2 AND disabled_at IS NULL"
+        ));
         let row = self.db.fetch_one(statement.bind(hash(token)).bind(now));
         let Some(row) = row.await? else {
             return Ok(None);
         };
         Ok(Some(StaffSession {
             member: member(&row)?,
-            seen_at: row.time(9)?,
+            seen_at: row.time(10)?,
         }))
     }
 
@@ -404,6 +418,18 @@ impl Store {
         Ok(())
     }
 
+    /// On how many browsers somebody is logged in.
+    pub async fn count_staff_sessions(
+        &self,
+        staff: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let statement =
+            sql("SELECT count(*) FROM staff_sessions WHERE staff = $1 AND ends_at > $2");
+        let row = self.db.fetch_one(statement.bind(staff).bind(now)).await?;
+        Ok(row.map_or(Ok(0), |row| row.count(0))?)
+    }
+
     /// Logs somebody out everywhere.
     pub async fn end_staff_sessions(&self, staff: Uuid) -> Result<(), StoreError> {
         let statement = sql("DELETE FROM staff_sessions WHERE staff = $1");
@@ -412,15 +438,30 @@ impl Store {
     }
 }
 
-fn token() -> String {
+/// Sets a password; who has come in with the one before is out, also who has come half-way. `false` for who may
+/// not come in.
+async fn set_password(tx: &mut Tx, staff: Uuid, password: &Secret) -> Result<bool, StoreError> {
+    let statement = sql("UPDATE staff SET password = $2 WHERE id = $1 AND disabled_at IS NULL");
+    let set = tx.execute(statement.bind(staff).bind(password.expose()));
+    if set.await? == 0 {
+        return Ok(false);
+    }
+    let sessions = sql("DELETE FROM staff_sessions WHERE staff = $1");
+    tx.execute(sessions.bind(staff)).await?;
+    let halves = sql("DELETE FROM staff_half_logins WHERE staff = $1");
+    tx.execute(halves.bind(staff)).await?;
+    Ok(true)
+}
+
+pub(super) fn token() -> String {
     hex::encode(rand::random::<[u8; 32]>())
 }
 
-fn hash(token: &str) -> String {
+pub(super) fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 
-fn member(row: &Row) -> Result<StaffMember, sqlx::Error> {
+pub(super) fn member(row: &Row) -> Result<StaffMember, sqlx::Error> {
     let role: String = row.get(3)?;
     Ok(StaffMember {
         id: row.parsed(0)?,
@@ -432,5 +473,6 @@ fn member(row: &Row) -> Result<StaffMember, sqlx::Error> {
         has_password: row.flag(6)?,
         created_at: row.time(7)?,
         disabled_at: row.opt_time(8)?,
+        has_second_factor: row.flag(9)?,
     })
 }

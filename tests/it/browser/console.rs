@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use zapis_core::store::Role;
 
 use super::chromium::{Browser, Screen};
-use crate::support::console::{PASSWORD, Person, chat};
+use crate::support::console::{PASSWORD, Person, chat, code, step};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 22] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
@@ -31,17 +31,21 @@ const PAGES: [&str; 21] = [
     "/console/settings?part=autonomy",
     "/console/settings?part=file",
     "/console/settings/versions",
+    "/console/me",
 ];
 
-async fn logs_in(browser: &Browser, firm: &Firm) {
-    browser.goto(&format!("{}/console/", firm.url)).await;
-    let fill = format!(
+fn logging_in() -> String {
+    format!(
         "document.querySelector('[name=login]').value = 'olga';
          document.querySelector('[name=password]').value = {};
          document.querySelector('form').requestSubmit();",
         json!(PASSWORD)
-    );
-    browser.run(&fill).await;
+    )
+}
+
+async fn logs_in(browser: &Browser, firm: &Firm) {
+    browser.goto(&format!("{}/console/", firm.url)).await;
+    browser.run(&logging_in()).await;
     browser
         .until(
             "return location.pathname === '/console/' && Boolean(document.querySelector('.bar'))",
@@ -73,6 +77,13 @@ async fn a_colleague_takes_it_while_one_writes(browser: &Browser, firm: &Firm, c
     let focus = "document.querySelector('[data-say] textarea').focus()";
     browser.run(focus).await;
     browser.types("Сейчас посмотрю").await;
+    // Each sees that the other one is there, without a reload.
+    let here = format!("{}/here", chat(customer));
+    maria
+        .until(&here, |part| part.contains("Ольга пишет…"))
+        .await;
+    maria.reads(&chat(customer)).await;
+    has(browser, "[data-here]", "Мария тоже смотрит этот чат").await;
     let key = uuid::Uuid::new_v4().to_string();
     let over = [("key", key.as_str()), ("over", "true")];
     maria
@@ -169,10 +180,21 @@ async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
     let why = "return [...document.querySelectorAll('.why')].some(one => one.textContent.includes('business.toml'))";
     browser.until(why).await;
 
+    every_page_is_fine_in_both_languages(&browser, &firm).await;
+    let phone = Browser::start(Screen::Phone).await;
+    logs_in(&phone, &firm).await;
+    for page in PAGES {
+        phone.goto(&format!("{}{page}", firm.url)).await;
+        is_fine(&phone, &format!("{page} on a phone")).await;
+    }
+    a_code_is_asked_for(&phone, &firm).await;
+}
+
+async fn every_page_is_fine_in_both_languages(browser: &Browser, firm: &Firm) {
     for language in ["ru", "en"] {
         for page in PAGES {
             browser.goto(&format!("{}{page}", firm.url)).await;
-            is_fine(&browser, &format!("{page} in {language}")).await;
+            is_fine(browser, &format!("{page} in {language}")).await;
         }
         let change = "document.querySelector('[action=\"/console/language\"]').requestSubmit()";
         let before = browser.run("return document.documentElement.lang").await;
@@ -180,12 +202,54 @@ async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
         let turned = format!("return document.documentElement.lang !== {before}");
         browser.until(&turned).await;
     }
-    let phone = Browser::start(Screen::Phone).await;
-    logs_in(&phone, &firm).await;
-    for page in PAGES {
-        phone.goto(&format!("{}{page}", firm.url)).await;
-        is_fine(&phone, &format!("{page} on a phone")).await;
-    }
+}
+
+/// The second factor, switched on and used.
+async fn a_code_is_asked_for(phone: &Browser, firm: &Firm) {
+    phone.goto(&format!("{}/console/me", firm.url)).await;
+    let unfold = "document.querySelector('details:has([name=secret])').open = true;
+         const picture = document.querySelector('img.code');
+         return await picture.decode().then(() => picture.naturalWidth >= 240)";
+    assert_eq!(
+        phone.run(unfold).await,
+        true,
+        "the policy shows the picture"
+    );
+    is_fine(phone, "the picture for the app").await;
+    let secret = phone
+        .run("return document.querySelector('[name=secret]').value")
+        .await;
+    let secret = secret.as_str().unwrap();
+    let step = step();
+    let types = |code: &str| {
+        format!(
+            "const field = document.querySelector('[name=code]');
+             field.value = {};
+             field.form.requestSubmit();",
+            json!(code)
+        )
+    };
+    phone.run(&types(&code(secret, step))).await;
+    phone
+        .until("return document.querySelectorAll('.codes li').length === 10")
+        .await;
+    is_fine(phone, "the recovery codes").await;
+
+    phone
+        .run("document.querySelector('[action=\"/console/logout\"]').requestSubmit()")
+        .await;
+    phone
+        .until("return Boolean(document.querySelector('[name=login]'))")
+        .await;
+    phone.run(&logging_in()).await;
+    phone
+        .until("return Boolean(document.querySelector('[name=half]'))")
+        .await;
+    is_fine(phone, "the code").await;
+    phone.run(&types(&code(secret, step + 1))).await;
+    phone
+        .until("return Boolean(document.querySelector('.bar'))")
+        .await;
 }
 
 /// Drags the visit of a customer so many pixels down, and into the column of somebody if one is named.

@@ -102,6 +102,7 @@ on_every_engine!(
     a_bucket_lets_a_burst_through_and_then_one_by_one,
     a_blocked_bucket_lets_nothing_through,
     many_askers_get_no_more_places_than_there_are,
+    a_note_hangs_on_its_board_until_it_falls_off,
 );
 
 async fn what_was_committed_is_loaded_and_survives_a_new_start(ground: Ground) {
@@ -299,6 +300,33 @@ async fn a_blocked_bucket_lets_nothing_through(ground: Ground) {
             .unwrap()
             .is_zero()
     );
+}
+
+async fn a_note_hangs_on_its_board_until_it_falls_off(ground: Ground) {
+    let sessions = ground.open();
+    let (board, other) = (ground.bucket("a board"), ground.bucket("another"));
+    let long = Duration::from_mins(10);
+    let pin = async |note, span| sessions.pin(&board, note, span).await.unwrap();
+    let pinned = async || {
+        let mut notes = sessions.pinned(&board).await.unwrap();
+        notes.sort();
+        notes
+    };
+    pin("Анна пишет", long).await;
+    pin("short", Duration::from_millis(200)).await;
+    pin("Анна пишет", long).await;
+    sessions.pin(&other, "elsewhere", long).await.unwrap();
+
+    eventually("it falls off", async || {
+        (pinned().await == ["Анна пишет"]).then_some(())
+    })
+    .await;
+    pin("gone", long).await;
+    assert_eq!(pinned().await, ["gone", "Анна пишет"]);
+    pin("gone", Duration::ZERO).await;
+    pin("never there", Duration::ZERO).await;
+    assert_eq!(pinned().await, ["Анна пишет"]);
+    assert_eq!(sessions.pinned(&other).await.unwrap(), ["elsewhere"]);
 }
 
 async fn many_askers_get_no_more_places_than_there_are(ground: Ground) {

@@ -82,7 +82,7 @@ async fn content() -> Live {
         let file = folder.path().join("z.db");
         let store = Store::open(&format!("sqlite:{}", file.display())).await;
         let shipped = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
-        let watch = Watch::start(shipped, &store.unwrap()).await;
+        let watch = Watch::start(shipped, &store.unwrap(), &Clock::system()).await;
         watch.unwrap().live()
     };
     CONTENT.get_or_init(read).await.clone()

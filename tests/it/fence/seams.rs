@@ -134,6 +134,14 @@ impl Sessions for Seams {
         Ok(())
     }
 
+    async fn pin(&self, _: &str, _: &str, _: Duration) -> Result<(), SessionsError> {
+        Ok(())
+    }
+
+    async fn pinned(&self, _: &str) -> Result<Vec<String>, SessionsError> {
+        Ok(Vec::new())
+    }
+
     async fn check(&self) -> Result<Vec<String>, SessionsError> {
         Ok(Vec::new())
     }

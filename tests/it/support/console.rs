@@ -1,6 +1,10 @@
 //! People of a firm at its console, without a browser.
 
+use data_encoding::BASE32_NOPAD;
+use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Response, StatusCode};
+use sha1::Sha1;
+use zapis_core::Clock;
 use zapis_core::store::Role;
 
 use super::firm::{Firm, client};
@@ -39,6 +43,15 @@ impl Person {
         Self {
             url: firm.url.clone(),
             cookie: cookie.split(';').next().unwrap().to_owned(),
+            client: client(),
+        }
+    }
+
+    /// The same person at another gateway.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            cookie: self.cookie.clone(),
             client: client(),
         }
     }
@@ -126,4 +139,20 @@ pub(crate) async fn post(origin: &str, address: &str, typed: &[(&str, &str)]) ->
 /// The chat of a customer of the bot, as it stands in addresses.
 pub(crate) fn chat(customer: i64) -> String {
     format!("/console/chats/telegram%3Amain%3A{customer}")
+}
+
+/// The step in which an app that shows codes is now.
+pub(crate) fn step() -> i64 {
+    Clock::system().now().timestamp() / 30
+}
+
+/// What the app of somebody with this secret shows in a step.
+pub(crate) fn code(secret: &str, step: i64) -> String {
+    let key = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
+    let mut mac = Hmac::<Sha1>::new_from_slice(&key).unwrap();
+    mac.update(&step.to_be_bytes());
+    let mac = mac.finalize().into_bytes();
+    let at = usize::from(mac[19] & 0xf);
+    let word = u32::from_be_bytes(mac[at..at + 4].try_into().unwrap());
+    format!("{:06}", (word & 0x7fff_ffff) % 1_000_000)
 }

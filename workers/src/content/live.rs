@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use zapis_core::causes;
 use zapis_core::config::Problem;
 use zapis_core::store::{Shelf, Store, StoreError};
+use zapis_core::{Clock, causes};
 
 use super::{AUTONOMY, BUSINESS, Changed, Content, Files};
 use crate::knowledge::import::{ImportError, imported};
@@ -21,6 +21,8 @@ use crate::texts::Texts;
 
 /// How often files and store are looked at.
 const EVERY: Duration = Duration::from_secs(2);
+/// How the content does, by the name under which it is told.
+const STANDING: &str = "content";
 /// How many problems of one look the log tells one by one.
 const TOLD: usize = 10;
 
@@ -72,6 +74,7 @@ impl From<ImportError> for LoadError {
 pub struct Watch {
     files: Files,
     store: Store,
+    clock: Clock,
     live: Live,
     imported: Vec<Entry>,
     vectors: Option<Arc<Vectors>>,
@@ -102,7 +105,7 @@ type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
 impl Watch {
     /// Loads the content; whatever is wrong with it now keeps the program from starting.
-    pub async fn start(config: &Path, store: &Store) -> Result<Self, LoadError> {
+    pub async fn start(config: &Path, store: &Store, clock: &Clock) -> Result<Self, LoadError> {
         let version = store
             .newest_version(Shelf::Knowledge)
             .await
@@ -114,9 +117,11 @@ impl Watch {
             .await
             .map_err(LoadError::Wrong)?;
         measure(&content, version);
+        store.works(STANDING, clock.now());
         Ok(Self {
             files,
             store: store.clone(),
+            clock: clock.clone(),
             live: Arc::new(content).into(),
             imported,
             vectors: None,
@@ -198,6 +203,7 @@ impl Watch {
                 self.tried = seen.clone();
                 self.loaded = seen;
                 outcome("loaded", false);
+                self.store.works(STANDING, self.clock.now());
                 true
             }
             Err(LoadError::Wrong(problems)) => {
@@ -210,6 +216,9 @@ impl Watch {
                 }
                 self.tried = seen;
                 outcome("broken", true);
+                let first = problems.first().map(ToString::to_string);
+                self.store
+                    .fails(STANDING, &first.unwrap_or_default(), self.clock.now());
                 false
             }
             Err(LoadError::Store(error)) => {

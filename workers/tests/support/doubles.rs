@@ -74,6 +74,14 @@ impl Sessions for Forgetful {
         Ok(())
     }
 
+    async fn pin(&self, _: &str, _: &str, _: Duration) -> Result<(), SessionsError> {
+        Ok(())
+    }
+
+    async fn pinned(&self, _: &str) -> Result<Vec<String>, SessionsError> {
+        Ok(Vec::new())
+    }
+
     async fn check(&self) -> Result<Vec<String>, SessionsError> {
         Ok(Vec::new())
     }

@@ -156,7 +156,7 @@ async fn typing_is_shown_for_a_moment_only_and_never_fails() {
         outbound(
             "7000000001",
             Content::Typing {
-                inbound: "m7000000001:1".into(),
+                inbound: Some("m7000000001:1".into()),
             },
         )
     };

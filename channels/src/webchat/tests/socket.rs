@@ -222,17 +222,17 @@ async fn sending_twice_writes_once_and_typing_is_shown_at_once() {
 
     let first = desk.webchat.send(&once).await.unwrap();
     let second = desk.webchat.send(&once).await.unwrap();
-    let typing = Content::Typing {
-        inbound: "1".into(),
-    };
-    desk.webchat
-        .send(&outbound(&anna.conversation(), typing))
-        .await
-        .unwrap();
+    for inbound in [Some("1".into()), None] {
+        let typing = Content::Typing { inbound };
+        let typing = outbound(&anna.conversation(), typing);
+        desk.webchat.send(&typing).await.unwrap();
+    }
 
     assert_eq!(first, second);
     assert_eq!(anna.gets().await["text"], "один раз");
     assert_eq!(anna.gets().await, json!({"type": "typing", "from": "bot"}));
+    let staff = json!({"type": "typing", "from": "staff"});
+    assert_eq!(anna.gets().await, staff);
 }
 
 #[tokio::test]

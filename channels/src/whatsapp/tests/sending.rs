@@ -296,7 +296,7 @@ async fn typing_marks_the_message_as_read_while_it_is_fresh() {
     let desk = Desk::open(Flavour::Cloud).await;
     let wrote = desk.sandbox.whatsapp_writes(CUSTOMER, "Привет").unwrap();
     let customer = || async { desk.sandbox.whatsapp_transcript(CUSTOMER).remove(0) };
-    let inbound = customer().await.id;
+    let inbound = Some(customer().await.id);
     let typing = outbound(CUSTOMER, Content::Typing { inbound });
     desk.door.clock.advance(std::time::Duration::from_secs(20));
     desk.sends(&typing).await.unwrap();

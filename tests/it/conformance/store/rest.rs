@@ -6,8 +6,9 @@ use serde_json::json;
 use uuid::Uuid;
 use zapis_core::event::{Event, Kind, Seen};
 use zapis_core::message::{Button, ConversationId, Profile};
-use zapis_core::store::{ChatEntry, Escalation, Known, StaffThread};
+use zapis_core::store::{ChatEntry, Escalation, Known, StaffThread, Standing, Store};
 
+use crate::conformance::broker_ground::eventually;
 use crate::conformance::store_ground::{Ground, at, conversation, on_both};
 
 on_both!(
@@ -28,6 +29,7 @@ on_both!(
     a_lease_from_before_the_clock_was_put_back_holds_nobody_up,
     buttons_carry_their_payload_per_conversation,
     events_are_kept_once_whole_and_in_order,
+    how_something_does_is_told_to_other_processes,
 );
 
 fn strings(ids: &[&str]) -> Vec<String> {
@@ -489,4 +491,40 @@ async fn events_are_kept_once_whole_and_in_order(ground: Ground) {
     assert_eq!(store.last_event_position().await.unwrap(), all[1].0);
     assert!(store.events_after(all[0].0, 10).await.unwrap()[0].1 == other);
     assert!(store.events_of(&conversation("1"), 10).await.unwrap() == [event]);
+}
+
+/// Waits until this is how the messenger does, and nothing else is told.
+async fn does(store: &Store, trouble: Option<&str>, since: i64, worked_at: Option<i64>) {
+    let standing = Standing {
+        trouble: trouble.map(str::to_owned),
+        since: at(since),
+        worked_at: worked_at.map(at),
+    };
+    let expected = [("out telegram:main".to_owned(), standing)].into();
+    eventually("how it does", async || {
+        (store.standings().await.unwrap() == expected).then_some(())
+    })
+    .await;
+}
+
+async fn how_something_does_is_told_to_other_processes(ground: Ground) {
+    let (store, other) = (ground.open().await, ground.open().await);
+    let name = "out telegram:main";
+    store.mends(name, at(0));
+    does(&other, None, 0, None).await;
+    store.works(name, at(5));
+    does(&other, None, 0, Some(5)).await;
+
+    // It is fresh enough; the next one tells more than that.
+    store.works(name, at(20));
+    store.fails(name, "401", at(30));
+    does(&other, Some("401"), 30, Some(5)).await;
+    // Who begins later goes on with what others told.
+    other.fails(name, "401", at(40));
+    other.fails(name, "unreachable", at(50));
+    does(&store, Some("unreachable"), 50, Some(5)).await;
+    store.works(name, at(60));
+    does(&other, None, 60, Some(60)).await;
+    store.works(name, at(90));
+    does(&other, None, 60, Some(90)).await;
 }

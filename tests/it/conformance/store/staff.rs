@@ -11,6 +11,8 @@ on_both!(
     a_link_is_used_once_and_in_time,
     who_may_not_come_in_any_more_is_out_at_once,
     one_owner_always_stays,
+    a_code_counts_once_and_a_recovery_code_too,
+    who_has_typed_the_password_owes_the_code_in_time,
 );
 
 async fn add(store: &Store, login: &str, role: Role) -> StaffMember {
@@ -160,4 +162,65 @@ async fn one_owner_always_stays(ground: Ground) {
     );
     let later = at(1) + TimeDelta::days(1);
     assert!(store.staff_session("", later).await.unwrap().is_none());
+}
+
+async fn a_code_counts_once_and_a_recovery_code_too(ground: Ground) {
+    let store = ground.open().await;
+    let anna = add(&store, "anna", Role::Administrator).await;
+    let vera = add(&store, "vera", Role::Administrator).await;
+    let secret = Secret::new("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    let codes = ["ONE", "TWO"].map(Secret::new);
+    let begin = async || store.begin_totp(anna.id, &secret, 7, &codes).await.unwrap();
+    assert!(begin().await);
+    assert!(!begin().await, "it is on already");
+    let known = store.staff_member(anna.id).await.unwrap().unwrap();
+    assert!(known.has_second_factor);
+    assert!(!format!("{known:?}").contains(secret.expose()));
+    assert_eq!(store.totp_secret(anna.id).await.unwrap(), Some(secret));
+
+    let step = async |step| store.use_totp_step(anna.id, step).await.unwrap();
+    assert!(!step(7).await, "the code that switched it on");
+    assert!(step(9).await);
+    assert!(!step(9).await && !step(8).await);
+    let code = async |id, code| store.use_recovery_code(id, code).await.unwrap();
+    assert!(!code(vera.id, "ONE").await && !code(anna.id, "").await);
+    assert!(code(anna.id, "ONE").await);
+    assert!(!code(anna.id, "ONE").await);
+    assert_eq!(store.recovery_codes(anna.id).await.unwrap(), 1);
+
+    assert!(store.end_totp(anna.id).await.unwrap());
+    assert!(!store.end_totp(anna.id).await.unwrap());
+    assert!(!code(anna.id, "TWO").await && !step(99).await);
+    assert_eq!(store.totp_secret(anna.id).await.unwrap(), None);
+}
+
+async fn who_has_typed_the_password_owes_the_code_in_time(ground: Ground) {
+    let store = ground.open().await;
+    let anna = add(&store, "anna", Role::Administrator).await;
+    let begin = async || {
+        let half = store.begin_half_login(anna.id, at(1), at(300)).await;
+        half.unwrap().expose().to_owned()
+    };
+    let half = begin().await;
+    let who = async |half: &str, when| {
+        let member = store.half_login(half, at(when)).await.unwrap();
+        member.map(|member| member.login)
+    };
+    assert_eq!(who(&half, 299).await.as_deref(), Some("anna"));
+    assert_eq!([who(&half, 300).await, who("", 2).await], [None, None]);
+    assert!(store.staff_session(&half, at(2)).await.unwrap().is_none());
+    assert!(store.end_half_login(&half).await.unwrap());
+    assert!(!store.end_half_login(&half).await.unwrap());
+
+    // Another password ends what began with the one before.
+    let half = begin().await;
+    let session = store.begin_staff_session(anna.id, "a phone", at(2), at(900));
+    let session = session.await.unwrap();
+    assert_eq!(store.count_staff_sessions(anna.id, at(3)).await.unwrap(), 1);
+    let password = Secret::new("a hash");
+    assert!(store.set_staff_password(anna.id, &password).await.unwrap());
+    assert_eq!(who(&half, 3).await, None);
+    let here = store.staff_session(session.expose(), at(3)).await.unwrap();
+    assert!(here.is_none());
+    assert_eq!(store.count_staff_sessions(anna.id, at(3)).await.unwrap(), 0);
 }

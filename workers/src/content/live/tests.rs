@@ -27,7 +27,9 @@ impl Salon {
     }
 
     async fn watch(&self) -> Watch {
-        Watch::start(self.folder.path(), &self.store).await.unwrap()
+        Watch::start(self.folder.path(), &self.store, &Clock::system())
+            .await
+            .unwrap()
     }
 
     fn edit(&self, name: &str, change: impl FnOnce(String) -> String) {

@@ -1,0 +1,140 @@
+//! How what is outside does (messengers, language models, files), as the process that deals with it tells: others
+//! show it. Written when it changes, and otherwise at most every half minute.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use tracing::debug;
+
+use super::db::sql;
+use super::{Store, StoreError};
+use crate::causes;
+
+/// How old what was written may become while nothing changes.
+const FRESH: TimeDelta = TimeDelta::seconds(30);
+/// What the names of their small values begin with.
+const PREFIX: &str = "standing ";
+
+/// How something does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// What is wrong: a code, or words that hold neither secrets nor anything of customers.
+    pub trouble: Option<String>,
+    /// Since when it is so.
+    pub since: DateTime<Utc>,
+    /// When it worked last, to the half minute.
+    pub worked_at: Option<DateTime<Utc>>,
+}
+
+/// What was told last.
+#[derive(Debug, Clone)]
+struct Told {
+    trouble: Option<String>,
+    at: DateTime<Utc>,
+    /// Whether it has worked then, or might only work again.
+    worked: bool,
+}
+
+/// What this process has told.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standings {
+    told: Arc<Mutex<HashMap<String, Told>>>,
+    /// One is written at a time, so that the newest stays.
+    writing: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Standings {
+    fn told(&self) -> MutexGuard<'_, HashMap<String, Told>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes it; whether it is to be written.
+    fn is_news(&self, name: &str, now: Told) -> bool {
+        let mut told = self.told();
+        if let Some(known) = told.get(name)
+            && known.trouble == now.trouble
+            && (!now.worked || (known.worked && (now.at - known.at).abs() < FRESH))
+        {
+            return false;
+        }
+        told.insert(name.to_owned(), now);
+        true
+    }
+}
+
+impl Store {
+    /// Something has worked. Returns at once, as the two below: it is written beside.
+    pub fn works(&self, name: &str, now: DateTime<Utc>) {
+        self.tell(name, None, now, true);
+    }
+
+    /// Nothing is wrong with something, though it had nothing to do.
+    pub fn mends(&self, name: &str, now: DateTime<Utc>) {
+        self.tell(name, None, now, false);
+    }
+
+    /// Something did not work; `trouble` says why, in a code or in words.
+    pub fn fails(&self, name: &str, trouble: &str, now: DateTime<Utc>) {
+        self.tell(name, Some(trouble), now, false);
+    }
+
+    fn tell(&self, name: &str, trouble: Option<&str>, at: DateTime<Utc>, worked: bool) {
+        let trouble = trouble.map(str::to_owned);
+        let told = Told {
+            trouble,
+            at,
+            worked,
+        };
+        if self.standings.is_news(name, told) {
+            let (store, name) = (self.clone(), name.to_owned());
+            tokio::spawn(async move {
+                if let Err(error) = store.write_standing(&name).await {
+                    debug!(error = %causes(&error), "How something does was not noted");
+                    // Whoever tells it next tries again.
+                    store.standings.told().remove(&name);
+                }
+            });
+        }
+    }
+
+    async fn write_standing(&self, name: &str) -> Result<(), StoreError> {
+        let _turn = self.standings.writing.lock().await;
+        let Some(told) = self.standings.told().get(name).cloned() else {
+            return Ok(());
+        };
+        let key = format!("{PREFIX}{name}");
+        let before = self.value(&key).await?;
+        let before: Option<Standing> = before.and_then(|text| serde_json::from_str(&text).ok());
+        let worked_at = before.as_ref().and_then(|before| before.worked_at);
+        let since = before.filter(|before| before.trouble == told.trouble);
+        let standing = Standing {
+            since: since.map_or(told.at, |before| before.since),
+            trouble: told.trouble,
+            worked_at: if told.worked {
+                Some(told.at)
+            } else {
+                worked_at
+            },
+        };
+        let text = serde_json::to_string(&standing).unwrap_or_default();
+        self.set_value(&key, &text).await
+    }
+
+    /// How everything does that anybody told of, by name.
+    pub async fn standings(&self) -> Result<BTreeMap<String, Standing>, StoreError> {
+        let statement = sql("SELECT name, value FROM small_values WHERE name LIKE $1");
+        let rows = self.db.fetch(statement.bind(format!("{PREFIX}%"))).await?;
+        let mut standings = BTreeMap::new();
+        for row in rows {
+            let (name, value) = (row.get::<String>(0)?, row.get::<String>(1)?);
+            if let (Some(name), Ok(standing)) =
+                (name.strip_prefix(PREFIX), serde_json::from_str(&value))
+            {
+                standings.insert(name.to_owned(), standing);
+            }
+        }
+        Ok(standings)
+    }
+}
