@@ -26,7 +26,7 @@ use zapis_workers::business::FirmFile;
 
 pub use demo::{demo, sandbox};
 pub use engines::{Engines, open_queue, open_sessions, open_store};
-pub use parts::{Answering, channels, check_prompts, start_workers};
+pub use parts::{Answering, channels, check_prompts, staff_groups, start_workers};
 
 use crate::calendars;
 use crate::cli::WorkerName;
@@ -183,7 +183,13 @@ async fn run_on(
     }
 
     let (wakes, woken) = mpsc::channel(1);
-    tasks.spawn(dead::retry_when_woken(engines.clone(), woken, soft.clone()));
+    let desks = staff_groups(config);
+    tasks.spawn(dead::act_when_woken(
+        engines.clone(),
+        desks,
+        woken,
+        soft.clone(),
+    ));
     match Control::open(&config.engines.data_dir).await {
         Ok(Some(control)) => {
             tasks.spawn(serve_control(control, wakes, stop.clone()));

@@ -36,7 +36,7 @@ const LONGEST: usize = 4_000;
 /// Which chats are looked at.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Wish {
-    /// `waiting`, `mine`, `taken`, or all.
+    /// `waiting`, `mine`, `taken`, `shut`, or all.
     #[serde(default)]
     show: String,
     #[serde(default)]
@@ -63,6 +63,7 @@ struct Row {
     reason: Option<String>,
     assigned: bool,
     blocked: bool,
+    is_shut: bool,
 }
 
 async fn rows(
@@ -74,6 +75,7 @@ async fn rows(
     let filter = ChatFilter {
         waiting: wish.show == "waiting",
         taken: wish.show == "taken",
+        shut: wish.show == "shut",
         assigned: (wish.show == "mine").then_some(me.member.id),
         text: wish.q.clone(),
         without: console.desks.clone(),
@@ -102,13 +104,14 @@ async fn rows(
             reason: chat.reason.clone(),
             assigned: chat.assigned == Some(me.member.id),
             blocked: chat.blocked,
+            is_shut: chat.is_shut,
         }
     };
     Ok((chats.iter().map(row).collect(), more))
 }
 
 /// What a customer is called: the name, the public name, the phone, the end of the id.
-fn name_of(chat: &Chat) -> String {
+pub(crate) fn name_of(chat: &Chat) -> String {
     let named = |name: &Option<String>| name.clone().filter(|name| !name.trim().is_empty());
     named(&chat.name)
         .or_else(|| named(&chat.username))
@@ -160,6 +163,9 @@ async fn found(console: &Shared, chat: &str, now: DateTime<Utc>) -> Result<Chat,
 pub(crate) async fn open(talk: Talk, Query(wish): Query<Wish>) -> Result<Html<String>, Refusal> {
     let (console, me) = (&talk.console, &talk.me);
     let view = View::of(console, me).await;
+    let (conversation, who) = (&talk.chat.conversation, &me.member.name);
+    let store = console.store();
+    store.note_look(conversation, who, view.now).await?;
     let wish = Wish {
         chat: talk.chat.conversation.as_str().to_owned(),
         ..wish
@@ -226,6 +232,8 @@ async fn shown(
             assigned => chat.assigned.map(|id| id.to_string()),
             snoozed => chat.snoozed_until.map(|until| view.at(until)),
             blocked => chat.blocked,
+            shut => chat.is_shut,
+            customer => link(conversation).replace("/chats/", "/customers/"),
             consent => store.consent(conversation).await?,
         },
         lines => Value::from(Serde(lines_of(view, events))),

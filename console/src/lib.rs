@@ -3,6 +3,7 @@
 mod assets;
 mod chats;
 mod copilot;
+mod customers;
 mod door;
 mod drafts;
 mod health;

@@ -11,7 +11,8 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, chats, copilot, door, drafts, health, knowledge, live, people, sheet, visits,
+    Console, chats, copilot, customers, door, drafts, health, knowledge, live, people, sheet,
+    visits,
 };
 
 /// What somebody must be to open a route.
@@ -120,6 +121,29 @@ fn rooms() -> Ways {
     ]
 }
 
+/// Customers, and their data.
+fn persons() -> Ways {
+    vec![
+        reads("/console/customers", STAFF, customers::list),
+        reads("/console/customers/{chat}", STAFF, customers::open),
+        does("/console/customers/{chat}/merge", STAFF, customers::merge),
+        does("/console/customers/{chat}/undo", STAFF, customers::undo),
+        does(
+            "/console/customers/{chat}/advertising",
+            STAFF,
+            customers::advertising,
+        ),
+        does("/console/customers/{chat}/block", STAFF, customers::block),
+        reads(
+            "/console/customers/{chat}/export",
+            MANAGERS,
+            customers::export,
+        ),
+        does("/console/customers/{chat}/erase", OWNERS, customers::erase),
+        reads("/console/erasures", OWNERS, customers::erasures),
+    ]
+}
+
 /// What the bot knows.
 fn known() -> Ways {
     let upload = DefaultBodyLimit::max(knowledge::UPLOAD);
@@ -152,6 +176,7 @@ fn known() -> Ways {
 fn ways() -> Ways {
     let mut ways = doors();
     ways.extend(conversations());
+    ways.extend(persons());
     ways.extend(known());
     ways.extend(rooms());
     ways

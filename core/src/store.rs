@@ -7,10 +7,12 @@ mod book;
 mod chat;
 mod crm;
 mod crm_tokens;
+mod customers;
 mod db;
 mod desk;
 mod drafts;
 mod due;
+mod erase;
 mod feeds;
 mod figures;
 mod group;
@@ -46,7 +48,9 @@ pub use book::{
 };
 pub use crm::{CrmCounts, CrmJob, CrmJobState, CrmOutcome, CrmSettled, Enquiry, NewCrmJob};
 pub use crm_tokens::CrmTokens;
+pub use customers::{Look, Lookalike, Merge, Merged};
 pub use due::NextDue;
+pub use erase::{Begun, Erasure, PERSONAL, Person, Receipt, Treated};
 pub use feeds::{Feed, FeedOf};
 pub use inbox::{CannedReply, Chat, ChatFilter};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
@@ -85,6 +89,8 @@ pub struct Ownership {
     pub until: Option<DateTime<Utc>>,
     /// Grows at each change.
     pub epoch: i64,
+    /// Whether the staff wants the bot to say nothing, whoever has it.
+    pub blocked: bool,
 }
 
 /// What changes ownership. Applied on arrival and idempotent by `cause`.
@@ -117,6 +123,13 @@ pub enum NewOwner {
     },
     /// The bot.
     Bot,
+    /// As before, but the bot says nothing any more, and its messages under way are stopped.
+    Blocked {
+        /// Who of the firm wants it.
+        who: String,
+    },
+    /// As before, and the bot may speak again.
+    Unblocked,
     /// As before, but replies under way are stopped (opt-out, cancel, blocked).
     Same,
 }
@@ -127,7 +140,7 @@ impl NewOwner {
         match self {
             Self::Staff { .. } | Self::StaffIfFree { .. } => "staff",
             Self::Bot => "bot",
-            Self::Same => "stopped",
+            Self::Blocked { .. } | Self::Unblocked | Self::Same => "stopped",
         }
     }
 }
@@ -183,6 +196,13 @@ pub enum SendOutcome {
     Failed(ProviderError),
     /// Nobody knows.
     InDoubt,
+}
+
+impl LedgerEntry {
+    /// Whether it only counts: the person was erased.
+    pub fn is_erased(&self) -> bool {
+        erase::is_pseudonym(&self.conversation)
+    }
 }
 
 /// One row of the send ledger.
@@ -425,6 +445,7 @@ pub struct Store {
     db: db::Db,
     group: group::Group,
     owners: ownership::Owners,
+    key: erase::Key,
 }
 
 impl fmt::Debug for Store {
@@ -443,7 +464,13 @@ impl Store {
         let db = open::open(url).await?;
         let group = group::Group::start(db.clone());
         let owners = ownership::Owners::start(db.clone());
-        Ok(Self { db, group, owners })
+        let key = erase::Key::default();
+        Ok(Self {
+            db,
+            group,
+            owners,
+            key,
+        })
     }
 
     /// Proves that it can read and write now.

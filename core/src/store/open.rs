@@ -31,6 +31,8 @@ macro_rules! migrations {
             migrations!($folder, "00", 13, "crm"),
             migrations!($folder, "00", 14, "console"),
             migrations!($folder, "00", 15, "replies"),
+            migrations!($folder, "00", 17, "customers"),
+            migrations!($folder, "00", 18, "privacy"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {

@@ -9,7 +9,7 @@ use crate::support::console::{PASSWORD, Person, chat};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 16] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
@@ -23,6 +23,9 @@ const PAGES: [&str; 13] = [
     "/console/replies",
     "/console/health",
     "/console/people",
+    "/console/customers",
+    "/console/customers/telegram%3Amain%3A7501",
+    "/console/erasures",
 ];
 
 async fn logs_in(browser: &Browser, firm: &Firm) {
