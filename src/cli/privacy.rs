@@ -17,6 +17,10 @@ pub struct ExportArgs {
 
 /// Whom to erase, and how.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct EraseArgs {
     /// A phone in any spelling, or a conversation: channel:account:peer.
     #[arg(

@@ -87,7 +87,7 @@ macro_rules! chats {
         "SELECT conversation, name, username, phone, wrote_at, blocked, staff, waiting_since, \
          reason, assigned, snoozed_until, shut FROM (SELECT person.conversation, person.name, \
          person.username, person.phone, person.wrote_at, \
-         CASE WHEN owner.blocked_at IS NOT NULL THEN 1 ELSE 0 END AS shut, \
+         owner.blocked_at AS shut, \
          coalesce(person.blocked, 0) AS blocked, CASE WHEN owner.until IS NULL OR owner.until > $1 \
          THEN owner.staff END AS staff, CASE WHEN owner.blocked_at IS NULL THEN coalesce(called.at, \
          CASE WHEN owner.staff IS NOT NULL AND (owner.until IS NULL OR owner.until > $1) AND person.wrote_at > coalesce((SELECT max(timestamp) \
@@ -136,7 +136,7 @@ const CALM: &str = concat!(
 const SHUT: &str = concat!(
     chats!(),
     " WHERE person.wrote_at IS NOT NULL AND person.conversation IN \
-     (SELECT conversation FROM ownership WHERE blocked_at IS NOT NULL)) AS chat WHERE shut = 1"
+     (SELECT conversation FROM ownership WHERE blocked_at IS NOT NULL)) AS chat WHERE shut IS NOT NULL"
 );
 
 impl Store {
@@ -386,7 +386,7 @@ fn chat(row: &Row) -> Result<Chat, sqlx::Error> {
         reason: row.get(8)?,
         assigned: assigned.and_then(|id| id.parse().ok()),
         snoozed_until: row.opt_time(10)?,
-        is_shut: row.flag(11)?,
+        is_shut: row.opt_time(11)?.is_some(),
     })
 }
 

@@ -12,7 +12,9 @@ use zapis_core::intake::inbound_message;
 use zapis_core::message::{ConversationId, Inbound, Profile, What};
 use zapis_core::store::{Begun, DeadLetter, Merged, Parked, Store, WaitEntry};
 use zapis_core::trace::TraceParent;
-use zapis_sandbox::{CrmEntity, TelegramAction, TelegramRequest, WhatsAppAction, WhatsAppCustomer};
+use zapis_sandbox::{
+    CrmEntity, CrmItem, TelegramAction, TelegramRequest, WhatsAppAction, WhatsAppCustomer,
+};
 
 use crate::support::firm::visitor::Visitor;
 use crate::support::firm::{Firm, On, PATIENCE, STAFF};
@@ -161,7 +163,7 @@ async fn is_everywhere(store: &Store, hers: &ConversationId, neighbour: &Convers
             trace: TraceParent::start(),
         };
         store
-            .park("crm", whose.as_str(), &[parked], later)
+            .park("outbound.none", whose.as_str(), &[parked], later)
             .await
             .unwrap();
     }
@@ -237,29 +239,63 @@ fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
 
+/// She writes on every channel, and her neighbour on one; her conversation on the site.
+async fn everybody_writes(firm: &Firm) -> ConversationId {
+    telegram(firm, "Сколько стоит женская стрижка?");
+    firm.telegram_answer(CHAT, 0).await;
+    telegram(firm, "Кенар просит: позовите человека");
+    firm.telegram_answer(CHAT, 1).await;
+    let topic = firm.staff_sees("Кенар просит").await;
+    let staff = firm.sandbox.staff_writes(STAFF, topic, "Отвечает Мария");
+    staff.unwrap();
+    firm.telegram_answer(CHAT, 2).await;
+    books(firm).await;
+    let visitor = visits_the_site(firm).await;
+    let asks = "Сосед: где вы находитесь?";
+    firm.sandbox.telegram_writes(NEIGHBOUR, asks).unwrap();
+    firm.telegram_answer(NEIGHBOUR, 0).await;
+    let two = |leads: &[CrmItem]| leads.len() >= 2;
+    let leads = firm.sandbox.bitrix24_until(CrmEntity::Lead, PATIENCE, two);
+    assert!(two(&leads.await));
+    visitor
+}
+
+/// Erases her as an operator does; the receipt.
+fn erased(firm: &Firm, person: &str) -> Value {
+    let refused = firm.command(&["erase", "--person", person, "--yes"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(printed(&refused).contains("--cancel-visits"), "{refused:?}");
+    let told = firm.command(&["erase", "--person", person, "--dry-run"]);
+    assert!(told.status.success(), "{told:?}");
+    assert!(printed(&told).contains("chat_log"), "{told:?}");
+    let erase = ["erase", "--person", person, "--cancel-visits", "--yes"];
+    let erased = firm.command(&[&erase[..], &["--json"]].concat());
+    let log = firm.log();
+    assert!(erased.status.success(), "{}\n{log}", printed(&erased));
+    let receipt: Value = serde_json::from_slice(&erased.stdout).unwrap();
+    assert!(receipt["ended_at"].is_string(), "{receipt}");
+    assert!(receipt["sessions"].as_u64() >= Some(3), "{receipt}");
+    let records = receipt["crm"].as_array();
+    assert!(records.is_some_and(|all| all.len() >= 2), "{receipt}");
+    receipt
+}
+
+/// Nothing is found; keys of limits go by themselves, within seconds.
+async fn nothing_is_found(firm: &Firm, canaries: &[String]) {
+    let give_up = tokio::time::Instant::now() + PATIENCE;
+    let mut left = found(firm, canaries);
+    while left.iter().any(|place| place.contains("bucket")) {
+        assert!(tokio::time::Instant::now() < give_up, "{left:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        left = found(firm, canaries);
+    }
+    assert_eq!(left, Vec::<String>::new());
+}
+
 async fn nothing_is_left_of_her(on: On, roles: Vec<Vec<&'static str>>) {
     let mut firm = Firm::with(on, "{crm}\n[autonomy]\nprice = \"draft\"\n", roles).await;
     let store = firm.store().await;
-    telegram(&firm, "Сколько стоит женская стрижка?");
-    firm.telegram_answer(CHAT, 0).await;
-    telegram(&firm, "Кенар просит: позовите человека");
-    firm.telegram_answer(CHAT, 1).await;
-    let topic = firm.staff_sees("Кенар просит").await;
-    firm.sandbox
-        .staff_writes(STAFF, topic, "Отвечает Мария")
-        .unwrap();
-    firm.telegram_answer(CHAT, 2).await;
-    books(&firm).await;
-    let visitor = visits_the_site(&firm).await;
-    firm.sandbox
-        .telegram_writes(NEIGHBOUR, "Сосед: где вы находитесь?")
-        .unwrap();
-    firm.telegram_answer(NEIGHBOUR, 0).await;
-    let leads = firm
-        .sandbox
-        .bitrix24_until(CrmEntity::Lead, PATIENCE, |leads| leads.len() >= 2);
-    leads.await;
-
+    let visitor = everybody_writes(&firm).await;
     let chat: ConversationId = format!("telegram:main:{CHAT}").parse().unwrap();
     let neighbour: ConversationId = format!("telegram:main:{NEIGHBOUR}").parse().unwrap();
     let number = format!("whatsapp:main:{PHONE}").parse().unwrap();
@@ -267,88 +303,40 @@ async fn nothing_is_left_of_her(on: On, roles: Vec<Vec<&'static str>>) {
     is_everywhere(&store, &chat, &neighbour).await;
     let now = Clock::system().now();
     for one in [&chat, &visitor] {
-        let merged = store
-            .merge_customers(&number, one, "phone", "Мария", now)
-            .await;
-        assert!(matches!(merged.unwrap(), Merged::Done(_)));
+        let merged = store.merge_customers(&number, one, "phone", "Мария", now);
+        assert!(matches!(merged.await, Ok(Merged::Done(_))));
     }
     rests(&firm).await;
     let canaries = canaries(visitor.as_str());
     let before = found(&firm, &canaries);
     assert!(before.len() > 10, "{before:?}");
     let figures = ["events", "ledger", "bookings", "reminders"];
-    let counts = figures.map(|table| firm.count(&format!("SELECT count(*) FROM {table}")));
-    let of_neighbour = store.events_of(&neighbour, 100).await.unwrap().len();
+    let count = |table| firm.count(&format!("SELECT count(*) FROM {table}"));
+    let counts = figures.map(count);
+    let of_neighbour = store.events_of(&neighbour, 100).await.unwrap();
     let parked = store.parked_of(&neighbour).await.unwrap();
 
     the_document_has_everything(&firm);
     let person = "+7 (921) 999-88-77";
-    let refused = firm.command(&["erase", "--person", person, "--yes"]);
-    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    assert!(printed(&refused).contains("--cancel-visits"), "{refused:?}");
-    let told = firm.command(&["erase", "--person", person, "--dry-run"]);
-    assert!(
-        told.status.success() && printed(&told).contains("chat_log"),
-        "{told:?}"
-    );
-    let erased = firm.command(&[
-        "erase",
-        "--person",
-        person,
-        "--cancel-visits",
-        "--yes",
-        "--json",
-    ]);
-    assert!(
-        erased.status.success(),
-        "{}\n{}",
-        printed(&erased),
-        firm.log()
-    );
-    let receipt: Value = serde_json::from_slice(&erased.stdout).unwrap();
-    assert!(
-        receipt["ended_at"].is_string() && receipt["sessions"].as_u64() >= Some(3),
-        "{receipt}"
-    );
-    assert!(
-        receipt["crm"].as_array().is_some_and(|all| all.len() >= 2),
-        "{receipt}"
-    );
-
+    let receipt = erased(&firm, person);
     rests(&firm).await;
-    // Keys of limits go by themselves, within seconds.
-    let give_up = tokio::time::Instant::now() + PATIENCE;
-    let mut left = found(&firm, &canaries);
-    while left.iter().any(|place| place.contains("bucket")) && tokio::time::Instant::now() < give_up
-    {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        left = found(&firm, &canaries);
+    nothing_is_found(&firm, &canaries).await;
+    for (before, table) in counts.iter().zip(figures) {
+        assert!(count(table) >= *before, "{table}: {before}");
     }
-    assert_eq!(left, Vec::<String>::new());
-    let stay = figures.map(|table| firm.count(&format!("SELECT count(*) FROM {table}")));
-    assert!(
-        stay.iter()
-            .zip(&counts)
-            .all(|(after, before)| after >= before),
-        "{counts:?} {stay:?}"
-    );
-    assert_eq!(
-        store.events_of(&neighbour, 100).await.unwrap().len(),
-        of_neighbour
-    );
+    let still = store.events_of(&neighbour, 100).await.unwrap();
+    assert_eq!(still[..of_neighbour.len()], of_neighbour);
     assert_eq!(store.dead_of(&neighbour).await.unwrap().len(), 1);
     assert_eq!(store.parked_of(&neighbour).await.unwrap(), parked);
 
     let again = firm.command(&["erase", "--person", person, "--yes"]);
-    assert!(
-        again.status.success() && printed(&again).contains("Nothing is left"),
-        "{again:?}"
-    );
+    assert!(again.status.success(), "{again:?}");
+    assert!(printed(&again).contains("Nothing is left"), "{again:?}");
     assert!(printed(&again).contains(receipt["id"].as_str().unwrap()));
     // Whoever comes back is a stranger.
-    telegram(&firm, "Здравствуйте, где вы находитесь?");
     let answers = firm.sandbox.telegram_transcript(CHAT, None);
     let answers = answers.iter().filter(|line| line.from == "bot").count();
+    telegram(&firm, "Здравствуйте, где вы находитесь?");
     firm.telegram_answer(CHAT, answers).await;
     assert!(store.known(&chat).await.unwrap().phone.is_none());
     firm.stop().await;
