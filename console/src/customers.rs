@@ -289,7 +289,7 @@ async fn shown(case: &Case, problem: Option<&str>) -> Result<Html<String>, Refus
         context! {
             at => view.at(event.timestamp),
             who => event.staff_id.as_deref(),
-            what => event.action.as_deref().unwrap_or_default().replace('_', "-"),
+            what => event.action.as_deref(),
         }
     };
     let stars = events.iter().filter(|event| event.kind == Kind::Rating);
