@@ -27,12 +27,12 @@ use zapis_workers::business::FirmFile;
 
 pub use demo::{demo, sandbox};
 pub use engines::{Engines, open_queue, open_sessions, open_store};
-pub use parts::{Answering, channels, check_prompts, start_workers};
+pub use parts::{Answering, channels, check_prompts, staff_groups, start_workers};
 
 use crate::calendars;
 use crate::cli::WorkerName;
 use crate::client;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
 use crate::control::{Control, Wake};
 use crate::feed;
 use crate::gateway::{self, Vitals};
@@ -184,17 +184,7 @@ async fn run_on(
         });
     }
 
-    let (wakes, woken) = mpsc::channel(1);
-    tasks.spawn(dead::retry_when_woken(engines.clone(), woken, soft.clone()));
-    match Control::open(&config.engines.data_dir).await {
-        Ok(Some(control)) => {
-            tasks.spawn(serve_control(control, wakes, stop.clone()));
-        }
-        Ok(None) => info!("Another process of this installation answers the control socket"),
-        Err(error) => {
-            warn!(error = %causes(&error), "No control socket: commands cannot wake this process");
-        }
-    }
+    obey_commands(&mut tasks, config, &engines, &stop).await;
 
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
@@ -207,6 +197,28 @@ async fn run_on(
     engines.close().await;
     info!("Stopped");
     outcome
+}
+
+/// Does what short commands leave to the running program, at once where its socket can be opened.
+async fn obey_commands(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    config: &Config,
+    engines: &Engines,
+    stop: &Stop,
+) {
+    let (wakes, woken) = mpsc::channel(1);
+    let desks = staff_groups(config);
+    let acting = dead::act_when_woken(engines.clone(), desks, woken, stop.soft());
+    tasks.spawn(acting);
+    match Control::open(&config.engines.data_dir).await {
+        Ok(Some(control)) => {
+            tasks.spawn(serve_control(control, wakes, stop.clone()));
+        }
+        Ok(None) => info!("Another process of this installation answers the control socket"),
+        Err(error) => {
+            warn!(error = %causes(&error), "No control socket: commands cannot wake this process");
+        }
+    }
 }
 
 /// What a gateway shows beside the channels: journal, calendars, what the CRM tells, the console.

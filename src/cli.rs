@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the program, with examples.
 
 mod book;
+mod privacy;
 mod settings;
 mod staff;
 
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use zapis_core::message::ConversationId;
 
 pub use book::{BookCommand, FeedCommand, FeedWhose, Wished};
+pub use privacy::{EraseArgs, ExportArgs};
 pub use settings::SettingsCommand;
 pub use staff::StaffCommand;
 
@@ -141,6 +143,23 @@ The first line of the output is the address of the page. Nothing outside this ma
   zapis settings rollback 3"
     )]
     Settings(SettingsCommand),
+    /// Write down everything that is stored about one person, for whoever asks by right.
+    #[command(after_help = "Examples:
+  zapis export --person \"+7 921 123-45-67\" --out person.json
+  zapis export --person telegram:main:123456789
+
+A person is named by her phone, in any spelling, or by one of her conversations.")]
+    Export(ExportArgs),
+    /// Erase one person from the store, the sessions and the queue, with a receipt.
+    #[command(after_help = "Examples:
+  zapis erase --person \"8 921 123-45-67\" --dry-run
+  zapis erase --person telegram:main:123456789 --yes
+  zapis erase --person +79211234567 --cancel-visits --yes
+  zapis erase --receipts
+  zapis erase --receipts --person +79211234567      was she erased, and when?
+
+Stays beside a running program: where engines are embedded, that program does it.")]
+    Erase(EraseArgs),
     /// Bring documents into the knowledge, list and search it.
     #[command(
         subcommand,

@@ -7,6 +7,7 @@ mod crm_test;
 mod dead;
 mod gaps;
 mod knowledge;
+mod privacy;
 mod report;
 mod run;
 mod settings;
@@ -102,6 +103,8 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Staff(command) => staff::staff(&load(path)?, command).await,
         Command::Settings(command) => settings::settings(&load(path)?, command).await,
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
+        Command::Export(args) => privacy::export(&load(path)?, args).await,
+        Command::Erase(args) => privacy::erase(&load(path)?, args).await,
         Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command).await,
         Command::Understand { text, json } => understand::understand(&content(path)?, &text, json),
         Command::Eval {

@@ -24,17 +24,21 @@ const LONGEST: u64 = 64;
 pub enum Wake {
     /// Dead letters were marked to be retried.
     Dead,
+    /// Erasures were begun.
+    Erasure,
 }
 
 impl Wake {
     fn word(self) -> &'static str {
         match self {
             Self::Dead => "dead",
+            Self::Erasure => "erasure",
         }
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        (word == Self::Dead.word()).then_some(Self::Dead)
+        let all = [Self::Dead, Self::Erasure];
+        all.into_iter().find(|wake| wake.word() == word)
     }
 }
 

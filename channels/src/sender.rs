@@ -184,7 +184,18 @@ impl Sender {
         Ok(())
     }
 
+    /// Whether it was said before its customer was erased.
+    async fn is_of_erased(&self, part: &Outbound) -> Result<bool, Failure> {
+        let about = part.content.about().unwrap_or(&part.conversation);
+        let erased = self.store.erased_at(about).await;
+        let erased = erased.map_err(Failure::systemic)?;
+        Ok(erased.is_some_and(|at| part.at <= at))
+    }
+
     async fn deliver_part(&self, part: &Outbound) -> Result<Step, Failure> {
+        if self.is_of_erased(part).await? {
+            return Ok(Step::Next);
+        }
         self.find_place(part).await?;
         crash::point("send.placed");
         let step = step("deliver", "client", None);

@@ -37,7 +37,7 @@ const LONGEST: usize = 4_000;
 /// Which chats are looked at.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Wish {
-    /// `waiting`, `mine`, `taken`, or all.
+    /// `waiting`, `mine`, `taken`, `shut`, or all.
     #[serde(default)]
     show: String,
     #[serde(default)]
@@ -66,6 +66,7 @@ struct Row {
     /// Colleagues who look at it.
     here: Vec<String>,
     blocked: bool,
+    is_shut: bool,
 }
 
 async fn rows(
@@ -77,6 +78,7 @@ async fn rows(
     let filter = ChatFilter {
         waiting: wish.show == "waiting",
         taken: wish.show == "taken",
+        shut: wish.show == "shut",
         assigned: (wish.show == "mine").then_some(me.member.id),
         text: wish.q.clone(),
         without: console.desks.clone(),
@@ -107,13 +109,14 @@ async fn rows(
             assigned: chat.assigned == Some(me.member.id),
             here: colleagues.at(&chat.conversation).to_vec(),
             blocked: chat.blocked,
+            is_shut: chat.is_shut,
         }
     };
     Ok((chats.iter().map(row).collect(), more))
 }
 
 /// What a customer is called: the name, the public name, the phone, the end of the id.
-fn name_of(chat: &Chat) -> String {
+pub(crate) fn name_of(chat: &Chat) -> String {
     let named = |name: &Option<String>| name.clone().filter(|name| !name.trim().is_empty());
     named(&chat.name)
         .or_else(|| named(&chat.username))
@@ -165,6 +168,9 @@ async fn found(console: &Shared, chat: &str, now: DateTime<Utc>) -> Result<Chat,
 pub(crate) async fn open(talk: Talk, Query(wish): Query<Wish>) -> Result<Html<String>, Refusal> {
     let (console, me) = (&talk.console, &talk.me);
     let view = View::of(console, me).await;
+    let (conversation, who) = (&talk.chat.conversation, &me.member.name);
+    let store = console.store();
+    store.note_look(conversation, who, view.now).await?;
     let wish = Wish {
         chat: talk.chat.conversation.as_str().to_owned(),
         ..wish
@@ -234,6 +240,8 @@ async fn shown(
             assigned => chat.assigned.map(|id| id.to_string()),
             snoozed => chat.snoozed_until.map(|until| view.at(until)),
             blocked => chat.blocked,
+            shut => chat.is_shut,
+            customer => link(conversation).replace("/chats/", "/customers/"),
             consent => store.consent(conversation).await?,
         },
         lines => Value::from(Serde(lines_of(view, events))),

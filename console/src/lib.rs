@@ -4,6 +4,7 @@ mod account;
 mod assets;
 mod chats;
 mod copilot;
+mod customers;
 mod door;
 mod drafts;
 mod health;

@@ -11,8 +11,8 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, account, chats, copilot, door, drafts, health, knowledge, live, people, presence,
-    settings, sheet, visits,
+    Console, account, chats, copilot, customers, door, drafts, health, knowledge, live, people,
+    presence, settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -133,6 +133,29 @@ fn rooms() -> Ways {
     ]
 }
 
+/// Customers, and their data.
+fn persons() -> Ways {
+    vec![
+        reads("/console/customers", STAFF, customers::list),
+        reads("/console/customers/{chat}", STAFF, customers::open),
+        does("/console/customers/{chat}/merge", STAFF, customers::merge),
+        does("/console/customers/{chat}/undo", STAFF, customers::undo),
+        does(
+            "/console/customers/{chat}/advertising",
+            STAFF,
+            customers::advertising,
+        ),
+        does("/console/customers/{chat}/block", STAFF, customers::block),
+        reads(
+            "/console/customers/{chat}/export",
+            MANAGERS,
+            customers::export,
+        ),
+        does("/console/customers/{chat}/erase", OWNERS, customers::erase),
+        reads("/console/erasures", OWNERS, customers::erasures),
+    ]
+}
+
 /// What the bot knows.
 fn known() -> Ways {
     let upload = DefaultBodyLimit::max(knowledge::UPLOAD);
@@ -178,6 +201,7 @@ fn ways() -> Ways {
     let mut ways = doors();
     ways.extend(laid_down());
     ways.extend(conversations());
+    ways.extend(persons());
     ways.extend(known());
     ways.extend(rooms());
     ways

@@ -207,6 +207,12 @@ pub trait Broker: Send + Sync + fmt::Debug {
     /// Proves that a message could be taken now.
     async fn check(&self) -> Result<(), BrokerError>;
 
+    /// Writes its file anew, so that nothing that is finished is left in it; an engine without files of ours
+    /// does nothing.
+    async fn compact(&self) -> Result<(), BrokerError> {
+        Ok(())
+    }
+
     /// Flushes acknowledgements and lets go of everything. Subscriptions end.
     async fn close(&self);
 }

@@ -215,6 +215,43 @@ impl Event {
         }
     }
 
+    /// What is left for figures once the person is erased: nothing that was said, no name, phone or id of
+    /// a messenger or the CRM. What is new in an event is not among it until it is named here.
+    #[must_use]
+    pub fn without_person(self, pseudonym: Option<ConversationId>) -> Self {
+        // Elsewhere a reason can be words of a person or of a provider.
+        let ours = matches!(self.kind, Kind::Turn | Kind::Reminder);
+        let counted = ours || self.kind == Kind::Booking;
+        let bare = Self::new(self.event_id, self.kind, self.timestamp);
+        Self {
+            turn_id: self.turn_id,
+            outbound_id: self.outbound_id,
+            owner: self.owner,
+            epoch: self.epoch,
+            staff_id: self.staff_id,
+            reason: self.reason.filter(|_| ours),
+            error_code: self.error_code,
+            channel: self.channel,
+            account: self.account,
+            conversation_id: pseudonym,
+            intent: self.intent,
+            confidence: self.confidence,
+            sentiment: self.sentiment,
+            sources: self.sources.filter(|_| counted),
+            action: self.action,
+            booking_id: self.booking_id,
+            model: self.model,
+            prompt_version: self.prompt_version,
+            variant: self.variant,
+            tokens: self.tokens,
+            cost: self.cost,
+            latency_ms: self.latency_ms,
+            outcome: self.outcome,
+            trace_id: self.trace_id,
+            ..bare
+        }
+    }
+
     /// Names the conversation, and with it channel and account.
     #[must_use]
     pub fn about(mut self, conversation: &ConversationId) -> Self {

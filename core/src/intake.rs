@@ -143,6 +143,11 @@ impl Intake {
         &self.store
     }
 
+    /// The queue, for what has nothing to hand over.
+    pub fn queue(&self) -> &dyn Broker {
+        &*self.broker
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod crash;
 mod data_dir;
+pub mod erasure;
 pub mod event;
 pub mod ids;
 pub mod intake;

@@ -612,6 +612,19 @@ pub enum Content {
     Board(Box<Board>),
 }
 
+impl Content {
+    /// Whose conversation the staff is told of.
+    pub fn about(&self) -> Option<&ConversationId> {
+        match self {
+            Self::Card(card) => Some(&card.about),
+            Self::Relay { about, .. } => Some(about),
+            Self::Draft(card) => Some(&card.about),
+            Self::Lesson(card) => Some(&card.about),
+            Self::Message { .. } | Self::Typing { .. } | Self::Board(_) => None,
+        }
+    }
+}
+
 /// A quick reply.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {

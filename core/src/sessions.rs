@@ -99,6 +99,12 @@ pub trait Sessions: Send + Sync + fmt::Debug {
     /// makes it unfit, such as a Redis that evicts keys, is an error.
     async fn check(&self) -> Result<Vec<String>, SessionsError>;
 
+    /// Writes its file anew, so that nothing that was forgotten is left in it; an engine without files of
+    /// ours does nothing.
+    async fn compact(&self) -> Result<(), SessionsError> {
+        Ok(())
+    }
+
     /// Lets go of everything; an embedded engine can be opened again when it returns.
     async fn close(&self) {}
 }

@@ -7,10 +7,12 @@ mod book;
 mod chat;
 mod crm;
 mod crm_tokens;
+mod customers;
 mod db;
 mod desk;
 mod drafts;
 mod due;
+mod erase;
 mod feeds;
 mod figures;
 mod group;
@@ -48,14 +50,16 @@ pub use book::{
 };
 pub use crm::{CrmCounts, CrmJob, CrmJobState, CrmOutcome, CrmSettled, Enquiry, NewCrmJob};
 pub use crm_tokens::CrmTokens;
+pub use customers::{Look, Lookalike, Merge, Merged};
 pub use due::NextDue;
+pub use erase::{Begun, Erasure, PERSONAL, Person, Receipt, Treated};
 pub use feeds::{Feed, FeedOf};
 pub use inbox::{CannedReply, Chat, ChatFilter};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
 pub use spend::{Spend, Spent};
 pub use staff::{BadRole, NewStaff, Role, StaffChange, StaffChanged, StaffMember, StaffSession};
-pub use versions::{Shelf, Version, VersionChange, VersionedText};
 pub use standing::Standing;
+pub use versions::{Shelf, Version, VersionChange, VersionedText};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +93,8 @@ pub struct Ownership {
     pub until: Option<DateTime<Utc>>,
     /// Grows at each change.
     pub epoch: i64,
+    /// Whether the staff wants the bot to say nothing, whoever has it.
+    pub blocked: bool,
 }
 
 /// What changes ownership. Applied on arrival and idempotent by `cause`.
@@ -121,6 +127,13 @@ pub enum NewOwner {
     },
     /// The bot.
     Bot,
+    /// As before, but the bot says nothing any more, and its messages under way are stopped.
+    Blocked {
+        /// Who of the firm wants it.
+        who: String,
+    },
+    /// As before, and the bot may speak again.
+    Unblocked,
     /// As before, but replies under way are stopped (opt-out, cancel, blocked).
     Same,
 }
@@ -131,7 +144,7 @@ impl NewOwner {
         match self {
             Self::Staff { .. } | Self::StaffIfFree { .. } => "staff",
             Self::Bot => "bot",
-            Self::Same => "stopped",
+            Self::Blocked { .. } | Self::Unblocked | Self::Same => "stopped",
         }
     }
 }
@@ -187,6 +200,13 @@ pub enum SendOutcome {
     Failed(ProviderError),
     /// Nobody knows.
     InDoubt,
+}
+
+impl LedgerEntry {
+    /// Whether it only counts: the person was erased.
+    pub fn is_erased(&self) -> bool {
+        erase::is_pseudonym(&self.conversation)
+    }
 }
 
 /// One row of the send ledger.
@@ -395,6 +415,7 @@ pub struct Store {
     group: group::Group,
     owners: ownership::Owners,
     standings: standing::Standings,
+    key: erase::Key,
 }
 
 impl fmt::Debug for Store {
@@ -414,11 +435,13 @@ impl Store {
         let group = group::Group::start(db.clone());
         let owners = ownership::Owners::start(db.clone());
         let standings = standing::Standings::default();
+        let key = erase::Key::default();
         Ok(Self {
             db,
             group,
             owners,
             standings,
+            key,
         })
     }
 

@@ -74,6 +74,20 @@ pub(crate) fn tune(file: &Connection) -> rusqlite::Result<()> {
     file.pragma_update(None, "temp_store", "MEMORY")
 }
 
+/// Writes a file anew without what was deleted, and empties the log beside it: both still hold its bytes.
+pub(crate) const COMPACT: &str = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
+
+/// Does it for everybody who waits for it.
+pub(crate) fn compact(file: &Connection, waiting: Vec<oneshot::Sender<Result<(), WriteError>>>) {
+    if waiting.is_empty() {
+        return;
+    }
+    let done = file.execute_batch(COMPACT).map_err(WriteError::from);
+    for waits in waiting {
+        waits.send(done.clone()).ok();
+    }
+}
+
 /// Starts the thread. It ends with [`Next::Stop`], or when all senders are gone.
 pub(crate) fn start<E: Engine>(
     name: &str,

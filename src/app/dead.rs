@@ -1,4 +1,4 @@
-//! Publishes dead letters again that an operator marked.
+//! What commands leave to the running program: dead letters to publish again, erasures to finish.
 
 use std::time::Duration;
 
@@ -8,19 +8,22 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zapis_core::broker::{Publish, Topic};
-use zapis_core::crash;
+use zapis_core::erasure::Eraser;
 use zapis_core::lanes::attempt_key;
+use zapis_core::message::ConversationId;
 use zapis_core::trace::{TraceParent, step};
+use zapis_core::{causes, crash};
 
 use super::Engines;
 use crate::control::Wake;
 
-/// How often it is looked for letters that could not be published the first time.
+/// How often it is looked for what could not be done the first time.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// At the start and whenever a command says so, until told to stop.
-pub(super) async fn retry_when_woken(
+pub(super) async fn act_when_woken(
     engines: Engines,
+    desks: Vec<ConversationId>,
     mut woken: mpsc::Receiver<Wake>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -33,9 +36,18 @@ pub(super) async fn retry_when_woken(
                 "Could not publish dead letters again; they stay marked"
             ),
         }
+        match eraser(&engines, &desks).finish().await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "Erased persons"),
+            Err(error) => warn!(
+                error = %causes(&error),
+                "Could not finish an erasure; it is tried again"
+            ),
+        }
         tokio::select! {
             wake = woken.recv() => match wake {
-                Some(Wake::Dead) => {}
+                // Both are looked at, whichever it was: a second wake-up may have found no room.
+                Some(Wake::Dead | Wake::Erasure) => {}
                 None => {
                     stop.cancelled().await;
                     return Ok(());
@@ -44,6 +56,16 @@ pub(super) async fn retry_when_woken(
             () = tokio::time::sleep(LOOK_EVERY) => {}
             () = stop.cancelled() => return Ok(()),
         }
+    }
+}
+
+fn eraser<'a>(engines: &'a Engines, desks: &'a [ConversationId]) -> Eraser<'a> {
+    Eraser {
+        store: &engines.store,
+        sessions: &*engines.sessions,
+        queue: Some(&*engines.broker),
+        desks,
+        clock: &engines.clock,
     }
 }
 

@@ -20,7 +20,7 @@ use zapis_core::broker::Topic;
 use zapis_core::config::Findings;
 use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
-use zapis_core::message::{Content, Fence, Outbound};
+use zapis_core::message::{Content, ConversationId, Fence, Outbound};
 use zapis_core::store::{NewStaff, Role, StaffMember, Store};
 use zapis_core::{Clock, causes, ids};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
@@ -83,12 +83,7 @@ pub(super) fn console(
         generator: answering.generator,
         public_url: config.server.public_url.clone(),
         takeover: minutes(config.staff.takeover_minutes),
-        desks: config
-            .channels
-            .telegram
-            .iter()
-            .filter_map(TelegramConfig::desk)
-            .collect(),
+        desks: staff_groups(config),
         open_for,
     })
 }
@@ -537,6 +532,12 @@ pub fn check_prompts(config: &LlmConfig, prompts: &Prompts, findings: &mut Findi
             &format!("there are: {}", known.join(", ")),
         );
     }
+}
+
+/// The staff's own groups, also those of bots that are switched off.
+pub fn staff_groups(config: &Config) -> Vec<ConversationId> {
+    let bots = config.channels.telegram.iter();
+    bots.filter_map(TelegramConfig::desk).collect()
 }
 
 /// The staff groups of the enabled bots.

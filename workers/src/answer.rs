@@ -282,9 +282,17 @@ impl Answer {
         crash::point("turn.loaded");
         self.publish_outbox(conversation, &mut session).await?;
 
-        let fresh = unseen(&session, tasks);
+        let mut fresh = unseen(&session, tasks);
+        if let Some(at) = self
+            .store
+            .erased_at(conversation)
+            .await
+            .map_err(Failure::systemic)?
+        {
+            fresh.retain(|inbound| !is_of_before(inbound, at));
+        }
         let Some(first) = fresh.first() else {
-            debug!(?conversation, "Handled before");
+            debug!(?conversation, "Handled before, or erased");
             return Ok(true);
         };
         let turn_id = ids::turn(conversation, &first.id);
@@ -301,6 +309,9 @@ impl Answer {
             turn.tell_crm(&fresh, intents);
         }
         self.heed_staff(&mut turn, &fresh, now).await?;
+        if ownership.blocked {
+            turn.shut();
+        }
         turn.record(&fresh, &mut session, &self.desks);
         let outcome = self
             .answer(&mut turn, &ownership, &fresh, &mut session)
@@ -458,8 +469,12 @@ impl Answer {
         if newest.is_none() && refused.is_none() {
             return Ok("recorded");
         }
+        if ownership.blocked {
+            turn.keep_silent(None, "the staff has blocked the customer");
+            return Ok("blocked");
+        }
         if let Some(person) = &ownership.staff {
-            turn.keep_silent(person);
+            turn.keep_silent(Some(person), "a person has the conversation");
             turn.overhear(|| self.mind.overhears(&expecting));
             return Ok("silent");
         }
@@ -533,7 +548,11 @@ impl Answer {
     async fn show_typing(&self, first: &Inbound) {
         let now = self.clock.now();
         match self.store.ownership(&first.conversation, now).await {
-            Ok(Ownership { staff: None, .. }) => {}
+            Ok(Ownership {
+                staff: None,
+                blocked: false,
+                ..
+            }) => {}
             _ => return,
         }
         let typing = Outbound {
@@ -612,6 +631,12 @@ impl Worker for Answer {
         }
         Err(Failure::later(SessionsError::Conflict))
     }
+}
+
+/// Whether a message is of the time before an erasure: it was accepted by then, or is a late repeat. The clock
+/// of a messenger may be behind ours.
+fn is_of_before(inbound: &Inbound, erased_at: DateTime<Utc>) -> bool {
+    inbound.received_at <= erased_at || inbound.at < erased_at - TimeDelta::minutes(1)
 }
 
 fn belongs_to_burst(what: &What) -> bool {

@@ -136,6 +136,9 @@ impl JournalWorker {
         let mut steps = Vec::with_capacity(reports.len());
         let mut events = Vec::with_capacity(reports.len());
         for (report, ours) in reports.iter().zip(known) {
+            if ours.as_ref().is_some_and(LedgerEntry::is_erased) {
+                continue;
+            }
             let step = step_of(report, ours.as_ref());
             self.alarm(report, ours.as_ref())
                 .instrument(step.clone())

@@ -107,6 +107,10 @@ impl Broker for EmbeddedBroker {
         Ok(self.ask(|done| Command::Check { done }).await??)
     }
 
+    async fn compact(&self) -> Result<(), BrokerError> {
+        Ok(self.ask(|done| Command::Compact { done }).await??)
+    }
+
     async fn close(&self) {
         let (done, closed) = oneshot::channel();
         if self.commands.send(Command::Close(Some(done))).is_ok() {

@@ -56,6 +56,7 @@ enum Command {
         done: Done<Option<Saved>>,
     },
     Write(Write),
+    Compact(Done<()>),
     Close(Option<oneshot::Sender<()>>),
 }
 
@@ -154,6 +155,10 @@ impl Sessions for EmbeddedSessions {
         Ok(Vec::new())
     }
 
+    async fn compact(&self) -> Result<(), SessionsError> {
+        self.ask(Command::Compact).await
+    }
+
     async fn close(&self) {
         let (done, closed) = oneshot::channel();
         if self.commands.send(Command::Close(Some(done))).is_ok() {
@@ -182,6 +187,7 @@ impl Engine for Thread {
     fn serve(&mut self, file: &Connection, batch: &mut Vec<Command>) -> Next {
         let today = self.clock.now().timestamp() / DAY;
         let mut writes = Vec::new();
+        let mut compacting = Vec::new();
         let mut closing = None;
         for command in batch.drain(..) {
             match command {
@@ -190,12 +196,14 @@ impl Engine for Thread {
                     done.send(saved.map_err(WriteError::from)).ok();
                 }
                 Command::Write(write) => writes.push(write),
+                Command::Compact(done) => compacting.push(done),
                 Command::Close(done) => closing = Some(done),
             }
         }
         if !writes.is_empty() {
             self.write(file, today, writes);
         }
+        writer::compact(file, compacting);
         closing.map_or(Next::Command, Next::Stop)
     }
 }

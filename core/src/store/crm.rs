@@ -608,7 +608,7 @@ async fn add_jobs(
     Ok(())
 }
 
-fn read_enquiry(row: &Row) -> Result<Enquiry, sqlx::Error> {
+pub(super) fn read_enquiry(row: &Row) -> Result<Enquiry, sqlx::Error> {
     Ok(Enquiry {
         id: row.parsed(0)?,
         conversation: row.parsed(1)?,

@@ -37,6 +37,8 @@ pub struct Chat {
     pub assigned: Option<Uuid>,
     /// Until when nobody wants to see it.
     pub snoozed_until: Option<DateTime<Utc>>,
+    /// Whether the staff has blocked the customer.
+    pub is_shut: bool,
 }
 
 impl fmt::Debug for Chat {
@@ -63,6 +65,8 @@ pub struct ChatFilter {
     pub waiting: bool,
     /// Only those that a person has.
     pub taken: bool,
+    /// Only those that the staff has blocked.
+    pub shut: bool,
     /// Only those that are for this person to look after.
     pub assigned: Option<Uuid>,
     /// Only those whose name, phone or words hold this.
@@ -81,16 +85,17 @@ const SEARCHED: i64 = 50_000;
 macro_rules! chats {
     () => {
         "SELECT conversation, name, username, phone, wrote_at, blocked, staff, waiting_since, \
-         reason, assigned, snoozed_until FROM (SELECT person.conversation, person.name, \
+         reason, assigned, snoozed_until, shut FROM (SELECT person.conversation, person.name, \
          person.username, person.phone, person.wrote_at, \
-         coalesce(person.blocked, 0) AS blocked, owner.staff, coalesce(called.at, \
-         CASE WHEN owner.staff IS NOT NULL AND person.wrote_at > coalesce((SELECT max(timestamp) \
+         owner.blocked_at AS shut, \
+         coalesce(person.blocked, 0) AS blocked, CASE WHEN owner.until IS NULL OR owner.until > $1 \
+         THEN owner.staff END AS staff, CASE WHEN owner.blocked_at IS NULL THEN coalesce(called.at, \
+         CASE WHEN owner.staff IS NOT NULL AND (owner.until IS NULL OR owner.until > $1) AND person.wrote_at > coalesce((SELECT max(timestamp) \
          FROM events WHERE conversation = person.conversation AND kind = 'takeover'), 0) \
-         THEN person.wrote_at END) AS waiting_since, called.reason, mark.assigned, \
+         THEN person.wrote_at END) END AS waiting_since, called.reason, mark.assigned, \
          CASE WHEN mark.snoozed_until > $1 AND coalesce(person.wrote_at, 0) <= mark.snoozed_at \
          THEN mark.snoozed_until END AS snoozed_until FROM people AS person \
          LEFT JOIN ownership AS owner ON owner.conversation = person.conversation \
-         AND owner.staff IS NOT NULL AND (owner.until IS NULL OR owner.until > $1) \
          LEFT JOIN escalations AS called ON called.conversation = person.conversation \
          AND called.closed_at IS NULL \
          LEFT JOIN chat_marks AS mark ON mark.conversation = person.conversation"
@@ -127,6 +132,13 @@ const CALM: &str = concat!(
     " WHERE person.wrote_at IS NOT NULL) AS chat WHERE snoozed_until IS NULL AND waiting_since IS NULL"
 );
 
+/// Those that the staff has blocked.
+const SHUT: &str = concat!(
+    chats!(),
+    " WHERE person.wrote_at IS NOT NULL AND person.conversation IN \
+     (SELECT conversation FROM ownership WHERE blocked_at IS NOT NULL)) AS chat WHERE shut IS NOT NULL"
+);
+
 impl Store {
     /// Chats, those that have waited longest for a person first, then the newest.
     pub async fn chats(
@@ -135,6 +147,10 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Vec<Chat>, StoreError> {
         let end = filter.skip.saturating_add(filter.limit);
+        let newest = " ORDER BY wrote_at DESC, conversation";
+        if filter.shut {
+            return self.page(SHUT, filter, now, newest, filter.skip..end).await;
+        }
         let first = " ORDER BY waiting_since, conversation";
         let waiting = self.page(WAITING, filter, now, first, 0..end).await?;
         let found = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
@@ -142,7 +158,6 @@ impl Store {
         // Where the page is not full, those that wait are all told.
         if found < end && !filter.waiting {
             let all = if filter.taken { TAKEN } else { CALM };
-            let newest = " ORDER BY wrote_at DESC, conversation";
             let rest = filter.skip.saturating_sub(found)..end - found;
             chats.extend(self.page(all, filter, now, newest, rest).await?);
         }
@@ -313,7 +328,7 @@ fn without(statement: Sql, desks: &[ConversationId]) -> Sql {
 }
 
 /// The ways in which a chat may hold a text: as a name, as a part of the phone, in what was said.
-fn ways_to_hold(statement: &mut Sql, text: &str, last: i64) -> Vec<String> {
+pub(super) fn ways_to_hold(statement: &mut Sql, text: &str, last: i64) -> Vec<String> {
     // Neither database folds Cyrillic letters as the other does.
     let lower = text.to_lowercase();
     let mut first = lower.chars();
@@ -371,6 +386,7 @@ fn chat(row: &Row) -> Result<Chat, sqlx::Error> {
         reason: row.get(8)?,
         assigned: assigned.and_then(|id| id.parse().ok()),
         snoozed_until: row.opt_time(10)?,
+        is_shut: row.opt_time(11)?.is_some(),
     })
 }
 

@@ -32,6 +32,8 @@ macro_rules! migrations {
             migrations!($folder, "00", 14, "console"),
             migrations!($folder, "00", 15, "replies"),
             migrations!($folder, "00", 16, "totp"),
+            migrations!($folder, "00", 17, "customers"),
+            migrations!($folder, "00", 18, "privacy"),
             migrations!($folder, "00", 19, "settings"),
         ]
     };

@@ -22,6 +22,7 @@ impl Ownership {
             staff: None,
             until: None,
             epoch: 0,
+            blocked: false,
         }
     }
 
@@ -59,12 +60,24 @@ impl Ownership {
                 staff: Some(who.clone()),
                 until: Some(*until),
                 epoch,
+                ..current
             },
             NewOwner::Bot if current.staff.is_none() => current,
             NewOwner::Bot => Self {
+                staff: None,
+                until: None,
                 epoch,
-                ..Self::first()
+                ..current
             },
+            NewOwner::Blocked { .. } | NewOwner::Unblocked => {
+                let blocked = matches!(change.to, NewOwner::Blocked { .. });
+                let changes = blocked != current.blocked;
+                Self {
+                    epoch: if changes { epoch } else { current.epoch },
+                    blocked,
+                    ..current
+                }
+            }
             NewOwner::Same => Self { epoch, ..current },
         }
     }
@@ -117,7 +130,7 @@ impl Store {
             return Ok(current.at(change.at));
         }
 
-        let epoch_before = current.epoch;
+        let (epoch_before, current_blocked) = (current.epoch, current.blocked);
         let new = current.after(change);
         let statement = sql("INSERT INTO ownership (conversation, staff, until, epoch) \
              VALUES ($1, $2, $3, $4) ON CONFLICT (conversation) DO UPDATE \
@@ -128,6 +141,17 @@ impl Store {
             .bind(new.until)
             .bind(new.epoch);
         tx.execute(statement).await?;
+        if new.blocked != current_blocked {
+            let by = match &change.to {
+                NewOwner::Blocked { who } => Some(who.as_str()),
+                _ => None,
+            };
+            let statement = sql("UPDATE ownership SET blocked_at = $1, blocked_by = $2 \
+                 WHERE conversation = $3");
+            let at = by.map(|_| change.at);
+            tx.execute(statement.bind(at).bind(by).bind(conversation))
+                .await?;
+        }
         tx.commit().await?;
         if new.epoch != epoch_before {
             metrics::counter!("zapis_ownership_changes_total", "to" => change.to.name())
@@ -184,8 +208,9 @@ impl Owners {
     async fn of(&self, conversation: &ConversationId) -> Result<Ownership, StoreError> {
         match self {
             Self::Alone(db) => {
-                let statement =
-                    sql("SELECT staff, until, epoch FROM ownership WHERE conversation = $1");
+                let statement = sql(
+                    "SELECT staff, until, epoch, blocked_at FROM ownership WHERE conversation = $1",
+                );
                 let row = db.fetch_one(statement.bind(conversation)).await?;
                 Ok(row.map_or_else(|| Ok(Ownership::first()), |row| read(&row, 0))?)
             }
@@ -206,7 +231,7 @@ async fn look_up(
     conversations: &[ConversationId],
 ) -> Result<HashMap<ConversationId, Ownership>, sqlx::Error> {
     let statement =
-        sql("SELECT conversation, staff, until, epoch FROM ownership WHERE conversation IN ")
+        sql("SELECT conversation, staff, until, epoch, blocked_at FROM ownership WHERE conversation IN ")
             .list(conversations.iter().map(Value::from));
     let rows = db.fetch(statement).await?;
     rows.iter()
@@ -249,7 +274,7 @@ async fn select(
     let mut found = HashMap::new();
     for chunk in conversations.chunks(CHUNK) {
         let statement =
-            sql("SELECT conversation, staff, until, epoch FROM ownership WHERE conversation IN ")
+            sql("SELECT conversation, staff, until, epoch, blocked_at FROM ownership WHERE conversation IN ")
                 .list(chunk.iter().map(|&conversation| Value::from(conversation)))
                 .then(" ORDER BY conversation")
                 .for_update();
@@ -265,5 +290,6 @@ fn read(row: &Row, first: usize) -> Result<Ownership, sqlx::Error> {
         staff: row.get(first)?,
         until: row.opt_time(first + 1)?,
         epoch: row.get(first + 2)?,
+        blocked: row.get::<Option<i64>>(first + 3)?.is_some(),
     })
 }

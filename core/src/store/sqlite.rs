@@ -148,6 +148,18 @@ impl Sqlite {
         rows
     }
 
+    /// Writes the file anew without what was deleted, and empties the log beside it.
+    pub(super) async fn compact(&self) -> Result<(), sqlx::Error> {
+        let mut guard = Arc::clone(&self.write).lock_owned().await;
+        let work = move || {
+            let writer = guard.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+            writer.commit();
+            let compacted = writer.connection.execute_batch(crate::writer::COMPACT);
+            compacted.map_err(failed)
+        };
+        on_thread(work).await
+    }
+
     /// Closes it; who asks later is told so.
     pub(super) async fn close(&self) {
         let mut writer = self.write.lock().await.take();

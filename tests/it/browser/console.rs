@@ -9,7 +9,7 @@ use crate::support::console::{PASSWORD, Person, chat, code, step};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 22] = [
+const PAGES: [&str; 25] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
@@ -32,6 +32,9 @@ const PAGES: [&str; 22] = [
     "/console/settings?part=file",
     "/console/settings/versions",
     "/console/me",
+    "/console/customers",
+    "/console/customers/telegram%3Amain%3A7501",
+    "/console/erasures",
 ];
 
 fn logging_in() -> String {

@@ -11,6 +11,7 @@ mod ledger;
 mod migrations;
 mod model;
 mod ownership;
+mod privacy;
 mod reminders;
 mod rest;
 mod staff;

@@ -40,6 +40,7 @@ pub(super) struct Turn {
     events: Vec<Event>,
     news: Vec<Seen>,
     crm: Option<ForCrm>,
+    is_shut: bool,
     pub(super) deeds: Deeds,
 }
 
@@ -85,6 +86,7 @@ impl Turn {
             events: Vec::new(),
             news: Vec::new(),
             crm: None,
+            is_shut: false,
             deeds: Deeds::default(),
             conversation,
         }
@@ -236,13 +238,19 @@ impl Turn {
         self.events.push(event);
     }
 
-    /// A person owns the conversation: the journal says why the bot is silent.
-    pub(super) fn keep_silent(&mut self, person: &str) {
+    /// The staff has blocked the customer: neither the staff nor the CRM hears of the turn.
+    pub(super) fn shut(&mut self) {
+        self.crm = None;
+        self.is_shut = true;
+    }
+
+    /// The journal says why the bot is silent: a person owns the conversation, or it is blocked.
+    pub(super) fn keep_silent(&mut self, person: Option<&str>, why: &str) {
         let mut event = self.event(Kind::Turn, "turn", 0);
         event.inbound_ids = Some(self.answers.clone());
-        event.staff_id = Some(person.to_owned());
+        event.staff_id = person.map(str::to_owned);
         event.action = Some("none".into());
-        event.reason = Some("a person has the conversation".into());
+        event.reason = Some(why.into());
         event.outcome = Some("silent".into());
         self.events.push(event);
     }
@@ -409,6 +417,9 @@ impl Turn {
     }
 
     fn show(&mut self, id: Uuid, content: Content, desks: &Desks) {
+        if self.is_shut {
+            return;
+        }
         let trace = self.trace.child();
         let message = desks.message(&self.conversation, id, content, self.now, trace);
         self.to_desk.extend(message);

@@ -56,6 +56,10 @@ impl Worker for CrmWorker {
 impl CrmWorker {
     /// Takes a turn in.
     pub(super) async fn hear(&self, told: &TurnTold) -> Result<(), StoreError> {
+        let erased = self.store.erased_at(&told.conversation).await?;
+        if erased.is_some_and(|at| told.at <= at) {
+            return Ok(());
+        }
         let content = self.content.now();
         let begins = told.enquires.then_some((told.turn, told.at));
         for _ in 0..TRIES {

@@ -65,6 +65,8 @@ pub enum Reason {
     SwitchedOff,
     /// It is advertising, and the customer did not agree to any.
     NoConsent,
+    /// The staff has blocked the customer.
+    Blocked,
     /// The customer has booked again.
     BookedAgain,
     /// Nothing reached the customer, or there was nowhere to write to.
@@ -87,6 +89,7 @@ impl Reason {
             Self::Confirmed => "confirmed",
             Self::SwitchedOff => "switched_off",
             Self::NoConsent => "no_consent",
+            Self::Blocked => "blocked",
             Self::BookedAgain => "booked_again",
             Self::Unreachable => "unreachable",
             Self::StaffCalled => "staff_called",

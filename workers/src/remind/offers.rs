@@ -204,7 +204,7 @@ impl Remind {
             return Ok(false);
         }
         let owner = self.store.ownership(&entry.conversation, now).await?;
-        Ok(self.can_write(&entry.conversation, known) && owner.staff.is_none())
+        Ok(self.can_write(&entry.conversation, known) && owner.staff.is_none() && !owner.blocked)
     }
 
     /// Why she need not wait any more: she has what she wished, or what she wished to move is gone.

@@ -143,7 +143,13 @@ impl Remind {
         if let Some(next) = hindered.await? {
             return Ok(next);
         }
-        for conversation in self.ways(step, booking).await? {
+        let ways = self.ways(step, booking).await?;
+        for conversation in ways.iter().chain(&booking.conversation) {
+            if self.store.ownership(conversation, now).await?.blocked {
+                return Ok(Next::End(ReminderState::Skipped, Some(Reason::Blocked)));
+            }
+        }
+        for conversation in ways {
             if !tried.contains(&conversation) {
                 if advertises(step) {
                     let known = self.store.known(&conversation).await?;

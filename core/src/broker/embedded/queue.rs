@@ -16,7 +16,7 @@ use crate::broker::{
 };
 use crate::causes;
 use crate::clock::Clock;
-use crate::writer::{Engine, Next, WriteError, all_or_nothing};
+use crate::writer::{self, Engine, Next, WriteError, all_or_nothing};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS settings(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -60,6 +60,9 @@ pub(super) enum Command {
         done: Done<Depth>,
     },
     Check {
+        done: Done<()>,
+    },
+    Compact {
         done: Done<()>,
     },
     Close(Option<oneshot::Sender<()>>),
@@ -339,6 +342,7 @@ impl Engine for Queue {
                 Command::Check { done } => {
                     done.send(try_to_write(file)).ok();
                 }
+                Command::Compact { done } => writer::compact(file, vec![done]),
                 Command::Close(done) => closing = Some(done),
                 Command::Publish { .. } | Command::Ack { .. } => {}
             }

@@ -158,6 +158,10 @@ impl Known {
         let owner = self.ownership.get(&ask.request.conversation);
         let epoch = owner.map_or(0, |owner| owner.epoch);
         let staff = || owner.is_some_and(|owner| owner.clone().at(ask.now).staff.is_some());
+        let staffs = matches!(ask.request.fence, Fence::Staff);
+        if !staffs && owner.is_some_and(|owner| owner.blocked) {
+            return false;
+        }
         match &ask.request.fence {
             Fence::Reply { epoch: seen } => *seen == epoch && !staff(),
             Fence::Notice { epoch: made } => *made == epoch,

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::db::{CHUNK, Row, Tx, Value, damaged, sql};
+use super::super::erase::is_pseudonym;
 use super::super::open::is_conflict;
 use super::super::{LedgerEntry, SendOutcome, Store, StoreError};
 use super::{account, error, load, save};
@@ -49,6 +50,29 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut tx = self.db.begin().await?;
+        let reported: Vec<_> = reports
+            .iter()
+            .filter_map(|report| report.outbound_id)
+            .collect();
+        let erased = load(&mut tx, &reported).await?.into_values();
+        let erased = erased.filter(|entry| is_pseudonym(&entry.conversation));
+        let erased: BTreeMap<Uuid, LedgerEntry> = erased.map(|entry| (entry.id, entry)).collect();
+        let of_erased = |report: &DeliveryReport| {
+            let id = report.outbound_id;
+            id.and_then(|id| erased.get(&id)).cloned()
+        };
+        if !erased.is_empty() {
+            // Nothing is noted of her any more: the provider's id can be made of her phone.
+            let rest = reports.iter().filter(|report| of_erased(report).is_none());
+            let rest: Vec<_> = rest.cloned().collect();
+            drop(tx);
+            let mut others = Box::pin(self.try_delivered(&rest)).await?.into_iter();
+            let found = reports.iter().map(|report| match of_erased(report) {
+                Some(entry) => Some(entry),
+                None => others.next().flatten(),
+            });
+            return Ok(found.collect());
+        }
         let named = keep(&mut tx, reports).await?;
         let ids: Vec<Option<Uuid>> = reports
             .iter()

@@ -29,6 +29,7 @@ fn owned(staff: Option<&str>, until: Option<i64>, epoch: i64) -> Ownership {
         staff: staff.map(str::to_owned),
         until: until.map(at),
         epoch,
+        blocked: false,
     }
 }
 

@@ -1,0 +1,149 @@
+//! Erases persons from all engines: the store, the sessions, and the files of embedded ones.
+//!
+//! The store knows which erasures are begun, so that whoever comes next finishes what a crash left undone.
+
+use bytes::Bytes;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::broker::{Broker, BrokerError};
+use crate::clock::Clock;
+use crate::crash;
+use crate::ids;
+use crate::message::ConversationId;
+use crate::session::{Outbox, Session};
+use crate::sessions::{Sessions, SessionsError};
+use crate::store::{BookingChange, Change, Person, Status, Store, StoreError};
+
+/// What persons are erased from.
+#[derive(Debug, Clone, Copy)]
+pub struct Eraser<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// The sessions.
+    pub sessions: &'a dyn Sessions,
+    /// The queue, where it has files of ours.
+    pub queue: Option<&'a dyn Broker>,
+    /// The staff's own groups: the bot remembers there what it told of customers.
+    pub desks: &'a [ConversationId],
+    /// The time.
+    pub clock: &'a Clock,
+}
+
+/// Why an erasure is not finished. It goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// The store did not do it.
+    #[error("the store was not cleared")]
+    Store(#[from] StoreError),
+    /// The sessions did not do it.
+    #[error("the sessions were not cleared")]
+    Sessions(#[from] SessionsError),
+    /// The queue did not do it.
+    #[error("the queue was not cleared")]
+    Queue(#[from] BrokerError),
+}
+
+/// What the sessions hold of a person, by conversation.
+pub async fn sessions_of(sessions: &dyn Sessions, person: &Person) -> Result<Value, SessionsError> {
+    let mut told = serde_json::Map::new();
+    for conversation in &person.conversations {
+        if let Some(saved) = sessions.load(conversation).await? {
+            let body = serde_json::from_slice(&saved.body).unwrap_or_default();
+            told.insert(conversation.as_str().to_owned(), body);
+        }
+    }
+    Ok(Value::Object(told))
+}
+
+impl Eraser<'_> {
+    /// Finishes whatever is begun; how many erasures that were.
+    pub async fn finish(&self) -> Result<usize, EraseError> {
+        let open = self.store.open_erasures().await?;
+        for erasure in &open {
+            if let Some(person) = &erasure.person {
+                let forgotten = self.forget(person).await?;
+                crash::point("erase.forgotten");
+                self.store.scrub(erasure.id, person, forgotten).await?;
+                crash::point("erase.scrubbed");
+                // A turn that was under way may have begun a session anew.
+                self.forget(person).await?;
+            }
+            for visit in &erasure.visits {
+                self.cancel(*visit).await?;
+            }
+        }
+        if !open.is_empty() {
+            self.sessions.compact().await?;
+            if let Some(queue) = self.queue {
+                queue.compact().await?;
+            }
+            self.store.compact().await?;
+        }
+        for erasure in &open {
+            self.store.end_erasure(erasure.id, self.clock.now()).await?;
+        }
+        Ok(open.len())
+    }
+
+    /// Cancels a visit, which is nobody's by now: whoever follows the book learns no name.
+    async fn cancel(&self, visit: Uuid) -> Result<(), StoreError> {
+        let Some(booking) = self.store.booking(visit).await? else {
+            return Ok(());
+        };
+        let change = BookingChange {
+            booking: visit,
+            version: booking.version,
+            cause: ids::of(visit, "erased", 0),
+            who: "erasure".to_owned(),
+            conversation: None,
+            to: Change::Status(Status::CancelledBySalon),
+        };
+        self.store.change_booking(&change, self.clock.now()).await?;
+        Ok(())
+    }
+
+    /// Forgets her sessions, and what the bot remembers of her in the staff's groups; how many sessions.
+    async fn forget(&self, person: &Person) -> Result<u64, EraseError> {
+        let mut forgotten = 0;
+        for conversation in &person.conversations {
+            forgotten += u64::from(self.sessions.load(conversation).await?.is_some());
+            self.sessions.forget(conversation).await?;
+        }
+        let mut names: Vec<String> = self.store.names_of(person).await?.into_iter().collect();
+        names.extend(person.phones.iter().cloned());
+        names.extend(
+            person
+                .conversations
+                .iter()
+                .map(|one| one.as_str().to_owned()),
+        );
+        for desk in self.desks {
+            self.forget_at(desk, &names).await?;
+        }
+        Ok(forgotten)
+    }
+
+    /// Takes open questions and the last answers out of a session that names her; what was handled stays known.
+    async fn forget_at(&self, desk: &ConversationId, names: &[String]) -> Result<(), EraseError> {
+        let Some(saved) = self.sessions.load(desk).await? else {
+            return Ok(());
+        };
+        let text = String::from_utf8_lossy(&saved.body);
+        if !names.iter().any(|name| text.contains(name.as_str())) {
+            return Ok(());
+        }
+        let Ok(mut session) = serde_json::from_slice::<Session>(&saved.body) else {
+            return Ok(self.sessions.forget(desk).await?);
+        };
+        session.outbox = Outbox::default();
+        session.transcript.clear();
+        session.dialogue = Value::Null;
+        let body = serde_json::to_vec(&session)
+            .map_err(|error| SessionsError::Unavailable(error.into()))?;
+        self.sessions
+            .commit(desk, saved.version, Bytes::from(body))
+            .await?;
+        Ok(())
+    }
+}
