@@ -70,6 +70,9 @@ async fn refused(
 pub(crate) struct Offered {
     secret: String,
     code: String,
+    /// The present password: who has found an open browser does not bind an app of their own.
+    #[serde(default)]
+    password: String,
 }
 
 /// `POST /console/me/totp`: nothing is kept before a code has shown that the app knows the secret.
@@ -83,6 +86,11 @@ pub(crate) async fn switch_on(
     let Some(step) = totp::step_of(&secret, &totp::tidy(&offered.code), now) else {
         return refused(&console, &me, "totp", "totp-wrong", Some(secret.expose())).await;
     };
+    door::wait_for_password(&console, &me.member).await?;
+    if !door::knows_password(&console, &me.member, offered.password).await? {
+        let shown = Some(secret.expose());
+        return refused(&console, &me, "totp", "totp-password-wrong", shown).await;
+    }
     let codes = totp::recovery_codes();
     let store = console.store();
     if !store

@@ -190,7 +190,9 @@ pub(crate) async fn open(talk: Talk, Query(wish): Query<Wish>) -> Result<Html<St
 pub(crate) async fn lines(talk: Talk) -> Result<Html<String>, Refusal> {
     let view = View::of(&talk.console, &talk.me).await;
     let (console, chat) = (&talk.console, &talk.chat);
-    let events = console.store().events_of(&chat.conversation, LINES).await?;
+    let (store, who) = (console.store(), &talk.me.member.name);
+    store.note_look(&chat.conversation, who, view.now).await?;
+    let events = store.events_of(&chat.conversation, LINES).await?;
     let shown = shown(console, &view, &talk.me, chat, &events).await?;
     Ok(view.part("lines.html", shown)?)
 }

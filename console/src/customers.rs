@@ -294,9 +294,7 @@ async fn shown(case: &Case, problem: Option<&str>) -> Result<Html<String>, Refus
     };
     let stars = events.iter().filter(|event| event.kind == Kind::Rating);
     let stars: Vec<&str> = stars.filter_map(|event| event.outcome.as_deref()).collect();
-    let lookalikes = store.lookalikes(10 * PROPOSED).await?;
-    let hers = |pair: &Lookalike| all.contains(&pair.one) || all.contains(&pair.other);
-    let lookalikes: Vec<Lookalike> = lookalikes.into_iter().filter(hers).collect();
+    let lookalikes = store.lookalikes_of(all, PROPOSED).await?;
     let looks = if me.member.role >= Role::Owner {
         store.looks_at(all, LOOKS).await?
     } else {
@@ -563,9 +561,9 @@ pub(crate) async fn erase(case: Case, Form(form): Form<Sure>) -> Result<Response
         let begun = store
             .begin_erasure(&person, who, form.cancel_visits, case.now)
             .await?;
-        if let Begun::Visits(_) = begun {
+        let Begun::Begun(id) = begun else {
             return Ok(shown(&case, Some("erase-visits")).await?.into_response());
-        }
+        };
         let eraser = Eraser {
             store,
             sessions: &*case.console.sessions,
@@ -573,7 +571,13 @@ pub(crate) async fn erase(case: Case, Form(form): Form<Sure>) -> Result<Response
             desks: &case.console.desks,
             clock: case.console.clock(),
         };
-        eraser.finish().await?;
+        if let Err(error) = eraser.finish().await {
+            // Another's that fails is none of hers.
+            let open = store.open_erasures().await?;
+            if open.iter().any(|one| one.id == id) {
+                return Err(error.into());
+            }
+        }
         Ok(Redirect::to("/console/erasures").into_response())
     })
     .await

@@ -383,6 +383,14 @@ pub(crate) async fn knows_password(
     Ok(verified(console, &member.login, password).await?.is_some())
 }
 
+/// Waits for a place among those who type the password of somebody who is in already.
+pub(crate) async fn wait_for_password(
+    console: &Shared,
+    member: &StaffMember,
+) -> Result<(), Refusal> {
+    wait_for_place(console, &format!("console:password:{}", member.id), CODES).await
+}
+
 /// Who guesses what only she knows must wait.
 pub(crate) async fn wait_for_try(console: &Shared, member: &StaffMember) -> Result<(), Refusal> {
     wait_for_place(console, &format!("console:code:{}", member.id), CODES).await

@@ -94,6 +94,9 @@ pub(crate) struct Decision {
     text: String,
     #[serde(default)]
     reason: String,
+    /// The words that were proposed.
+    #[serde(default)]
+    was: String,
     #[serde(default)]
     back: String,
     /// `also-{id}`: others that say the same, for which it is decided too.
@@ -135,7 +138,12 @@ pub(crate) async fn decide(
     for other in form.also.keys().filter_map(|key| key.strip_prefix("also-")) {
         let other: Uuid = other.parse().map_err(|_| Refusal::Unknown)?;
         let known = store.proposal(other).await?;
-        if known.is_some_and(|known| other != id && is_alike(&before, &known)) {
+        let alike = |known: &Proposal| {
+            // An earlier try may have changed this one and not that one.
+            known.card.intent == before.card.intent
+                && (known.card.text == form.was || is_alike(&before, known))
+        };
+        if known.is_some_and(|known| other != id && alike(&known)) {
             let cause = me.deed(form.key, &["draft", &other.to_string()]);
             others.push((other, cause.to_string()));
         }
@@ -145,13 +153,17 @@ pub(crate) async fn decide(
     let (who, text) = (me.member.name, text.map(str::to_owned));
     to_the_end(async move {
         let about = settle(&console, id, verdict, &who, text.as_deref(), reason, cause).await?;
+        let mut failed = None;
         for (other, cause) in others {
             let text = text.as_deref();
             match settle(&console, other, verdict, &who, text, reason, cause).await {
                 // Somebody else has decided about that one meanwhile: it is not decided again.
                 Ok(_) | Err(Refusal::Taken(_)) => {}
-                Err(error) => return Err(error),
+                Err(error) => failed = Some(error),
             }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         if scripted {
             return Ok(StatusCode::NO_CONTENT.into_response());

@@ -35,7 +35,7 @@ const DRAFT: TimeDelta = TimeDelta::minutes(15);
 /// How many drafts are looked at.
 const DRAFTS: u32 = 100;
 /// Somebody besides the one who always is should have been in the console since.
-const ALONE: TimeDelta = TimeDelta::days(2);
+const ALONE: TimeDelta = TimeDelta::days(14);
 
 /// How many parts were wrong, and when that was counted.
 #[derive(Default)]

@@ -121,6 +121,10 @@ pub(crate) async fn end_second_factor(
 ) -> Result<Response, Refusal> {
     let member = console.store().staff_member(id).await?;
     let member = member.ok_or(Refusal::Unknown)?;
+    if id == me.member.id {
+        // One's own is ended with a proof, on one's own page.
+        return Ok(Redirect::to("/console/me").into_response());
+    }
     if console.store().end_totp(id).await? {
         note(&console, &me.member, "totp_off", Some(&member.login)).await?;
     }

@@ -6,21 +6,21 @@ mod firm;
 mod phrases;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::extract::{Extension, Form, Query, State};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use minijinja::{Value, context};
 use serde::Deserialize;
 use zapis_core::store::{Shelf, Version};
 use zapis_workers::content::{CHANGEABLE, Files};
 use zapis_workers::knowledge::import::Done;
-use zapis_workers::settings::{Change, Deed, SettingsError, keep, roll_back};
+use zapis_workers::settings::{Change, Deed, Office, SettingsError};
 
 use crate::door::{Me, note};
 use crate::page::View;
 use crate::refusal::Refusal;
-use crate::{Console, Shared, texts};
+use crate::{Console, Shared, texts, to_the_end};
 
 pub(crate) use file::download;
 
@@ -60,6 +60,8 @@ struct Desk {
     /// As the form was filled with.
     read: Files,
     now: Files,
+    /// Whether a file beside the configuration is another one since.
+    is_moved: bool,
 }
 
 impl Desk {
@@ -70,7 +72,13 @@ impl Desk {
             Some(version) if version != now.version() => now.at(console.store(), version).await?,
             _ => now.clone(),
         };
-        Ok(Self { read, now })
+        let mark = typed.get("mark");
+        let is_moved = mark.is_some_and(|mark| *mark != read.mark());
+        Ok(Self {
+            read,
+            now,
+            is_moved,
+        })
     }
 }
 
@@ -128,7 +136,7 @@ async fn shown(
             phrases::shown(view, &files, look, typed),
         ),
         AUTONOMY => {
-            let what = autonomy::shown(console, view, &files, typed)?;
+            let what = autonomy::shown(console, &files, typed)?;
             ("autonomy.html", AUTONOMY, what)
         }
         FILE => ("file.html", FILE, file::shown(&files, look, typed)),
@@ -143,7 +151,9 @@ async fn shown(
         .filter(|name| files.is_contested(name));
     let what = context! {
         part,
-        base => files.version(),
+        base => typed.get("version").cloned().unwrap_or_else(|| files.version().to_string()),
+        mark => typed.get("mark").cloned().unwrap_or_else(|| files.mark()),
+        newest => files.version(),
         made => look.made,
         problems => trouble.lines.clone(),
         contested => contested.collect::<Vec<_>>(),
@@ -157,39 +167,35 @@ async fn kept(
     console: &Shared,
     me: &Me,
     view: &View<'_>,
-    look: Look,
+    look: &Look,
     typed: &Typed,
     (desk, files, changes): (&Desk, &Files, Vec<Change>),
 ) -> Result<Response, Refusal> {
-    let deed = Deed::Changed(changes);
-    let keys = match &deed {
-        Deed::Changed(changes) => changes.iter().map(|change| change.key.as_str()),
-        _ => return Err(Refusal::Unknown),
-    };
+    let keys = changes.iter().map(|change| change.key.as_str());
     let keys = keys.collect::<Vec<_>>().join(", ");
-    let content = console.content()?;
-    let made = keep(
-        console.store(),
-        content,
-        &desk.now,
-        files,
-        &deed,
-        &done(view, me),
-    )
-    .await;
-    match made {
+    let deed = Deed::Changed(changes);
+    let (office, done) = (office(console), done(view, me));
+    match office.keep(&desk.now, files, &deed, &done).await {
         Ok(made) => {
             let version = made.unwrap_or_else(|| desk.now.version());
             if made.is_some() {
                 let about = format!("{version}: {keys}");
                 note(console, &me.member, "settings_changed", Some(&about)).await?;
             }
-            Ok(back_to(&look, version))
+            Ok(back_to(look, version))
         }
         Err(error) => {
             let trouble = trouble(view, error)?;
-            refused(console, view, &look, typed, &trouble).await
+            refused(console, view, look, typed, &trouble).await
         }
+    }
+}
+
+fn office(console: &Shared) -> Office {
+    Office {
+        store: console.store().clone(),
+        content: console.content().ok(),
+        autonomy: console.autonomy.config.clone(),
     }
 }
 
@@ -201,7 +207,7 @@ async fn refused(
     trouble: &Trouble,
 ) -> Result<Response, Refusal> {
     let page = shown(console, view, look, typed, trouble).await?;
-    Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
 fn trouble(view: &View<'_>, error: SettingsError) -> Result<Trouble, Refusal> {
@@ -248,32 +254,33 @@ pub(crate) async fn save(
     Query(look): Query<Look>,
     Form(typed): Form<Vec<(String, String)>>,
 ) -> Result<Response, Refusal> {
-    let view = View::of(&console, &me).await;
-    let typed: Typed = typed.into_iter().collect();
-    let desk = Desk::of(&console, &typed).await?;
-    let wanted = match look.part.as_str() {
-        TEXTS => phrases::wanted(&view, &desk, &look, &typed),
-        AUTONOMY => autonomy::wanted(&console, &view, &desk, &typed)?,
-        FILE => file::wanted(&view, &desk, &look, &typed),
-        part => firm::wanted(&view, &desk, firm::group(part), &typed)?,
-    };
-    match wanted {
-        Err(trouble) => refused(&console, &view, &look, &typed, &trouble).await,
-        Ok((files, changes)) => {
-            let intents = autonomy::intents(&changes);
-            let wanted = (&desk, &files, changes);
-            let response = kept(&console, &me, &view, look, &typed, wanted).await?;
-            if response.status().is_redirection() {
-                // What the owner has just decided is not overruled by what was learnt before.
-                console
-                    .autonomy
-                    .adjusted
-                    .forget(console.store(), &intents)
-                    .await?;
-            }
-            Ok(response)
+    // Browsers send lines with both ends.
+    let typed = typed
+        .into_iter()
+        .map(|(name, text)| (name, text.replace("\r\n", "\n")));
+    let typed: Typed = typed.collect();
+    to_the_end(async move {
+        let view = View::of(&console, &me).await;
+        let desk = Desk::of(&console, &typed).await?;
+        if desk.is_moved {
+            let trouble = Trouble::said(&view, "settings-outdated");
+            return refused(&console, &view, &look, &typed, &trouble).await;
         }
-    }
+        let wanted = match look.part.as_str() {
+            TEXTS => phrases::wanted(&view, &desk, &look, &typed),
+            AUTONOMY => autonomy::wanted(&console, &view, &desk, &typed)?,
+            FILE => file::wanted(&view, &desk, &look, &typed),
+            part => firm::wanted(&view, &desk, firm::group(part), &typed)?,
+        };
+        match wanted {
+            Err(trouble) => refused(&console, &view, &look, &typed, &trouble).await,
+            Ok((files, changes)) => {
+                let wanted = (&desk, &files, changes);
+                kept(&console, &me, &view, &look, &typed, wanted).await
+            }
+        }
+    })
+    .await
 }
 
 /// Files that somebody wants, and what changes with them.
@@ -325,6 +332,7 @@ async fn version_list(
     let kept = CHANGEABLE.into_iter().filter(|name| files.is_kept(name));
     let what = context! {
         part => "versions",
+        newest,
         versions => versions.iter().map(one).collect::<Vec<Value>>(),
         kept => kept.collect::<Vec<_>>(),
         problems => trouble.lines.clone(),
@@ -337,6 +345,8 @@ async fn version_list(
 pub(crate) struct Back {
     version: Option<i64>,
     drop: Option<String>,
+    /// The newest version that whoever wants it has seen.
+    base: Option<i64>,
 }
 
 /// `POST /console/settings/rollback`
@@ -345,30 +355,37 @@ pub(crate) async fn back(
     Extension(me): Extension<Me>,
     Form(wish): Form<Back>,
 ) -> Result<Response, Refusal> {
-    let view = View::of(&console, &me).await;
-    let (content, now) = (console.content()?, files(&console).await?);
-    let (store, done) = (console.store(), done(&view, &me));
-    let (made, about) = match (wish.version, wish.drop) {
-        (Some(version), _) if (0..now.version()).contains(&version) => {
-            let made = roll_back(store, Arc::clone(&content), &now, version, &done).await;
-            (made, version.to_string())
-        }
-        (None, Some(name)) if now.is_kept(&name) => {
-            let (files, deed) = (now.without(&name), Deed::Dropped(name.clone()));
-            (keep(store, content, &now, &files, &deed, &done).await, name)
-        }
-        _ => return Err(Refusal::Unknown),
-    };
-    match made {
-        Ok(made) => {
-            if made.is_some() {
-                note(&console, &me.member, "settings_rolled_back", Some(&about)).await?;
+    to_the_end(async move {
+        let view = View::of(&console, &me).await;
+        let now = files(&console).await?;
+        let (office, done) = (office(&console), done(&view, &me));
+        let (made, about) = match (wish.version, wish.drop) {
+            _ if wish.base.is_some_and(|base| base != now.version()) => {
+                (Err(SettingsError::Outdated), String::new())
             }
-            Ok(Redirect::to("/console/settings/versions").into_response())
+            (Some(version), _) if (0..now.version()).contains(&version) => {
+                let made = office.roll_back(&now, version, &done).await;
+                (made, version.to_string())
+            }
+            (None, Some(name)) if now.is_kept(&name) => {
+                let (files, deed) = (now.without(&name), Deed::Dropped(name.clone()));
+                (office.keep(&now, &files, &deed, &done).await, name)
+            }
+            _ => return Err(Refusal::Unknown),
+        };
+        match made {
+            Ok(made) => {
+                if made.is_some() {
+                    let what = "settings_rolled_back";
+                    note(&console, &me.member, what, Some(&about)).await?;
+                }
+                Ok(Redirect::to("/console/settings/versions").into_response())
+            }
+            Err(error) => {
+                let page = version_list(&console, &view, &trouble(&view, error)?).await?;
+                Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+            }
         }
-        Err(error) => {
-            let page = version_list(&console, &view, &trouble(&view, error)?).await?;
-            Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
-        }
-    }
+    })
+    .await
 }

@@ -5,7 +5,7 @@
 //! third time (without a number: the first).
 
 /// All places, in the order in which a message passes them. A test holds this list equal to the code.
-pub const POINTS: [&str; 39] = [
+pub const POINTS: [&str; 41] = [
     "intake.owned",
     "intake.buried",
     "intake.published",
@@ -45,6 +45,8 @@ pub const POINTS: [&str; 39] = [
     "crm.claimed",
     "crm.tried",
     "crm.settled",
+    "erase.forgotten",
+    "erase.scrubbed",
 ];
 
 /// Passes a place.

@@ -13,7 +13,7 @@ use crate::ids;
 use crate::message::ConversationId;
 use crate::session::{Outbox, Session};
 use crate::sessions::{Sessions, SessionsError};
-use crate::store::{BookingChange, Change, Person, Status, Store, StoreError};
+use crate::store::{BookingChange, Change, Changed, Erasure, Person, Status, Store, StoreError};
 
 /// What persons are erased from.
 #[derive(Debug, Clone, Copy)]
@@ -56,51 +56,107 @@ pub async fn sessions_of(sessions: &dyn Sessions, person: &Person) -> Result<Val
     Ok(Value::Object(told))
 }
 
+/// How often a visit that others change meanwhile is cancelled.
+const TRIES: usize = 5;
+
+/// Whether a text has an id or a name that is not a part of a longer one.
+pub(crate) fn stands_in(text: &str, id: &str) -> bool {
+    text.match_indices(id).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + id.len()..].chars().next();
+        !id.is_empty()
+            && !before.is_some_and(char::is_alphanumeric)
+            && !after.is_some_and(char::is_alphanumeric)
+    })
+}
+
+/// Whether a document has one of these names as words of its own.
+fn names_one(body: &Value, names: &[String]) -> bool {
+    match body {
+        Value::String(text) => has_one(text, names),
+        Value::Array(parts) => parts.iter().any(|part| names_one(part, names)),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(key, part)| has_one(key, names) || names_one(part, names)),
+        _ => false,
+    }
+}
+
+fn has_one(text: &str, names: &[String]) -> bool {
+    names.iter().any(|name| stands_in(text, name))
+}
+
 impl Eraser<'_> {
-    /// Finishes whatever is begun; how many erasures that were.
+    /// Finishes whatever is begun; how many erasures that were. One that fails does not stop the others: its
+    /// error is told once they are done.
     pub async fn finish(&self) -> Result<usize, EraseError> {
         let open = self.store.open_erasures().await?;
+        let (mut done, mut failed) = (Vec::new(), None);
         for erasure in &open {
-            if let Some(person) = &erasure.person {
-                let forgotten = self.forget(person).await?;
-                crash::point("erase.forgotten");
-                self.store.scrub(erasure.id, person, forgotten).await?;
-                crash::point("erase.scrubbed");
-                // A turn that was under way may have begun a session anew.
-                self.forget(person).await?;
-            }
-            for visit in &erasure.visits {
-                self.cancel(*visit).await?;
+            match self.clear(erasure).await {
+                Ok(()) => done.push(erasure.id),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        if !open.is_empty() {
+        if !done.is_empty() {
             self.sessions.compact().await?;
             if let Some(queue) = self.queue {
                 queue.compact().await?;
             }
             self.store.compact().await?;
         }
-        for erasure in &open {
-            self.store.end_erasure(erasure.id, self.clock.now()).await?;
+        for id in &done {
+            self.store.end_erasure(*id, self.clock.now()).await?;
         }
-        Ok(open.len())
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(done.len()),
+        }
+    }
+
+    /// All but the files, which are written anew for all together.
+    async fn clear(&self, erasure: &Erasure) -> Result<(), EraseError> {
+        let mut visits = erasure.visits.clone();
+        if let Some(person) = &erasure.person {
+            let forgotten = self.forget(person).await?;
+            crash::point("erase.forgotten");
+            visits = self.store.scrub(erasure.id, person, forgotten).await?;
+            crash::point("erase.scrubbed");
+            // A turn that was under way may have begun a session anew.
+            self.forget(person).await?;
+        }
+        for visit in visits {
+            self.cancel(visit).await?;
+        }
+        Ok(())
     }
 
     /// Cancels a visit, which is nobody's by now: whoever follows the book learns no name.
     async fn cancel(&self, visit: Uuid) -> Result<(), StoreError> {
-        let Some(booking) = self.store.booking(visit).await? else {
+        let Some(mut booking) = self.store.booking(visit).await? else {
             return Ok(());
         };
-        let change = BookingChange {
-            booking: visit,
-            version: booking.version,
-            cause: ids::of(visit, "erased", 0),
-            who: "erasure".to_owned(),
-            conversation: None,
-            to: Change::Status(Status::CancelledBySalon),
-        };
-        self.store.change_booking(&change, self.clock.now()).await?;
-        Ok(())
+        for _ in 0..TRIES {
+            if !booking.status.is_active() {
+                return Ok(());
+            }
+            let change = BookingChange {
+                booking: visit,
+                version: booking.version,
+                cause: ids::of(visit, "erased", 0),
+                who: "erasure".to_owned(),
+                conversation: None,
+                to: Change::Status(Status::CancelledBySalon),
+            };
+            match self.store.change_booking(&change, self.clock.now()).await? {
+                Changed::Stale(now) if now.version != booking.version => booking = now,
+                // It is done, or over.
+                _ => return Ok(()),
+            }
+        }
+        Err(StoreError::Refused(
+            "a visit changes again and again and cannot be cancelled".into(),
+        ))
     }
 
     /// Forgets her sessions, and what the bot remembers of her in the staff's groups; how many sessions.
@@ -111,7 +167,8 @@ impl Eraser<'_> {
             self.sessions.forget(conversation).await?;
         }
         let mut names: Vec<String> = self.store.names_of(person).await?.into_iter().collect();
-        names.extend(person.phones.iter().cloned());
+        let phones = person.phones.iter();
+        names.extend(phones.map(|phone| phone.trim_start_matches('+').to_owned()));
         names.extend(
             person
                 .conversations
@@ -129,8 +186,11 @@ impl Eraser<'_> {
         let Some(saved) = self.sessions.load(desk).await? else {
             return Ok(());
         };
-        let text = String::from_utf8_lossy(&saved.body);
-        if !names.iter().any(|name| text.contains(name.as_str())) {
+        let tells_of_her = match serde_json::from_slice(&saved.body) {
+            Ok(body) => names_one(&body, names),
+            Err(_) => has_one(&String::from_utf8_lossy(&saved.body), names),
+        };
+        if !tells_of_her {
             return Ok(());
         }
         let Ok(mut session) = serde_json::from_slice::<Session>(&saved.body) else {
@@ -145,5 +205,24 @@ impl Eraser<'_> {
             .commit(desk, saved.version, Bytes::from(body))
             .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_words_of_their_own() {
+        let names = |name: &str| [name.to_owned()];
+        let body = json!({ "telegram:main:123456789": ["Таняня", "«Аня», \"Ё\" пишет", 5] });
+        assert!(names_one(&body, &names("Аня")));
+        assert!(names_one(&body, &names("\"Ё\"")));
+        assert!(names_one(&body, &names("telegram:main:123456789")));
+        for other in ["Таня", "няня", "я", "telegram:main:12345678"] {
+            assert!(!names_one(&body, &names(other)), "{other}");
+        }
     }
 }

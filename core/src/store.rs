@@ -22,6 +22,7 @@ mod ledger;
 mod open;
 mod ownership;
 mod people;
+mod questions;
 mod queue_troubles;
 mod reminders;
 mod second_factor;
@@ -413,7 +414,8 @@ pub struct Waiting {
 pub struct Store {
     db: db::Db,
     group: group::Group,
-    owners: ownership::Owners,
+    owners: questions::Questions<Ownership>,
+    tombstones: questions::Questions<DateTime<Utc>>,
     standings: standing::Standings,
     key: erase::Key,
 }
@@ -433,13 +435,15 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let db = open::open(url).await?;
         let group = group::Group::start(db.clone());
-        let owners = ownership::Owners::start(db.clone());
+        let owners = questions::Questions::start(db.clone(), ownership::look_up);
+        let tombstones = questions::Questions::start(db.clone(), erase::look_up);
         let standings = standing::Standings::default();
         let key = erase::Key::default();
         Ok(Self {
             db,
             group,
             owners,
+            tombstones,
             standings,
             key,
         })

@@ -75,14 +75,24 @@ pub(crate) fn tune(file: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Writes a file anew without what was deleted, and empties the log beside it: both still hold its bytes.
-pub(crate) const COMPACT: &str = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
+pub(crate) fn rewrite(file: &Connection) -> rusqlite::Result<()> {
+    file.execute_batch("VACUUM")?;
+    // That somebody reads the log is no error there, but a column.
+    let busy: i64 = file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy == 0 {
+        return Ok(());
+    }
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+    let why = "the log beside the file is in use and was not emptied".to_owned();
+    Err(rusqlite::Error::SqliteFailure(code, Some(why)))
+}
 
 /// Does it for everybody who waits for it.
 pub(crate) fn compact(file: &Connection, waiting: Vec<oneshot::Sender<Result<(), WriteError>>>) {
     if waiting.is_empty() {
         return;
     }
-    let done = file.execute_batch(COMPACT).map_err(WriteError::from);
+    let done = rewrite(file).map_err(WriteError::from);
     for waits in waiting {
         waits.send(done.clone()).ok();
     }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
+use uuid::Uuid;
 use zapis_core::Clock;
 use zapis_core::erasure::{Eraser, sessions_of};
+use zapis_core::event::{Event, Kind};
 use zapis_core::message::ConversationId;
 use zapis_core::store::{Begun, Person, Receipt, Store};
 use zapis_workers::understand::phone_number;
@@ -105,6 +107,17 @@ async fn tell(loaded: &Loaded, store: &Store, named: &Named) -> Result<Value, Fa
         sessions.close().await;
         told.context("reading the sessions")?
     };
+    let conversation = match named {
+        Named::Conversation(conversation) => Some(conversation),
+        Named::Phone(_) => person.conversations.first(),
+    };
+    let mut event = Event::new(Uuid::new_v4(), Kind::System, Clock::system().now());
+    event.conversation_id = conversation.cloned();
+    event.staff_id = Some(operator());
+    event.action = Some("export".to_owned());
+    event.outcome = Some("done".to_owned());
+    let noted = store.journal(&[event], &[]).await;
+    noted.context("noting who was told")?;
     Ok(told)
 }
 
@@ -128,10 +141,14 @@ async fn erase_one(
 ) -> Result<(), Failure> {
     // What a crash left undone comes first: it may be hers.
     let open = store.open_erasures().await;
+    let mut unfinished = None;
     if args.yes && !open.context("reading what is begun")?.is_empty() {
-        finish(loaded, store).await?;
+        unfinished = finish(loaded, store, None).await.err();
     }
     let Some(person) = named.find(store).await? else {
+        if let Some(error) = unfinished {
+            return Err(error);
+        }
         let Some(receipt) = named.receipts(store).await?.into_iter().next() else {
             return Err(unknown());
         };
@@ -157,9 +174,14 @@ async fn erase_one(
             )));
         }
     };
-    finish(loaded, store).await?;
+    let finished = finish(loaded, store, Some(id)).await;
     let receipts = store.receipts().await.context("reading the receipt")?;
-    match receipts.iter().find(|receipt| receipt.id == id) {
+    let receipt = receipts.iter().find(|receipt| receipt.id == id);
+    // Another's that fails is none of hers.
+    if receipt.is_none_or(|receipt| receipt.ended_at.is_none()) {
+        finished?;
+    }
+    match receipt {
         Some(receipt) => show(receipt, "Erased.", args.json),
         None => Err(Failure::Failed(anyhow!("the receipt {id} is gone"))),
     }
@@ -192,14 +214,14 @@ async fn foretell(store: &Store, person: &Person, args: &EraseArgs) -> Result<()
     ))
 }
 
-/// Has it finished by whoever holds the engines.
-async fn finish(loaded: &Loaded, store: &Store) -> Result<(), Failure> {
+/// Has one, or all that are open, finished by whoever holds the engines.
+async fn finish(loaded: &Loaded, store: &Store, one: Option<Uuid>) -> Result<(), Failure> {
     let engines = &loaded.config.engines;
     let embedded = engines.embedded_sessions() || engines.embedded_broker();
     let socket = control::socket(&engines.data_dir);
     if embedded && control::is_open(&engines.data_dir).await {
         let woken = control::wake(&socket, Wake::Erasure).await.unwrap_or(false);
-        return wait(store, woken).await;
+        return wait(store, one, woken).await;
     }
     let held = "the erasure is begun and not finished: a program that does not answer holds the engines; \
                 stop it and run this again";
@@ -228,9 +250,15 @@ async fn finish(loaded: &Loaded, store: &Store) -> Result<(), Failure> {
 }
 
 /// Until the running program has done it.
-async fn wait(store: &Store, woken: bool) -> Result<(), Failure> {
+async fn wait(store: &Store, one: Option<Uuid>, woken: bool) -> Result<(), Failure> {
     let done = async {
-        while !store.open_erasures().await?.is_empty() {
+        let is_meant = |id| one.is_none_or(|one| one == id);
+        while store
+            .open_erasures()
+            .await?
+            .iter()
+            .any(|open| is_meant(open.id))
+        {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok::<_, zapis_core::store::StoreError>(())

@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context;
 use serde::Serialize;
 use zapis_core::Clock;
 use zapis_core::store::{Shelf, Store};
-use zapis_workers::content::{CHANGEABLE, Content, Files};
+use zapis_workers::content::{CHANGEABLE, Files};
 use zapis_workers::knowledge::import::Done;
-use zapis_workers::settings::{Deed, SettingsError, keep, roll_back};
+use zapis_workers::settings::{Deed, Office, SettingsError};
 
 use super::Failure;
 use crate::cli::SettingsCommand;
@@ -36,6 +35,12 @@ pub(super) async fn settings(loaded: &Loaded, command: SettingsCommand) -> Resul
 
 async fn does(loaded: &Loaded, store: &Store, command: SettingsCommand) -> Result<(), Failure> {
     let files = super::files(loaded, store).await?;
+    // What holds now may be what cannot be used: it is not looked at.
+    let office = Office {
+        store: store.clone(),
+        content: None,
+        autonomy: loaded.config.autonomy.clone(),
+    };
     match command {
         SettingsCommand::Versions { limit, json } => versions(store, limit, json).await,
         SettingsCommand::Export { out } => Ok(export(&files, &out)?),
@@ -45,9 +50,7 @@ async fn does(loaded: &Loaded, store: &Store, command: SettingsCommand) -> Resul
                 let why = format!("there is no version {version}: the newest is {newest}");
                 return Err(Failure::Usage(why));
             }
-            let content = content(&files)?;
-            let made = roll_back(store, content, &files, version, &done()).await;
-            tell(made)
+            tell(office.roll_back(&files, version, &done()).await)
         }
         SettingsCommand::Drop { file } => {
             if !CHANGEABLE.contains(&file.as_str()) {
@@ -56,16 +59,10 @@ async fn does(loaded: &Loaded, store: &Store, command: SettingsCommand) -> Resul
                 return Err(Failure::Usage(why));
             }
             let wanted = files.without(&file);
-            let content = content(&files)?;
             let deed = Deed::Dropped(file);
-            tell(keep(store, content, &files, &wanted, &deed, &done()).await)
+            tell(office.keep(&files, &wanted, &deed, &done()).await)
         }
     }
-}
-
-/// What holds now, to check what shall hold.
-fn content(files: &Files) -> Result<Arc<Content>, Failure> {
-    Content::of(files).map(Arc::new).map_err(Failure::Problems)
 }
 
 fn done() -> Done {

@@ -237,6 +237,13 @@ impl AutonomyConfig {
         Intent::ALL.iter().map(mode).collect()
     }
 
+    /// The intents that are answered otherwise by another configuration.
+    pub fn differing(&self, other: &Self) -> Vec<String> {
+        let differs = |intent: &&Intent| self.of(Some(**intent)) != other.of(Some(**intent));
+        let intents = Intent::ALL.iter().filter(differs);
+        intents.map(|intent| intent.id().to_owned()).collect()
+    }
+
     fn of(&self, intent: Option<Intent>) -> Mode {
         let named = intent.and_then(|intent| self.by_intent.get(intent.id()));
         named.copied().unwrap_or(self.default)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zapis_core::config::Problem;
 use zapis_core::store::{Shelf, Store, StoreError, VersionChange};
 
+use crate::autonomy::{Adjusted, AutonomyConfig};
 use crate::content::{CHANGEABLE, Content, Files};
 use crate::knowledge::import::Done;
 
@@ -56,52 +57,80 @@ pub enum SettingsError {
     Store(#[from] StoreError),
 }
 
-/// Makes files hold that were changed on top of their version; returns the new version, or none where they are as
-/// they were. Whatever is wrong with them is told, and nothing is changed.
-pub async fn keep(
-    store: &Store,
-    content: Arc<Content>,
-    before: &Files,
-    files: &Files,
-    deed: &Deed,
-    done: &Done,
-) -> Result<Option<i64>, SettingsError> {
-    let changed = CHANGEABLE
-        .into_iter()
-        .filter(|name| files.differs(before, name));
-    let sources: Vec<_> = changed
-        .map(|name| (name.to_owned(), files.kept_json(name)))
-        .collect();
-    if sources.is_empty() {
-        return Ok(None);
-    }
-    let wanted = files.clone();
-    let checked = tokio::task::spawn_blocking(move || content.with_files(&wanted));
-    match checked.await {
-        Ok(Ok(_)) => {}
-        Ok(Err(problems)) => return Err(SettingsError::Wrong(problems)),
-        Err(_) => return Err(StoreError::Unavailable("it was broken off".into()).into()),
-    }
-    let change = VersionChange {
-        who: done.who.clone(),
-        what: serde_json::to_string(deed).unwrap_or_default(),
-        sources,
-    };
-    let made = store.make_version(Shelf::Settings, before.version(), &change, done.at);
-    let made = made.await?.ok_or(SettingsError::Outdated)?;
-    Ok(Some(made))
+/// What settings are kept with.
+#[derive(Debug, Clone)]
+pub struct Office {
+    /// Where.
+    pub store: Store,
+    /// What holds now; nothing where it cannot be used.
+    pub content: Option<Arc<Content>>,
+    /// `[autonomy]` of `zapis.toml`.
+    pub autonomy: AutonomyConfig,
 }
 
-/// Makes everything be as it was at a version; 0 is as the files lie beside `zapis.toml`.
-pub async fn roll_back(
-    store: &Store,
-    content: Arc<Content>,
-    now: &Files,
-    to: i64,
-    done: &Done,
-) -> Result<Option<i64>, SettingsError> {
-    let wanted = now.at(store, to).await?;
-    keep(store, content, now, &wanted, &Deed::Back(to), done).await
+impl Office {
+    /// Makes files hold that were changed on top of others; returns the new version, or none where they are as they
+    /// were. Whatever is wrong with them is told, and nothing is changed.
+    pub async fn keep(
+        &self,
+        before: &Files,
+        files: &Files,
+        deed: &Deed,
+        done: &Done,
+    ) -> Result<Option<i64>, SettingsError> {
+        let changed = CHANGEABLE.into_iter();
+        let changed = changed.filter(|name| files.differs(before, name));
+        let sources: Vec<_> = changed
+            .map(|name| (name.to_owned(), files.kept_json(name)))
+            .collect();
+        if sources.is_empty() {
+            return Ok(None);
+        }
+        self.check(files).await?;
+        let change = VersionChange {
+            who: done.who.clone(),
+            what: serde_json::to_string(deed).unwrap_or_default(),
+            sources,
+        };
+        let version = before.version();
+        let made = self
+            .store
+            .make_version(Shelf::Settings, version, &change, done.at);
+        let made = made.await?.ok_or(SettingsError::Outdated)?;
+        // What somebody has just decided is not overruled by what was learnt before.
+        let laid_down = |files: &Files| {
+            let read = AutonomyConfig::of_files(files).ok().flatten();
+            read.unwrap_or_else(|| self.autonomy.clone())
+        };
+        let intents = laid_down(before).differing(&laid_down(files));
+        Adjusted::forget(&self.store, &intents, done.at).await?;
+        Ok(Some(made))
+    }
+
+    /// Makes everything be as it was at a version; 0 is as the files lie beside `zapis.toml`.
+    pub async fn roll_back(
+        &self,
+        now: &Files,
+        to: i64,
+        done: &Done,
+    ) -> Result<Option<i64>, SettingsError> {
+        let wanted = now.at(&self.store, to).await?;
+        self.keep(now, &wanted, &Deed::Back(to), done).await
+    }
+
+    /// Whether files can be used.
+    async fn check(&self, files: &Files) -> Result<(), SettingsError> {
+        let (files, content) = (files.clone(), self.content.clone());
+        let checked = tokio::task::spawn_blocking(move || match content {
+            Some(content) => content.with_files(&files),
+            None => Content::of(&files),
+        });
+        match checked.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(problems)) => Err(SettingsError::Wrong(problems)),
+            Err(_) => Err(StoreError::Unavailable("it was broken off".into()).into()),
+        }
+    }
 }
 
 #[cfg(test)]

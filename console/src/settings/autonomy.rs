@@ -38,12 +38,7 @@ fn mode_of(config: &AutonomyConfig, name: &str) -> String {
 }
 
 /// The form.
-pub(super) fn shown(
-    console: &Shared,
-    view: &View<'_>,
-    files: &Files,
-    typed: &Typed,
-) -> Result<Value, Refusal> {
+pub(super) fn shown(console: &Shared, files: &Files, typed: &Typed) -> Result<Value, Refusal> {
     let config = laid_down(console, files)?;
     let rows = names().map(|name| {
         let can_be = |mode: &&String| mode.is_empty() || Mode::try_from((*mode).clone()).is_ok();
@@ -67,8 +62,6 @@ pub(super) fn shown(
     Ok(context! {
         rows => rows.collect::<Vec<Value>>(),
         draft_minutes => minutes,
-        self_adjusting => console.autonomy.config.self_adjusting,
-        now => view.at(view.now),
     })
 }
 
@@ -132,12 +125,4 @@ pub(super) fn wanted(
         desk.now.with(AUTONOMY, config.to_toml())
     };
     Ok(Ok((files, changes)))
-}
-
-/// The intents that changes are about.
-pub(super) fn intents(changes: &[Change]) -> Vec<String> {
-    let keys = changes
-        .iter()
-        .filter_map(|change| change.key.strip_prefix("autonomy|"));
-    keys.map(str::to_owned).collect()
 }

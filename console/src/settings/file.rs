@@ -37,11 +37,9 @@ pub(super) fn shown(files: &Files, look: &Look, typed: &Typed) -> Value {
 /// The file that somebody wants.
 pub(super) fn wanted(view: &View<'_>, desk: &Desk, look: &Look, typed: &Typed) -> Wanted {
     let name = name(look);
-    let read = desk.read.text(name).unwrap_or_default();
-    let now = desk.now.text(name).unwrap_or_default();
-    // Browsers send lines with both ends.
-    let text = typed.get("text").map(|text| text.replace("\r\n", "\n"));
-    let text = text.unwrap_or_default();
+    let lines = |files: &Files| files.text(name).unwrap_or_default().replace("\r\n", "\n");
+    let (read, now) = (lines(&desk.read), lines(&desk.now));
+    let text = typed.get("text").cloned().unwrap_or_default();
     if text == read {
         return Ok((desk.now.clone(), Vec::new()));
     }

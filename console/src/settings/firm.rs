@@ -58,7 +58,7 @@ pub(super) fn shown(
     trouble: &Trouble,
 ) -> Result<Value, Refusal> {
     let firm = read(files)?;
-    let services: Vec<(String, String)> = names(view);
+    let (services, places) = (services(view), places(view));
     let fields = |id: Option<&str>, there: bool| {
         let one = |field: &Field| {
             let said = if there {
@@ -67,7 +67,7 @@ pub(super) fn shown(
                 Parts::from([(String::new(), field.standard.to_owned())])
             };
             let parts = of_field(typed, id, field).unwrap_or(said);
-            input(id, field, parts, &services, trouble)
+            input(id, field, parts, (&services, &places), trouble)
         };
         group.fields.iter().map(one).collect::<Vec<Value>>()
     };
@@ -91,28 +91,26 @@ pub(super) fn shown(
         items,
         new => group.list.map(|_| fields(Some(NEW), false)),
         new_open => trouble.fields.keys().any(|name| name.starts_with(NEW)),
-        categories => Value::from(Serde(categories(view))),
     })
 }
 
-/// The services, by id.
-fn names(view: &View<'_>) -> Vec<(String, String)> {
+/// Ids and what is called so.
+type Named = Vec<(String, String)>;
+
+fn services(view: &View<'_>) -> Named {
     let services = view.firm.iter().flat_map(|firm| &firm.services);
-    services
-        .map(|one| {
-            (
-                one.id.clone(),
-                one.name.in_language(view.language()).to_owned(),
-            )
-        })
-        .collect()
+    let language = view.language();
+    let named = services.map(|one| (one.id.clone(), one.name.in_language(language).to_owned()));
+    named.collect()
 }
 
-fn categories(view: &View<'_>) -> Vec<String> {
-    let services = view.firm.iter().flat_map(|firm| &firm.services);
-    let mut categories: Vec<String> = services.map(|one| one.category.ru.clone()).collect();
-    categories.dedup();
-    categories
+/// The addresses, where there are several.
+fn places(view: &View<'_>) -> Named {
+    let places = view.firm.iter().flat_map(|firm| &firm.locations);
+    let language = view.language();
+    let named = places.map(|one| (one.id.clone(), one.name.in_language(language).to_owned()));
+    let named: Named = named.collect();
+    if named.len() > 1 { named } else { Named::new() }
 }
 
 /// What a table is called, with what one looks for first.
@@ -131,7 +129,7 @@ fn input(
     id: Option<&str>,
     field: &Field,
     parts: Parts,
-    services: &[(String, String)],
+    (services, places): (&Named, &Named),
     trouble: &Trouble,
 ) -> Value {
     let name = named(id, field, "");
@@ -147,9 +145,9 @@ fn input(
         Kind::List => ("list", None),
         Kind::Services => ("services", None),
         Kind::Choice(all) => ("choice", Some(all)),
-        Kind::Moment => ("moment", None),
+        Kind::Moment | Kind::Span => ("moment", None),
+        Kind::Place => ("place", None),
     };
-    let label = field.key.rsplit('.').next().unwrap_or_default();
     let rows = parts
         .keys()
         .filter_map(|part| part.split_once('.')?.0.parse().ok());
@@ -157,9 +155,10 @@ fn input(
     context! {
         problem => trouble.fields.get(&name).copied(),
         name,
-        label,
+        label => field.label(),
         kind,
         choices => choices.map(|all| Value::from(Serde(all))),
+        places => (kind == "place").then(|| Value::from(Serde(places))),
         services => (kind == "services").then(|| Value::from(Serde(services))),
         rows => (kind == "days").then_some(rows),
         parts => Value::from(Serde(parts)),
@@ -181,6 +180,7 @@ pub(super) fn wanted(
         changes: Vec::new(),
         trouble: Trouble::default(),
         outdated: false,
+        version: desk.now.version() + 1,
     };
     match group.list {
         None => work.fields(None),
@@ -225,6 +225,8 @@ struct Work<'a> {
     trouble: Trouble,
     /// Whether somebody else has changed one of the fields meanwhile.
     outdated: bool,
+    /// The version that it would be.
+    version: i64,
 }
 
 impl Work<'_> {
@@ -234,7 +236,11 @@ impl Work<'_> {
                 continue;
             };
             let before = self.read.get(self.group, id, field);
+            let mut said = typed.clone();
+            said.retain(|_, text| !text.trim().is_empty());
             match field.kind.tidied(&typed) {
+                // Whatever stood there before may stay.
+                _ if said == before => {}
                 Err(unfit) => self.complain(id, field, unfit),
                 Ok(tidied) if tidied == before => {}
                 Ok(tidied) => {
@@ -258,7 +264,7 @@ impl Work<'_> {
         }
         let fields = self.group.fields.iter().map(|field| (field, typed(field)));
         let fields: Vec<_> = fields.collect();
-        let Some(id) = self.firm.add(list, name("en")) else {
+        let Some(id) = self.firm.add(list, name("en"), self.version) else {
             return;
         };
         for (field, typed) in fields {
@@ -275,6 +281,12 @@ impl Work<'_> {
     }
 
     fn remove(&mut self, list: &str, id: &str) {
+        let says = |firm: &Firm| {
+            let fields = self.group.fields.iter();
+            let said = fields.map(|field| firm.get(self.group, Some(id), field));
+            said.collect::<Vec<_>>()
+        };
+        self.outdated |= says(&self.read) != says(&self.firm);
         let name = self.read.get(self.group, Some(id), &self.group.fields[0]);
         self.firm.remove(list, id);
         self.note(Some(id), "", told(&name), String::new());
@@ -315,7 +327,10 @@ pub(super) fn label(language: Language, firm: Option<&Business>, key: &str) -> S
         parts.next().unwrap_or_default(),
         parts.next().unwrap_or_default(),
     );
-    let last = parts.next().and_then(|key| key.rsplit('.').next());
+    let key = parts.next().unwrap_or_default();
+    let fields = GROUPS.iter().flat_map(|group| group.fields);
+    let field = fields.clone().find(|field| field.key == key);
+    let last = field.map_or(key, |field| field.label());
     let word = |family: &str, key: &str| texts::text(language, &format!("{family}-{key}"));
     let called = firm.and_then(|firm| {
         let name = match part {
@@ -330,7 +345,7 @@ pub(super) fn label(language: Language, firm: Option<&Business>, key: &str) -> S
     let words: BTreeMap<usize, &str> = [
         word("settings", part),
         called.or(of_intent).or(Some(id)),
-        last.map(|key| word("field", key).unwrap_or(key)),
+        Some(word("field", last).unwrap_or(last)),
     ]
     .into_iter()
     .enumerate()

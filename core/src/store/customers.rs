@@ -9,7 +9,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::crm::read_enquiry;
-use super::db::{Row, Tx, Value, sql};
+use super::db::{Row, Sql, Tx, Value, sql};
 use super::inbox::ways_to_hold;
 use super::{Booking, Enquiry, Store, StoreError};
 use crate::message::ConversationId;
@@ -188,25 +188,38 @@ impl Store {
     /// Persons who may be one: by a phone that was typed for a visit, or by enquiries of the same record. Those
     /// that are one already are left out; at most so many.
     pub async fn lookalikes(&self, limit: usize) -> Result<Vec<Lookalike>, StoreError> {
-        let statement = sql(
-            "WITH phones AS (SELECT conversation, phone, 0 AS known FROM bookings \
-               WHERE conversation IS NOT NULL AND phone IS NOT NULL \
-               UNION SELECT conversation, phone, 1 FROM people WHERE phone IS NOT NULL) \
-             SELECT DISTINCT one, other, evidence FROM (\
-               SELECT mine.conversation AS one, theirs.conversation AS other, 'phone' AS evidence \
-               FROM phones AS mine JOIN phones AS theirs ON theirs.phone = mine.phone \
-               AND theirs.conversation > mine.conversation AND mine.known + theirs.known < 2 \
-               UNION ALL SELECT mine.conversation, theirs.conversation, 'crm' FROM enquiries AS mine \
-               JOIN enquiries AS theirs ON theirs.record = mine.record \
-               AND theirs.conversation > mine.conversation) AS pairs \
-             WHERE NOT EXISTS (SELECT 1 FROM customer_merges WHERE undone_at IS NULL \
-               AND (conversation = one AND joined = other OR conversation = other AND joined = one)) \
-             ORDER BY one, other, evidence LIMIT $1",
-        );
+        let pairs = "theirs.conversation > mine.conversation";
+        let statement = alike(sql(""), |statement| statement.then(pairs));
+        self.apart(statement, limit).await
+    }
+
+    /// Who may be the person with these conversations, which are all of hers, likewise.
+    pub async fn lookalikes_of(
+        &self,
+        conversations: &[ConversationId],
+        limit: usize,
+    ) -> Result<Vec<Lookalike>, StoreError> {
+        let statement = alike(sql(""), |statement| {
+            statement
+                .then("mine.conversation IN ")
+                .list(conversations.iter().map(Value::from))
+                .then(" AND theirs.conversation NOT IN ")
+                .list(conversations.iter().map(Value::from))
+        });
+        self.apart(statement, limit).await
+    }
+
+    /// Those of the pairs that are not one person by now.
+    async fn apart(&self, mut pairs: Sql, limit: usize) -> Result<Vec<Lookalike>, StoreError> {
+        let most = pairs.value(LOOKED_THROUGH);
+        let pairs = pairs.then(&format!(" ORDER BY one, other, evidence LIMIT ${most}"));
         let mut found = Vec::new();
-        for row in self.db.fetch(statement.bind(LOOKED_THROUGH)).await? {
+        for row in self.db.fetch(pairs).await? {
+            if found.len() >= limit {
+                break;
+            }
             let (one, other): (ConversationId, ConversationId) = (row.parsed(0)?, row.parsed(1)?);
-            if found.len() < limit && !self.conversations_of(&one).await?.contains(&other) {
+            if !self.conversations_of(&one).await?.contains(&other) {
                 let evidence = row.get(2)?;
                 found.push(Lookalike {
                     one,
@@ -363,6 +376,31 @@ impl Store {
             .map(|row| Ok::<_, sqlx::Error>((row.time(0)?, row.get(1)?)))
             .transpose()?)
     }
+}
+
+/// Pairs of conversations with something in common, of those that a condition on `mine` and `theirs` names, but
+/// for what was merged or has the same vouched phone.
+fn alike(statement: Sql, of: impl Fn(Sql) -> Sql) -> Sql {
+    let statement = statement.then(
+        "WITH phones AS (SELECT conversation, phone, 0 AS known FROM bookings \
+           WHERE conversation IS NOT NULL AND phone IS NOT NULL \
+           UNION SELECT conversation, phone, 1 FROM people WHERE phone IS NOT NULL) \
+         SELECT DISTINCT one, other, evidence FROM (\
+           SELECT mine.conversation AS one, theirs.conversation AS other, 'phone' AS evidence \
+           FROM phones AS mine JOIN phones AS theirs ON theirs.phone = mine.phone \
+           AND mine.known + theirs.known < 2 WHERE ",
+    );
+    let statement = of(statement).then(
+        " UNION ALL SELECT mine.conversation, theirs.conversation, 'crm' FROM enquiries AS mine \
+           JOIN enquiries AS theirs ON theirs.record = mine.record WHERE ",
+    );
+    of(statement).then(
+        ") AS pairs WHERE NOT EXISTS (SELECT 1 FROM customer_merges WHERE undone_at IS NULL \
+           AND (conversation = one AND joined = other OR conversation = other AND joined = one)) \
+         AND NOT EXISTS (SELECT 1 FROM people AS known JOIN people AS same \
+           ON same.phone = known.phone \
+           WHERE known.conversation = one AND same.conversation = other)",
+    )
 }
 
 /// One that was not taken to another.

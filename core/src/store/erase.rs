@@ -16,7 +16,9 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::db::{Db, Row, Sql, Tx, Value, sql};
+use super::questions::Found;
 use super::{Booking, ReminderTry, Store, StoreError};
+use crate::erasure::stands_in;
 use crate::event::Event;
 use crate::ids;
 use crate::message::ConversationId;
@@ -76,6 +78,21 @@ const fn free(name: &'static str, why: &'static str) -> Table {
     }
 }
 
+/// Visits of hers: made in her conversations, or in none with her phone. What somebody typed her phone for in
+/// another conversation is somebody else's.
+macro_rules! her_visits {
+    () => {
+        "conversation IN {c} OR (conversation IS NULL AND phone IN {p})"
+    };
+}
+
+/// Visits of others with her phone: only the phone goes.
+macro_rules! others_visits {
+    () => {
+        "conversation IS NOT NULL AND conversation NOT IN {c} AND phone IN {p}"
+    };
+}
+
 /// Every table, in the order in which they are erased: what is found through another table goes before it.
 pub const PERSONAL: &[Table] = &[
     goes(
@@ -93,14 +110,22 @@ pub const PERSONAL: &[Table] = &[
     stays(
         "reminders",
         "booking, version, step, state, due, visit_at, reason, tries",
-        "booking IN (SELECT id FROM bookings WHERE conversation IN {c} OR phone IN {p})",
+        concat!(
+            "booking IN (SELECT id FROM bookings WHERE ",
+            her_visits!(),
+            ")"
+        ),
     ),
     stays(
         "book_changes",
         "booking, kind, at, who, before, after",
-        "booking IN (SELECT id FROM bookings WHERE conversation IN {c} OR phone IN {p})",
+        concat!(
+            "booking IN (SELECT id FROM bookings WHERE ",
+            her_visits!(),
+            ")"
+        ),
     ),
-    stays("bookings", "booking", "conversation IN {c} OR phone IN {p}"),
+    stays("bookings", "booking", her_visits!()),
     goes(
         "book_spans",
         "resource, starts_at, ends_at, kind, expires_at",
@@ -296,6 +321,26 @@ pub(crate) fn is_pseudonym(conversation: &ConversationId) -> bool {
     conversation.peer().starts_with(ERASED)
 }
 
+/// When these were erased, those that were.
+pub(super) fn look_up(db: Db, persons: Vec<String>) -> Found<DateTime<Utc>> {
+    Box::pin(async move {
+        let statement = sql("SELECT person, at FROM tombstones WHERE person IN ")
+            .list(persons.iter().map(Value::from));
+        let rows = db.fetch(statement).await?;
+        let found = rows.iter().map(|row| Ok((row.get(0)?, row.time(1)?)));
+        found.collect()
+    })
+}
+
+/// SMS have no chat that somebody could erase by hand.
+const SMS: &str = "sms";
+
+/// The conversation that SMS to a phone (E.164) make, as `workers/src/remind/ways.rs` names it: nobody writes
+/// in it, so that only the phone tells whose it is.
+fn by_sms(phone: &str) -> Option<ConversationId> {
+    ConversationId::new(SMS, "main", phone.strip_prefix('+')?).ok()
+}
+
 /// The small value that holds the key.
 const KEY: &str = "privacy: key";
 
@@ -323,9 +368,7 @@ impl Store {
         conversation: &ConversationId,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let person = self.person_hash(conversation.as_str()).await?;
-        let statement = sql("SELECT at FROM tombstones WHERE person = $1").bind(person);
-        let row = self.db.fetch_one(statement).await?;
-        Ok(row.map(|row| row.time(0)).transpose()?)
+        self.tombstones.of(&person).await
     }
 
     /// What a person is called: by messengers, and in her visits.
@@ -341,11 +384,7 @@ impl Store {
             .iter()
             .map(|row| row.get(0))
             .collect::<Result<BTreeSet<String>, _>>()?;
-        let visits = whose(
-            "SELECT booking FROM bookings WHERE ",
-            "conversation IN {c} OR phone IN {p}",
-            &hers,
-        );
+        let visits = whose("SELECT booking FROM bookings WHERE ", her_visits!(), &hers);
         for row in self.db.fetch(visits).await? {
             names.insert(row.json::<Booking>(0)?.name);
         }
@@ -389,9 +428,12 @@ impl Store {
         for row in self.db.fetch(statement).await? {
             phones.insert(row.get(0)?);
         }
+        let mut conversations: BTreeSet<ConversationId> =
+            person.conversations.into_iter().collect();
+        conversations.extend(phones.iter().filter_map(|phone| by_sms(phone)));
         let person = Person {
+            conversations: conversations.into_iter().collect(),
             phones: phones.into_iter().collect(),
-            ..person
         };
         let hers = self.hers(&person).await?;
         for table in PERSONAL.iter().filter(|table| table.is_telling()) {
@@ -400,7 +442,15 @@ impl Store {
                 return Ok(Some(person));
             }
         }
-        Ok(None)
+        let others = whose(
+            "SELECT count(*) FROM bookings WHERE ",
+            others_visits!(),
+            &hers,
+        );
+        let others = self.db.fetch_one(others).await?;
+        let is_named = others.map_or(Ok(0), |row| row.count::<u64>(0))? > 0;
+        drop(hers);
+        Ok(is_named.then_some(person))
     }
 
     async fn count_of(&self, table: &Table, hers: &Hers<'_>) -> Result<u64, StoreError> {
@@ -451,17 +501,7 @@ impl Store {
         person: &Person,
         now: DateTime<Utc>,
     ) -> Result<Vec<Booking>, StoreError> {
-        let mut ahead = whose(
-            "SELECT booking FROM bookings WHERE active = 1 AND (",
-            "conversation IN {c} OR phone IN {p}",
-            &Hers::of(person),
-        )
-        .then(") AND ends_at > ");
-        let place = ahead.value(now);
-        let rows = self
-            .db
-            .fetch(ahead.then(&format!("${place} ORDER BY starts_at")))
-            .await?;
+        let rows = self.db.fetch(ahead(&Hers::of(person), now)).await?;
         Ok(rows
             .iter()
             .map(|row| row.json(0))
@@ -495,7 +535,10 @@ impl Store {
             kept: BTreeMap::new(),
             sessions: 0,
             crm: BTreeSet::new(),
-            channels: channels.map(str::to_owned).collect(),
+            channels: channels
+                .filter(|&channel| channel != SMS)
+                .map(str::to_owned)
+                .collect(),
             cancelled: ahead.iter().map(|visit| visit.id).collect(),
         };
         let mut tx = self.db.begin().await?;
@@ -536,23 +579,34 @@ impl Store {
         Ok(rows.iter().map(erasure).collect::<Result<_, _>>()?)
     }
 
-    /// Takes a person out of every table, in one transaction, and the person out of the erasure.
+    /// Takes a person out of every table, in one transaction, and the person out of the erasure. The visits to
+    /// cancel: those that lay ahead at the beginning, and those that were booked since.
     pub async fn scrub(
         &self,
         erasure: Uuid,
         person: &Person,
         sessions: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Uuid>, StoreError> {
         let key = self.privacy_key().await?;
-        let hers = self.hers(person).await?;
         let mut tx = self.db.begin().await?;
         // Nothing is added to the journal meanwhile.
         tx.lock("journal").await?;
-        let statement = sql("SELECT receipt FROM erasures WHERE id = $1 AND todo IS NOT NULL");
+        let statement = sql("SELECT receipt, todo FROM erasures WHERE id = $1");
         let Some(row) = tx.fetch_one(statement.bind(erasure).for_update()).await? else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let mut receipt: Receipt = row.json(0)?;
+        if row.get::<Option<String>>(1)?.is_none() {
+            return Ok(receipt.cancelled);
+        }
+        let hers = hers(&mut tx, person).await?;
+        let ahead = ahead(&hers, receipt.begun_at).for_update();
+        for row in tx.fetch(ahead).await? {
+            let visit = row.json::<Booking>(0)?.id;
+            if !receipt.cancelled.contains(&visit) {
+                receipt.cancelled.push(visit);
+            }
+        }
         receipt.sessions += sessions;
         receipt.crm.extend(records(&mut tx, &hers).await?);
         let forget = Forget { key, hers: &hers };
@@ -569,7 +623,8 @@ impl Store {
         let statement = sql("UPDATE erasures SET todo = NULL, receipt = $1 WHERE id = $2");
         tx.execute(statement.bind(written(&receipt)?).bind(erasure))
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(receipt.cancelled)
     }
 
     /// Notes that nothing is left to do.
@@ -647,7 +702,12 @@ impl<'a> Hers<'a> {
             .phones
             .iter()
             .map(|phone| phone.trim_start_matches('+'));
-        conversations.iter().any(|one| body.contains(one.as_str()))
+        let is_named = |one: &ConversationId| {
+            // As it is, and as JSON has it.
+            let escaped = json!(one.as_str()).to_string();
+            stands_in(&body, one.as_str()) || stands_in(&body, escaped.trim_matches('"'))
+        };
+        conversations.iter().any(is_named)
             || raw
                 && ids
                     .chain(phones)
@@ -657,67 +717,58 @@ impl<'a> Hers<'a> {
 
 impl Store {
     async fn hers<'a>(&self, person: &'a Person) -> Result<Hers<'a>, StoreError> {
-        let mut hers = Hers::of(person);
-        let visits = whose(
-            "SELECT id FROM bookings WHERE ",
-            "conversation IN {c} OR phone IN {p}",
-            &hers,
-        );
-        let rows = self.db.fetch(visits).await?;
-        let visits = rows
-            .iter()
-            .map(|row| row.get(0))
-            .collect::<Result<BTreeSet<String>, _>>()?;
-        if !visits.is_empty() {
-            let unnamed = sql(
-                "SELECT position, event FROM events WHERE conversation IS NULL \
-                 AND kind IN ('booking', 'reminder', 'lead', 'rating')",
-            );
-            for row in self.db.fetch(unnamed).await? {
-                let event: Event = row.json(1)?;
-                if event.booking_id.is_some_and(|id| visits.contains(&id)) {
-                    hers.events.push(row.get(0)?);
-                }
-            }
-        }
-        for row in self
-            .db
-            .fetch(sql("SELECT position, topic, body FROM dead"))
-            .await?
-        {
-            let raw = row.get::<String>(1)?.starts_with("webhook.");
-            if hers.are_named_in(&row.get::<Vec<u8>>(2)?, raw) {
-                hers.dead.push(row.get(0)?);
-            }
-        }
-        let desks = sql("SELECT position, body FROM parked WHERE topic LIKE 'outbound.%'");
-        for row in self.db.fetch(desks).await? {
-            if hers.are_named_in(&row.get::<Vec<u8>>(1)?, false) {
-                hers.parked.push(row.get(0)?);
-            }
-        }
-        for row in self.db.fetch(sql("SELECT id, card FROM lessons")).await? {
-            let card: Json = row.json(1)?;
-            let about = card["about"].as_str().unwrap_or_default();
-            if person.conversations.iter().any(|one| one.as_str() == about) {
-                hers.lessons.push(row.get(0)?);
-            }
-        }
-        Ok(hers)
+        let mut tx = self.db.begin().await?;
+        Ok(hers(&mut tx, person).await?)
     }
+}
+
+async fn hers<'a>(tx: &mut Tx, person: &'a Person) -> Result<Hers<'a>, sqlx::Error> {
+    let mut hers = Hers::of(person);
+    let visits = whose("SELECT id FROM bookings WHERE ", her_visits!(), &hers);
+    let rows = tx.fetch(visits).await?;
+    let visits = rows
+        .iter()
+        .map(|row| row.get(0))
+        .collect::<Result<BTreeSet<String>, _>>()?;
+    if !visits.is_empty() {
+        let unnamed = sql(
+            "SELECT position, event FROM events WHERE conversation IS NULL \
+                 AND kind IN ('booking', 'reminder', 'lead', 'rating')",
+        );
+        for row in tx.fetch(unnamed).await? {
+            let event: Event = row.json(1)?;
+            if event.booking_id.is_some_and(|id| visits.contains(&id)) {
+                hers.events.push(row.get(0)?);
+            }
+        }
+    }
+    for row in tx
+        .fetch(sql("SELECT position, topic, body FROM dead"))
+        .await?
+    {
+        let raw = row.get::<String>(1)?.starts_with("webhook.");
+        if hers.are_named_in(&row.get::<Vec<u8>>(2)?, raw) {
+            hers.dead.push(row.get(0)?);
+        }
+    }
+    let desks = sql("SELECT position, body FROM parked WHERE topic LIKE 'outbound.%'");
+    for row in tx.fetch(desks).await? {
+        if hers.are_named_in(&row.get::<Vec<u8>>(1)?, false) {
+            hers.parked.push(row.get(0)?);
+        }
+    }
+    for row in tx.fetch(sql("SELECT id, card FROM lessons")).await? {
+        let card: Json = row.json(1)?;
+        let about = card["about"].as_str().unwrap_or_default();
+        if person.conversations.iter().any(|one| one.as_str() == about) {
+            hers.lessons.push(row.get(0)?);
+        }
+    }
+    Ok(hers)
 }
 
 /// A shorter id would be found anywhere.
 const LONG: usize = 5;
-
-/// Whether a text has an id that is not a part of a longer one.
-fn stands_in(text: &str, id: &str) -> bool {
-    text.match_indices(id).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + id.len()..].chars().next();
-        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
-    })
-}
 
 /// An erasure under way.
 struct Forget<'a> {
@@ -782,7 +833,8 @@ impl Forget<'_> {
         columns: &str,
     ) -> Result<Vec<Row>, sqlx::Error> {
         let select = format!("SELECT {columns} FROM {} WHERE ", table.name);
-        tx.fetch(whose(&select, table.whose, self.hers)).await
+        tx.fetch(whose(&select, table.whose, self.hers).for_update())
+            .await
     }
 
     async fn bare_events(&self, tx: &mut Tx, table: &Table) -> Result<u64, sqlx::Error> {
@@ -827,31 +879,63 @@ impl Forget<'_> {
     }
 
     async fn bare_changes(&self, tx: &mut Tx, table: &Table) -> Result<u64, sqlx::Error> {
-        let rows = self.rows(tx, table, "position, after, before").await?;
-        for row in &rows {
+        let columns = "position, after, before";
+        let rows = self.rows(tx, table, columns).await?;
+        let select = format!("SELECT {columns} FROM book_changes WHERE ");
+        let with_her_phone = concat!(
+            "booking IN (SELECT id FROM bookings WHERE ",
+            others_visits!(),
+            ")"
+        );
+        let others = whose(&select, with_her_phone, self.hers).for_update();
+        let others = tx.fetch(others).await?;
+        let hers = rows.iter().map(|row| (row, true));
+        for (row, is_hers) in hers.chain(others.iter().map(|row| (row, false))) {
+            let bared = |column| -> Result<String, sqlx::Error> {
+                written_row(&self.bared(row.json(column)?, is_hers))
+            };
             let before = match row.get::<Option<String>>(2)? {
-                Some(_) => Some(written_row(&nobodys(row.json(2)?))?),
+                Some(_) => Some(bared(2)?),
                 None => None,
             };
             let statement =
-                sql("UPDATE book_changes SET after = $1, before = $2 WHERE position = $3");
-            let statement = statement.bind(written_row(&nobodys(row.json(1)?))?);
-            tx.execute(statement.bind(before.as_deref()).bind(row.get::<i64>(0)?))
-                .await?;
+                sql("UPDATE book_changes SET after = $1, before = $2 WHERE position = $3")
+                    .bind(bared(1)?)
+                    .bind(before.as_deref());
+            tx.execute(statement.bind(row.get::<i64>(0)?)).await?;
         }
-        Ok(rows.len() as u64)
+        Ok((rows.len() + others.len()) as u64)
     }
 
     async fn bare_bookings(&self, tx: &mut Tx, table: &Table) -> Result<u64, sqlx::Error> {
         let rows = self.rows(tx, table, "id, booking").await?;
-        for row in &rows {
-            let statement = sql("UPDATE bookings SET conversation = NULL, phone = NULL, \
-                 booking = $1 WHERE id = $2");
-            let booking = written_row(&nobodys(row.json(1)?))?;
+        let select = "SELECT id, booking FROM bookings WHERE ";
+        let others = whose(select, others_visits!(), self.hers).for_update();
+        let others = tx.fetch(others).await?;
+        let hers = rows.iter().map(|row| (row, true));
+        for (row, is_hers) in hers.chain(others.iter().map(|row| (row, false))) {
+            let statement = if is_hers {
+                sql(
+                    "UPDATE bookings SET conversation = NULL, phone = NULL, booking = $1 WHERE id = $2",
+                )
+            } else {
+                sql("UPDATE bookings SET phone = NULL, booking = $1 WHERE id = $2")
+            };
+            let booking = written_row(&self.bared(row.json(1)?, is_hers))?;
             tx.execute(statement.bind(booking).bind(row.get::<String>(0)?))
                 .await?;
         }
-        Ok(rows.len() as u64)
+        Ok((rows.len() + others.len()) as u64)
+    }
+
+    /// A visit without the person, or, where it is another's, without her phone.
+    fn bared(&self, booking: Booking, is_hers: bool) -> Booking {
+        if is_hers {
+            return nobodys(booking);
+        }
+        let phones = &self.hers.person.phones;
+        let phone = booking.phone.filter(|phone| !phones.contains(phone));
+        Booking { phone, ..booking }
     }
 }
 
@@ -865,6 +949,14 @@ fn nobodys(booking: Booking) -> Booking {
         notes: None,
         ..booking
     }
+}
+
+/// Her visits that lie ahead and are not cancelled, the first first.
+fn ahead(hers: &Hers<'_>, now: DateTime<Utc>) -> Sql {
+    let begin = "SELECT booking FROM bookings WHERE active = 1 AND ";
+    let mut statement = whose(begin, her_visits!(), hers).then(" AND ends_at > ");
+    let place = statement.value(now);
+    statement.then(&format!("${place} ORDER BY starts_at"))
 }
 
 /// What the CRM has of a person.

@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{mpsc, oneshot};
 
 use super::db::{CHUNK, Db, Row, Tx, Value, sql};
-use super::group::gather;
 use super::open::is_conflict;
+use super::questions::Found;
 use super::{NewOwner, Ownership, OwnershipChange, Store, StoreError};
 use crate::message::ConversationId;
 
@@ -90,7 +89,8 @@ impl Store {
         conversation: &ConversationId,
         now: DateTime<Utc>,
     ) -> Result<Ownership, StoreError> {
-        Ok(self.owners.of(conversation).await?.at(now))
+        let owner = self.owners.of(conversation.as_str()).await?;
+        Ok(owner.unwrap_or_else(Ownership::first).at(now))
     }
 
     /// Changes who may speak, once per cause; a repeat changes nothing. Returns what holds
@@ -161,82 +161,18 @@ impl Store {
     }
 }
 
-/// Answers who may speak. On PostgreSQL questions that come at the same time share a statement,
-/// because every turn asks one.
-#[derive(Clone)]
-pub(super) enum Owners {
-    /// Each by itself: a look-up in the file takes microseconds.
-    Alone(Db),
-    Together(mpsc::Sender<Question>),
-}
-
-/// Whose conversation, and who wants to know.
-type Question = (
-    ConversationId,
-    oneshot::Sender<Result<Ownership, StoreError>>,
-);
-
-/// How many questions share a statement at most.
-const TOGETHER: usize = 256;
-
-impl Owners {
-    pub(super) fn start(db: Db) -> Self {
-        if matches!(db, Db::Sqlite(_)) {
-            return Self::Alone(db);
-        }
-        let (ask, mut asked) = mpsc::channel::<Question>(TOGETHER);
-        tokio::spawn(async move {
-            while let Some(questions) = gather(&mut asked, TOGETHER).await {
-                let wanted: Vec<_> = questions.iter().map(|(wanted, _)| wanted.clone()).collect();
-                let found = look_up(&db, &wanted).await.map_err(StoreError::from);
-                for (conversation, caller) in questions {
-                    let answer = match &found {
-                        Ok(found) => Ok(found
-                            .get(&conversation)
-                            .cloned()
-                            .unwrap_or_else(Ownership::first)),
-                        Err(error) => Err(error.same()),
-                    };
-                    // A caller that went away wants no answer.
-                    caller.send(answer).unwrap_or_default();
-                }
-            }
-        });
-        Self::Together(ask)
-    }
-
-    async fn of(&self, conversation: &ConversationId) -> Result<Ownership, StoreError> {
-        match self {
-            Self::Alone(db) => {
-                let statement = sql(
-                    "SELECT staff, until, epoch, blocked_at FROM ownership WHERE conversation = $1",
-                );
-                let row = db.fetch_one(statement.bind(conversation)).await?;
-                Ok(row.map_or_else(|| Ok(Ownership::first()), |row| read(&row, 0))?)
-            }
-            Self::Together(ask) => {
-                let (caller, answer) = oneshot::channel();
-                let closed = || StoreError::Unavailable("the store is closed".into());
-                ask.send((conversation.clone(), caller))
-                    .await
-                    .map_err(|_| closed())?;
-                answer.await.unwrap_or_else(|_| Err(closed()))
-            }
-        }
-    }
-}
-
-async fn look_up(
-    db: &Db,
-    conversations: &[ConversationId],
-) -> Result<HashMap<ConversationId, Ownership>, sqlx::Error> {
-    let statement =
-        sql("SELECT conversation, staff, until, epoch, blocked_at FROM ownership WHERE conversation IN ")
-            .list(conversations.iter().map(Value::from));
-    let rows = db.fetch(statement).await?;
-    rows.iter()
-        .map(|row| Ok((row.parsed(0)?, read(row, 1)?)))
-        .collect()
+/// Who may speak in these conversations, those where something happened.
+pub(super) fn look_up(db: Db, conversations: Vec<String>) -> Found<Ownership> {
+    Box::pin(async move {
+        let statement = sql(
+            "SELECT conversation, staff, until, epoch, blocked_at FROM ownership \
+             WHERE conversation IN ",
+        )
+        .list(conversations.iter().map(Value::from));
+        let rows = db.fetch(statement).await?;
+        let found = rows.iter().map(|row| Ok((row.get(0)?, read(row, 1)?)));
+        found.collect()
+    })
 }
 
 /// Reads who may speak in these conversations and keeps changes out until the transaction ends.

@@ -154,8 +154,7 @@ impl Sqlite {
         let work = move || {
             let writer = guard.as_mut().ok_or(sqlx::Error::PoolClosed)?;
             writer.commit();
-            let compacted = writer.connection.execute_batch(crate::writer::COMPACT);
-            compacted.map_err(failed)
+            crate::writer::rewrite(&writer.connection).map_err(failed)
         };
         on_thread(work).await
     }

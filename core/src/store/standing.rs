@@ -55,7 +55,9 @@ impl Standings {
         let mut told = self.told();
         if let Some(known) = told.get(name)
             && known.trouble == now.trouble
-            && (!now.worked || (known.worked && (now.at - known.at).abs() < FRESH))
+            && (known.worked || !now.worked)
+            // Another process may have told otherwise meanwhile.
+            && (now.at - known.at).abs() < FRESH
         {
             return false;
         }

@@ -232,6 +232,11 @@ async fn a_code_is_asked_for(phone: &Browser, firm: &Firm) {
             json!(code)
         )
     };
+    let password = format!(
+        "document.querySelector('[action=\"/console/me/totp\"] [name=password]').value = {}",
+        json!(PASSWORD)
+    );
+    phone.run(&password).await;
     phone.run(&types(&code(secret, step))).await;
     phone
         .until("return document.querySelectorAll('.codes li').length === 10")

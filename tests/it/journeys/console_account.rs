@@ -48,14 +48,22 @@ async fn second_step(firm: &Firm, half: &str, code: &str) -> Response {
 async fn switches_on(person: &Person) -> (String, i64, Vec<String>) {
     let secret = hidden(&person.reads("/console/me").await, "secret");
     let before = wrong(&secret, step());
-    let typed = [("secret", secret.as_str()), ("code", before.as_str())];
+    let typed = [
+        ("secret", secret.as_str()),
+        ("code", before.as_str()),
+        ("password", PASSWORD),
+    ];
     let refused = person.does("/console/me/totp", &typed).await;
     assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let page = refused.text().await.unwrap();
     assert_eq!(hidden(&page, "secret"), secret, "the app knows it already");
     loop {
         let last = step() - 1;
-        let typed = [("secret", secret.clone()), ("code", code(&secret, last))];
+        let typed = [
+            ("secret", secret.clone()),
+            ("code", code(&secret, last)),
+            ("password", PASSWORD.to_owned()),
+        ];
         let typed = typed
             .each_ref()
             .map(|(name, typed)| (*name, typed.as_str()));

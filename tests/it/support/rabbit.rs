@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::servers::{Server, folder, free_port, greeting, path_from, program, run, wait_until};
 
 /// How many tests of one run can have a virtual host to themselves.
-const VHOSTS: usize = 60;
+const VHOSTS: usize = 90;
 
 /// Epmd belongs to the same group of processes, so that it ends with the server.
 const START: &str = r#"epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 & exec "$1""#;

@@ -30,7 +30,8 @@ const JUDGED: TimeDelta = TimeDelta::days(30);
 /// How an intent is answered now, and since when: what was before counts no more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Setting {
-    mode: Mode,
+    /// Nothing where somebody has decided: what is laid down holds.
+    mode: Option<Mode>,
     since: DateTime<Utc>,
 }
 
@@ -43,7 +44,7 @@ pub struct Adjusted(Arc<ArcSwap<Settings>>);
 impl Adjusted {
     /// How an intent is answered, if that was adjusted.
     pub(super) fn of(&self, intent: &str) -> Option<Mode> {
-        self.0.load().get(intent).map(|setting| setting.mode)
+        self.0.load().get(intent)?.mode
     }
 
     /// Reads what was adjusted.
@@ -58,19 +59,30 @@ impl Adjusted {
         Ok(())
     }
 
-    /// Forgets what was adjusted of these intents, because somebody has decided otherwise. Other processes know
-    /// within half a minute.
-    pub async fn forget(&self, store: &Store, intents: &[String]) -> Result<(), StoreError> {
-        self.look(store).await?;
-        let mut settings = Settings::clone(&self.0.load());
-        let before = settings.len();
-        settings.retain(|intent, _| !intents.contains(intent));
-        if settings.len() < before {
-            let json = serde_json::to_string(&settings).unwrap_or_default();
-            store.set_value(VALUE, &json).await?;
-            self.0.store(Arc::new(settings));
+    /// Forgets what was adjusted of these intents, because somebody has decided otherwise: only what becomes of answers
+    /// from now on counts. Other processes know within half a minute.
+    pub async fn forget(
+        store: &Store,
+        intents: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        if intents.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let adjusted = Self::default();
+        adjusted.look(store).await?;
+        let mut settings = Settings::clone(&adjusted.0.load());
+        let decided = Setting {
+            mode: None,
+            since: now,
+        };
+        settings.extend(
+            intents
+                .iter()
+                .map(|intent| (intent.clone(), decided.clone())),
+        );
+        let json = serde_json::to_string(&settings).unwrap_or_default();
+        store.set_value(VALUE, &json).await
     }
 }
 
@@ -159,9 +171,13 @@ impl Adjuster {
             event.reason = Some(row.advice.why.clone());
             events.push(event);
             info!(intent = row.intent, mode = %mode, why = row.advice.why, "An intent is answered otherwise from now on");
+            let mode = Some(mode);
             settings.insert(row.intent, Setting { mode, since: now });
         }
-        if events.is_empty() {
+        let before = self.adjusted.0.load_full();
+        self.adjusted.look(&self.store).await?;
+        // Where somebody has decided meanwhile, the next round judges.
+        if events.is_empty() || *self.adjusted.0.load_full() != *before {
             return Ok(());
         }
         let json = serde_json::to_string(&settings).unwrap_or_default();

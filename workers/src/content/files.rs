@@ -81,7 +81,13 @@ impl Files {
     #[must_use]
     pub fn with(&self, name: &str, text: String) -> Self {
         let mut kept = BTreeMap::clone(&self.kept);
-        let instead_of = self.mark_beside(name);
+        let bare = text.strip_prefix('\u{feff}').map(str::to_owned);
+        let text = bare.unwrap_or(text);
+        // Who has edited the file beside it since the first change is still not heard.
+        let instead_of = match self.kept.get(name) {
+            Some(before) => before.instead_of.clone(),
+            None => self.mark_beside(name),
+        };
         kept.insert(name.to_owned(), Kept { text, instead_of });
         Self {
             kept: Arc::new(kept),
@@ -103,6 +109,12 @@ impl Files {
     /// What a file says; nothing where there is none.
     pub fn text(&self, name: &str) -> Option<String> {
         self.read(name).ok().map(|source| source.text)
+    }
+
+    /// The same while all files that staff may change say the same.
+    pub fn mark(&self) -> String {
+        let texts = CHANGEABLE.map(|name| self.text(name).unwrap_or_default());
+        ids::derive(&texts.each_ref().map(String::as_str)).to_string()
     }
 
     /// Whether there is such a file.

@@ -4,7 +4,7 @@ mod kinds;
 
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use kinds::{DAYS, day_in_file, tidied_days};
+use kinds::{DAYS, day_in_file, day_of_file};
 pub use kinds::{Kind, Parts, Unfit};
 
 /// A setting.
@@ -27,6 +27,16 @@ pub struct Group {
     pub list: Option<&'static str>,
     /// The fields.
     pub fields: &'static [Field],
+}
+
+impl Field {
+    /// What it is called, without the section that it stands in.
+    pub fn label(&self) -> &'static str {
+        match self.key {
+            "escalation.hours" => "duty",
+            key => key.rsplit('.').next().unwrap_or(key),
+        }
+    }
 }
 
 const fn field(key: &'static str, kind: Kind) -> Field {
@@ -81,6 +91,7 @@ pub const GROUPS: [Group; 6] = [
             field("role", Kind::Name),
             field("schedule", Kind::Week),
             field("special_days", Kind::Days),
+            field("location", Kind::Place),
             field("services", Kind::Services),
             field("also", Kind::List),
         ],
@@ -107,7 +118,7 @@ pub const GROUPS: [Group; 6] = [
         name: "reminders",
         list: None,
         fields: &[
-            field("quiet_hours", Kind::Text),
+            field("quiet_hours", Kind::Span),
             standard("reminders.booked", Kind::Flag, "on"),
             standard("reminders.cancelled", Kind::Flag, "on"),
             standard("reminders.day_before", Kind::Moment, "-24h"),
@@ -146,7 +157,16 @@ pub struct Firm(DocumentMut);
 impl Firm {
     /// Nothing where the text is no TOML.
     pub fn read(text: &str) -> Option<Self> {
-        text.parse().ok().map(Self)
+        let mut file: DocumentMut = text.parse().ok()?;
+        for list in GROUPS.iter().filter_map(|group| group.list) {
+            // However the list is written.
+            if let Some(item) = file.get_mut(list).filter(|item| item.is_array())
+                && let Ok(tables) = std::mem::take(item).into_array_of_tables()
+            {
+                *item = Item::ArrayOfTables(tables);
+            }
+        }
+        Some(Self(file))
     }
 
     /// The text with everything that was changed.
@@ -176,7 +196,8 @@ impl Firm {
             Some((inside, key)) => table.get(inside).and_then(|inside| inside.get(key)),
             None => table.get(field.key),
         };
-        item.map_or_else(|| plain(field.standard), |item| parts(field, item))
+        let said = item.map_or_else(|| plain(field.standard), |item| parts(field, item));
+        field.kind.tidied(&said).unwrap_or(said)
     }
 
     /// Writes what was tidied into a field.
@@ -210,9 +231,10 @@ impl Firm {
         }
     }
 
-    /// Makes a new table in a list. Returns its id, made of a name.
-    pub fn add(&mut self, list: &str, name: &str) -> Option<String> {
-        let id = free_id(name, list, &self.ids(list));
+    /// Makes a new table in a list. Returns its id, made of a name and of the version in which it is made: visits
+    /// know the ids of who is gone.
+    pub fn add(&mut self, list: &str, name: &str, version: i64) -> Option<String> {
+        let id = free_id(name, list, version, &self.ids(list));
         let new = || Item::ArrayOfTables(ArrayOfTables::new());
         let tables = self.0.entry(list).or_insert_with(new);
         let mut table = Table::new();
@@ -226,6 +248,19 @@ impl Firm {
     pub fn remove(&mut self, list: &str, id: &str) {
         if let Some(tables) = self.0.get_mut(list).and_then(Item::as_array_of_tables_mut) {
             tables.retain(|table| table.get("id").and_then(Item::as_str) != Some(id));
+        }
+        if list != "services" {
+            return;
+        }
+        // Nobody does it any more.
+        let staff = self
+            .0
+            .get_mut("staff")
+            .and_then(Item::as_array_of_tables_mut);
+        for person in staff.into_iter().flat_map(ArrayOfTables::iter_mut) {
+            if let Some(does) = person.get_mut("services").and_then(Item::as_array_mut) {
+                does.retain(|service| service.as_str() != Some(id));
+            }
         }
     }
 
@@ -248,15 +283,16 @@ impl Firm {
     }
 }
 
-/// An id of small Latin letters, digits and dashes that is not taken: made of an English name, or counted.
-fn free_id(name: &str, list: &str, known: &[String]) -> String {
+/// An id of small Latin letters, digits and dashes that nothing ever had.
+fn free_id(name: &str, list: &str, version: i64, known: &[String]) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    let id = if words.is_empty() {
+    let words = if words.is_empty() {
         list.trim_end_matches('s').to_owned()
     } else {
         words.join("-").to_ascii_lowercase()
     };
+    let id = format!("{words}-{version}");
     let mut ids = std::iter::once(id.clone()).chain((2..).map(|n| format!("{id}-{n}")));
     ids.find(|id| !known.contains(id)).unwrap_or(id)
 }
@@ -290,19 +326,24 @@ fn parts(field: &Field, item: &Item) -> Parts {
                     week.extend(days.map(|day| ((*day).to_owned(), text.clone())));
                 }
             }
-            Kind::Week.tidied(&week).unwrap_or_default()
+            week
         }
         Kind::Days => {
-            let rows = item.as_array_of_tables().into_iter();
             let mut typed = Parts::new();
-            for (at, row) in rows.flat_map(ArrayOfTables::iter).enumerate() {
+            let rows = item.clone().into_array_of_tables().unwrap_or_default();
+            for (at, row) in rows.iter().enumerate() {
                 for name in ["from", "until", "hours"] {
                     if let Some(text) = row.get(name).and_then(Item::as_str) {
-                        typed.insert(format!("{at}.{name}"), text.to_owned());
+                        let text = if name == "hours" {
+                            text.to_owned()
+                        } else {
+                            day_of_file(text)
+                        };
+                        typed.insert(format!("{at}.{name}"), text);
                     }
                 }
             }
-            tidied_days(&typed).unwrap_or_default()
+            typed
         }
         Kind::Services => {
             let ids = values().filter_map(Value::as_str);
@@ -327,9 +368,7 @@ fn parts(field: &Field, item: &Item) -> Parts {
             ""
         }),
         Kind::Moment if item.as_bool() == Some(true) => plain(field.standard),
-        Kind::Text | Kind::Line | Kind::Choice(_) | Kind::Moment => {
-            plain(item.as_str().unwrap_or_default())
-        }
+        _ => plain(item.as_str().unwrap_or_default()),
     }
 }
 
@@ -357,7 +396,7 @@ fn written(field: &Field, parts: &Parts) -> Option<Item> {
         _ if text.is_empty() => return None,
         Kind::List => text.split(", ").collect::<Array>().into(),
         Kind::Range | Kind::Price | Kind::Number => range(text.trim_end_matches('+')),
-        Kind::Text | Kind::Line | Kind::Choice(_) | Kind::Moment => text.into(),
+        _ => text.into(),
     };
     Some(Item::Value(value))
 }

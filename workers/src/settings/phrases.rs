@@ -32,12 +32,12 @@ pub fn get(file: &str, key: &str) -> Option<Wording> {
                 _ => return None,
             };
         }
-        if !into.is_empty() && !line.is_empty() {
+        if !into.is_empty() {
             into.push('\n');
         }
         into.push_str(line);
     }
-    Some(wording)
+    Some(tidied(&wording))
 }
 
 /// The file with another wording of a phrase; nothing where the file has no such phrase, or the wording is none.
@@ -49,6 +49,10 @@ pub fn set(file: &str, key: &str, wording: &Wording) -> Option<String> {
             said.extend(["    .", name, " =", &indented(text, 8), "\n"]);
         }
     }
+    let texts = [&wording.text, &wording.informal, &wording.emoji];
+    if !texts.into_iter().all(|text| has_only_insertions(text)) {
+        return None;
+    }
     // One phrase, as it was meant: nothing of what was typed is taken for something else.
     let read = FluentResource::try_new(said.clone()).ok()?;
     if read.entries().count() != 1 || get(&said, key)? != tidied(wording) {
@@ -57,11 +61,11 @@ pub fn set(file: &str, key: &str, wording: &Wording) -> Option<String> {
     Some(format!("{}{said}{}", &file[..start], &file[end..]))
 }
 
+/// Without spaces around its lines and empty lines around it.
 fn tidied(wording: &Wording) -> Wording {
     let lines = |text: &String| {
-        let lines = text.lines().map(str::trim);
-        let lines = lines.filter(|line| !line.is_empty());
-        lines.collect::<Vec<_>>().join("\n")
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        lines.join("\n").trim().to_owned()
     };
     Wording {
         text: lines(&wording.text),
@@ -70,18 +74,38 @@ fn tidied(wording: &Wording) -> Wording {
     }
 }
 
+/// Whether braces stand around variables only, and variables in braces only: anything else would be read to customers
+/// as it is.
+fn has_only_insertions(text: &str) -> bool {
+    let mut parts = text.split('{');
+    let is_plain = |text: &str| !text.contains(['}', '$']);
+    parts.next().is_none_or(is_plain)
+        && parts.all(|part| {
+            let Some((inside, after)) = part.split_once('}') else {
+                return false;
+            };
+            let name = inside.trim().strip_prefix('$');
+            let is_name =
+                |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+            name.is_some_and(is_name) && is_plain(after)
+        })
+}
+
 /// One line beside the name, several below it.
 fn indented(text: &str, by: usize) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let lines: Vec<&&str> = lines.iter().filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = text.trim().lines().map(str::trim).collect();
     let margin = match lines[..] {
         [_] => " ".to_owned(),
         _ => format!("\n{}", " ".repeat(by)),
     };
-    lines
-        .iter()
-        .flat_map(|line| [margin.as_str(), line])
-        .collect()
+    let line = |line: &&str| {
+        if line.is_empty() {
+            "\n".to_owned()
+        } else {
+            format!("{margin}{line}")
+        }
+    };
+    lines.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 /// Where a phrase stands: from its name to the end of its last line.

@@ -154,7 +154,6 @@ fn hours_and_holidays_are_typed_as_people_write_them() {
         ("1.from", "2027-03-08"),
         ("2.from", "01.05.2027"),
         ("2.until", "03.05.2027"),
-        ("3.until", "09.05"),
     ];
     let after = with(places, id, "special_days", &days);
     let closed = firm(&after).locations[0].open_on("2027-05-02".parse().unwrap());
@@ -168,6 +167,19 @@ fn hours_and_holidays_are_typed_as_people_write_them() {
     assert_eq!(unfit(Kind::Week, &[("mon", "21-10")]), Err(Unfit::Hours));
     assert_eq!(unfit(Kind::Week, &[("mon", "closed")]), Err(Unfit::Missing));
     assert_eq!(unfit(Kind::Days, &[("0.from", "31.02")]), Err(Unfit::Day));
+    assert_eq!(unfit(Kind::Days, &[("0.from", "08-03")]), Err(Unfit::Day));
+    assert_eq!(unfit(Kind::Days, &[("0.hours", "10-16")]), Err(Unfit::Day));
+    let twenty_six = Kind::Days
+        .tidied(&typed(&[("0.from", "31.12.26")]))
+        .unwrap();
+    assert_eq!(twenty_six["0.from"], "31.12.2026");
+    assert_eq!(
+        unfit(
+            Kind::Days,
+            &[("0.from", "31.12.2026"), ("0.until", "30.12.2026")]
+        ),
+        Err(Unfit::Day)
+    );
     assert_eq!(
         unfit(
             Kind::Days,
@@ -176,6 +188,22 @@ fn hours_and_holidays_are_typed_as_people_write_them() {
         Err(Unfit::Day)
     );
     assert_eq!(unfit(Kind::Moment, &[("", "вечером")]), Err(Unfit::Moment));
+}
+
+#[test]
+fn however_the_file_is_written_the_form_has_it() {
+    let text = shipped().replace("price = 1500", "price = [1500, 1500]");
+    let places = group("places");
+    let (before, after) = text.split_once("[[locations.special_days]]").unwrap();
+    let days = "special_days = [{ from = \"12-31\", hours = \"closed\" }]";
+    let before = format!("{}\n{days}\n\n", before.trim_end());
+    let rest = after.split_once("# Кабинеты").unwrap().1;
+    let form = Firm::read(&format!("{before}# Кабинеты{rest}")).unwrap();
+    let told = form.get(places, Some("kolokolnaya"), field(places, "special_days"));
+    assert_eq!(told, typed(&[("0.from", "31.12")]), "{}", form.text());
+    let services = group("services");
+    let price = form.get(services, Some("manicure"), field(services, "price"));
+    assert_eq!(price, typed(&[("", "1500")]));
 }
 
 #[test]
@@ -195,13 +223,13 @@ fn a_reminder_is_switched_off_and_on() {
 fn somebody_new_and_something_new() {
     let services = group("services");
     let mut form = Firm::read(&shipped()).unwrap();
-    let id = form.add("services", "Head spa").unwrap();
+    let id = form.add("services", "Head spa", 7).unwrap();
     assert_eq!(
-        form.add("services", "Head spa").as_deref(),
-        Some("head-spa-2")
+        form.add("services", "Head spa", 7).as_deref(),
+        Some("head-spa-7-2")
     );
-    form.remove("services", "head-spa-2");
-    assert_eq!(id, "head-spa");
+    form.remove("services", "head-spa-7-2");
+    assert_eq!(id, "head-spa-7");
     for (key, parts) in [
         ("name", &[("ru", "Спа для головы"), ("en", "Head spa")][..]),
         ("category", &[("ru", "Волосы")]),
@@ -218,10 +246,10 @@ fn somebody_new_and_something_new() {
         );
     }
     let after = firm(&form.text());
-    let service = after.service("head-spa").unwrap();
+    let service = after.service("head-spa-7").unwrap();
     assert_eq!(service.name.ru, "Спа для головы");
     assert!(!service.online);
-    assert_eq!(form.add("staff", "Инга").as_deref(), Some("staff"));
+    assert_eq!(form.add("staff", "Инга", 8).as_deref(), Some("staff-8"));
 }
 
 #[test]
@@ -256,29 +284,43 @@ fn a_wording_is_nothing_but_a_wording() {
         phrases::set(file, "hello", &said("Good day!\nHow are you?")).unwrap(),
         "# Words.\nhello =\n    Good day!\n    How are you?\n\n# More.\nbye = Bye.\n"
     );
-    for text in ["", "{ $", ".informal = no", "}", "Hi!\n.emoji = !"] {
+    let apart = phrases::set(file, "hello", &said("Hi!\n\nWell?")).unwrap();
+    assert_eq!(phrases::get(&apart, "hello").unwrap().text, "Hi!\n\nWell?");
+    assert!(phrases::set(file, "hello", &said("Hi, { $name }!")).is_some());
+    let wrong = [
+        "",
+        "{ $",
+        ".informal = no",
+        "}",
+        "Hi!\n.emoji = !",
+        "Hi, $name!",
+        "Hi, { name }!",
+    ];
+    for text in wrong {
         assert_eq!(phrases::set(file, "hello", &said(text)), None, "{text}");
     }
     assert_eq!(phrases::set(file, "nothing", &said("Hi!")), None);
 }
 
 struct Salon {
-    store: Store,
-    content: Arc<Content>,
+    office: Office,
     first: Files,
 }
 
 impl Salon {
     async fn new() -> Self {
         Self {
-            store: Store::open("sqlite::memory:").await.unwrap(),
-            content: Arc::new(Content::load(&config()).unwrap()),
+            office: Office {
+                store: Store::open("sqlite::memory:").await.unwrap(),
+                content: Some(Arc::new(Content::load(&config()).unwrap())),
+                autonomy: AutonomyConfig::default(),
+            },
             first: Files::of_folder(&config()),
         }
     }
 
     async fn now(&self) -> Files {
-        Files::now(&config(), &self.store).await.unwrap()
+        Files::now(&config(), &self.office.store).await.unwrap()
     }
 
     async fn keep(
@@ -293,8 +335,7 @@ impl Salon {
             from: String::new(),
             to: String::new(),
         }]);
-        let content = Arc::clone(&self.content);
-        keep(&self.store, content, before, &files, &deed, &done()).await
+        self.office.keep(before, &files, &deed, &done()).await
     }
 }
 
@@ -344,15 +385,17 @@ async fn a_version_holds_when_all_of_it_can_be_used_and_can_be_taken_back() {
     // The same again is no version.
     assert_eq!(salon.keep(&first, BUSINESS, &dearer).await.unwrap(), None);
 
-    let content = Arc::clone(&salon.content);
-    let back = roll_back(&salon.store, content, &first, 0, &done())
-        .await
-        .unwrap();
+    let back = salon.office.roll_back(&first, 0, &done()).await.unwrap();
     assert_eq!(back, Some(2));
     let now = salon.now().await;
     assert_eq!(price(&now), Price::Exact(1500));
     assert!(!now.is_kept(BUSINESS));
-    let versions = salon.store.versions(Shelf::Settings, 10).await.unwrap();
+    let versions = salon
+        .office
+        .store
+        .versions(Shelf::Settings, 10)
+        .await
+        .unwrap();
     assert_eq!(Deed::read(&versions[0].what), Some(Deed::Back(0)));
 }
 

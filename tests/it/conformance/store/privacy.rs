@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use zapis_core::event::{Event, Kind, Seen};
 use zapis_core::message::{ConversationId, Fence, Profile};
 use zapis_core::store::{
-    Begun, Claimed, Merged, NewOwner, OwnershipChange, PERSONAL, Store, Treated,
+    Begun, Booking, Claimed, DeadLetter, Merged, NewOwner, OwnershipChange, PERSONAL, Store,
+    Treated,
 };
 
 use crate::conformance::store_ground::{Ground, at, conversation, message, on_both, reply};
@@ -19,6 +20,7 @@ on_both!(
     who_is_blocked_hears_from_the_staff_only,
     who_is_erased_is_a_stranger_and_her_neighbour_is_not,
     an_erasure_is_finished_by_whoever_comes_next,
+    what_only_looks_like_hers_stays,
 );
 
 /// The tables of the schema.
@@ -138,7 +140,9 @@ async fn who_has_the_same_phone_is_one_person(ground: Ground) {
     seen(&store, &two, "Anna", Some("+79210000001")).await;
     assert_eq!(store.conversations_of(&one).await.unwrap().len(), 2);
     let person = store.person_with("+79210000001").await.unwrap().unwrap();
-    assert_eq!(person.conversations, [one, two]);
+    // What goes out by SMS hangs on the phone alone.
+    let sms: ConversationId = "sms:main:79210000001".parse().unwrap();
+    assert_eq!(person.conversations, [sms, one, two]);
     assert_eq!(store.person_with("+79210000002").await.unwrap(), None);
 }
 
@@ -157,7 +161,11 @@ async fn a_typed_phone_only_proposes(ground: Ground) {
         store.conversations_of(&one).await.unwrap(),
         std::slice::from_ref(&one)
     );
+    let of_one = store.lookalikes_of(std::slice::from_ref(&one), 10).await;
     let proposed = store.lookalikes(10).await.unwrap();
+    assert_eq!(of_one.unwrap(), proposed);
+    let of_other = store.lookalikes_of(&[conversation("3")], 10).await;
+    assert_eq!(of_other.unwrap(), []);
     assert_eq!(proposed.len(), 1, "{proposed:?}");
     assert_eq!((&proposed[0].one, &proposed[0].other), (&one, &two));
     assert_eq!(proposed[0].evidence, "phone");
@@ -290,4 +298,78 @@ async fn an_erasure_is_finished_by_whoever_comes_next(ground: Ground) {
     assert_eq!(store.open_erasures().await.unwrap(), []);
     let receipt = store.receipts().await.unwrap().remove(0);
     assert_eq!((receipt.kept["events"], receipt.sessions), (1, 1));
+}
+
+/// A visit as a row of the book, at such a minute.
+fn visit(ground: &Ground, id: Uuid, whose: Option<&ConversationId>, minute: i64) {
+    let (starts, ends) = (at(minute), at(minute + 30));
+    let booking = serde_json::json!({
+        "id": id, "version": 1, "status": "booked", "conversation": whose, "name": "Соседка",
+        "phone": "+79210000001", "source": "phone", "for_whom": null, "notes": null, "created_at": at(0),
+        "visit": { "location": "main", "items": [] },
+    });
+    let whose = whose.map_or("NULL".to_owned(), |one| format!("'{}'", one.as_str()));
+    ground.sql(&format!(
+        "INSERT INTO bookings (id, version, active, conversation, phone, starts_at, ends_at, booking) \
+         VALUES ('{id}', 1, 1, {whose}, '+79210000001', {}, {}, '{booking}')",
+        starts.timestamp_millis(),
+        ends.timestamp_millis(),
+    ));
+}
+
+async fn what_only_looks_like_hers_stays(ground: Ground) {
+    let store = ground.open().await;
+    let [her, neighbour] = ["1234567", "12345678"].map(conversation);
+    let sms: ConversationId = "sms:main:79210000001".parse().unwrap();
+    seen(&store, &her, "Кенар", Some("+79210000001")).await;
+    seen(&store, &neighbour, "Соседка", None).await;
+    let mut sent = Event::new(Uuid::new_v4(), Kind::Outbound, at(2)).about(&sms);
+    sent.customer_text = Some("Кенар, ждём вас".to_owned());
+    store.journal(&[sent], &[]).await.unwrap();
+    let letter = |n, about: &ConversationId| DeadLetter {
+        id: Uuid::from_u128(n),
+        topic: "outbound.telegram".into(),
+        key: String::new(),
+        message_id: format!("m{n}"),
+        reason: "gave up".into(),
+        body: format!("{{\"about\":\"{}\"}}", about.as_str()).into(),
+        at: at(2),
+    };
+    let letters = [letter(1, &her), letter(2, &neighbour)];
+    store.bury(&letters).await.unwrap();
+    // The neighbour typed her phone.
+    let [hers, others, late] = [1, 2, 3].map(Uuid::from_u128);
+    visit(&ground, others, Some(&neighbour), 60);
+
+    let person = store.person_with("+79210000001").await.unwrap().unwrap();
+    assert_eq!(person.conversations, [sms.clone(), her.clone()]);
+    visit(&ground, hers, None, 120);
+    let ahead = store.visits_ahead(&person, at(5)).await.unwrap();
+    let ahead: Vec<Uuid> = ahead.iter().map(|one| one.id).collect();
+    assert_eq!(ahead, [hers]);
+    let told = store.export_person(&person).await.unwrap().to_string();
+    assert!(
+        told.contains("ждём вас") && !told.contains(&others.to_string()),
+        "{told}"
+    );
+    let begun = store.begin_erasure(&person, "Мария", true, at(5)).await;
+    assert!(matches!(begun, Ok(Begun::Begun(_))));
+    visit(&ground, late, Some(&her), 180);
+    let open = store.open_erasures().await.unwrap().remove(0);
+    for _ in 0..2 {
+        let cancelled = store.scrub(open.id, &person, 0).await.unwrap();
+        assert_eq!(cancelled, [hers, late]);
+    }
+
+    assert!(store.erased_at(&sms).await.unwrap().is_some());
+    assert_eq!(store.events_of(&sms, 10).await.unwrap(), []);
+    let dead = store.dead(10).await.unwrap();
+    let dead: Vec<Uuid> = dead.iter().map(|one| one.id).collect();
+    assert_eq!(dead, [Uuid::from_u128(2)]);
+    let left: Booking = store.booking(others).await.unwrap().unwrap();
+    assert_eq!((left.name.as_str(), left.phone), ("Соседка", None));
+    assert_eq!(left.conversation, Some(neighbour));
+    let gone = store.booking(late).await.unwrap().unwrap();
+    assert_eq!((gone.name.as_str(), gone.conversation), ("", None));
+    assert_eq!(store.person_with("+79210000001").await.unwrap(), None);
 }

@@ -1,5 +1,6 @@
 //! What may stand in a field, and the one way in which it is written.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -38,6 +39,10 @@ pub enum Kind {
     List,
     /// Ids of services, each with `on`.
     Services,
+    /// The id of a location; nothing is the first one.
+    Place,
+    /// `21:00-09:00`, also over midnight.
+    Span,
     /// One of these.
     Choice(&'static [&'static str]),
     /// When a message about a visit goes out: `-24h`, `09:30`, `-1d 18:00`; nothing where it does not.
@@ -81,6 +86,9 @@ impl Kind {
         if must.is_some_and(|part| !typed.contains_key(part)) {
             return Err(Unfit::Missing);
         }
+        if self == Self::Words && typed.contains_key("en") && !typed.contains_key("ru") {
+            return Err(Unfit::Missing);
+        }
         let text = typed.get("").map_or("", String::as_str);
         let tidied = match self {
             Self::Week => return week(&typed),
@@ -94,6 +102,7 @@ impl Kind {
                 Some(least) => format!("{}+", number(least)?),
                 None => range(text)?,
             },
+            Self::Span => span(text).ok_or(Unfit::Hours)?,
             Self::List => {
                 let texts = text.split(',').map(str::trim);
                 let texts = texts.filter(|text| !text.is_empty());
@@ -131,10 +140,10 @@ fn range(text: &str) -> Result<String, Unfit> {
         return Ok(number(text)?.to_string());
     };
     let (low, high) = (number(low)?, number(high)?);
-    if low < high {
-        Ok(format!("{low}-{high}"))
-    } else {
-        Err(Unfit::Number)
+    match low.cmp(&high) {
+        Ordering::Less => Ok(format!("{low}-{high}")),
+        Ordering::Equal => Ok(low.to_string()),
+        Ordering::Greater => Err(Unfit::Number),
     }
 }
 
@@ -154,67 +163,87 @@ fn hours(text: &str) -> Result<String, Unfit> {
     if text == "closed" {
         return Ok(text.to_owned());
     }
-    let clock = |text: &str| -> Option<String> {
-        let text = text.trim();
-        let (hour, minute) = text.split_once([':', '.']).unwrap_or((text, "00"));
-        let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
-        Some(format!("{hour:02}:{minute:02}"))
-    };
-    let span = |text: &str| {
-        let (from, until) = text.split_once(['-', '–', '—'])?;
-        Some(format!("{}-{}", clock(from)?, clock(until)?))
-    };
     let spans: Option<Vec<String>> = text.split([',', ';']).map(span).collect();
     let text = spans.ok_or(Unfit::Hours)?.join(", ");
     day_hours(&text).ok_or(Unfit::Hours)?;
     Ok(text)
 }
 
-/// A day as people here write it, `31.12` or `31.12.2026`; from that, or from how the file has it.
+fn span(text: &str) -> Option<String> {
+    let clock = |text: &str| -> Option<String> {
+        let text = text.trim();
+        let (hour, minute) = text.split_once([':', '.']).unwrap_or((text, "00"));
+        let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
+        (hour <= 24 && minute < 60).then(|| format!("{hour:02}:{minute:02}"))
+    };
+    let (from, until) = text.split_once(['-', '–', '—'])?;
+    Some(format!("{}-{}", clock(from)?, clock(until)?))
+}
+
+/// A day as people here write it, `31.12`, `31.12.26` or `31.12.2026`; or `2026-12-31`.
 fn day(text: &str) -> Result<String, Unfit> {
     let by = if text.contains('-') { '-' } else { '.' };
-    let numbers: Option<Vec<u32>> = text.split(by).map(|part| part.parse().ok()).collect();
+    let numbers: Option<Vec<i32>> = text.split(by).map(|part| part.parse().ok()).collect();
     let (year, month, day) = match (numbers.as_deref(), by) {
-        (Some(&[year, month, day]), '-') | (Some(&[day, month, year]), _) => {
+        (Some(&[year, month, day]), '-') | (Some(&[day, month, year]), '.') => {
             (Some(year), month, day)
         }
-        (Some(&[month, day]), '-') | (Some(&[day, month]), _) => (None, month, day),
+        (Some(&[day, month]), '.') => (None, month, day),
         _ => return Err(Unfit::Day),
     };
+    let year = year.map(|year| {
+        if (0..100).contains(&year) {
+            year + 2000
+        } else {
+            year
+        }
+    });
+    let parts = u32::try_from(month).ok().zip(u32::try_from(day).ok());
     // Without a year, the 29th of February is a day of some years.
-    let whole = i32::try_from(year.unwrap_or(2024)).ok();
-    let date = whole.and_then(|year| NaiveDate::from_ymd_opt(year, month, day));
-    let form = if year.is_some() { "%d.%m.%Y" } else { "%d.%m" };
+    let date =
+        parts.and_then(|(month, day)| NaiveDate::from_ymd_opt(year.unwrap_or(2024), month, day));
+    let form = if year.is_some() { YEARS } else { "%d.%m" };
     Ok(date.ok_or(Unfit::Day)?.format(form).to_string())
+}
+
+/// How a day of one year is written.
+const YEARS: &str = "%d.%m.%Y";
+
+fn date(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, YEARS).ok()
 }
 
 /// A tidied day as the file writes it.
 pub(super) fn day_in_file(text: &str) -> String {
-    if let Ok(date) = NaiveDate::parse_from_str(text, "%d.%m.%Y") {
+    if let Some(date) = date(text) {
         return date.to_string();
     }
     let (day, month) = text.split_once('.').unwrap_or_default();
     format!("{month}-{day}")
 }
 
-/// The rows that name a day, numbered anew.
+/// A day of the file as people here write it.
+pub(super) fn day_of_file(text: &str) -> String {
+    match text.split_once('-') {
+        Some((month, day)) if !day.contains('-') => format!("{day}.{month}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// The rows that say something, numbered anew.
 pub(super) fn tidied_days(typed: &Parts) -> Result<Parts, Unfit> {
     let rows = typed.keys().filter_map(|part| part.split_once('.'));
     let mut rows: Vec<usize> = rows.filter_map(|(row, _)| row.parse().ok()).collect();
     rows.sort_unstable();
     rows.dedup();
-    let part = |row: usize, name| typed.get(&format!("{row}.{name}")).map(|text| text.trim());
+    let part = |row: usize, name| typed.get(&format!("{row}.{name}")).map(String::as_str);
     let mut tidied = Parts::new();
-    for (at, row) in rows
-        .into_iter()
-        .filter(|row| part(*row, "from").is_some())
-        .enumerate()
-    {
-        let from = day(part(row, "from").unwrap_or_default())?;
+    for (at, row) in rows.into_iter().enumerate() {
+        let from = day(part(row, "from").ok_or(Unfit::Day)?)?;
         let until = part(row, "until").map(day).transpose()?;
         if let Some(until) = until.filter(|until| *until != from) {
-            // Both with a year, or both of every year.
-            if until.len() != from.len() {
+            // Both with a year and in order, or both of every year.
+            if until.len() != from.len() || date(&until) < date(&from) {
                 return Err(Unfit::Day);
             }
             tidied.insert(format!("{at}.until"), until);
