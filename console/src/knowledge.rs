@@ -1,5 +1,6 @@
 //! What the bot knows: read, tried out, written, brought in, gone back in.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{Extension, Form, Multipart, Query, State};
@@ -370,9 +371,14 @@ fn done(view: &View<'_>, me: &Me) -> Done {
     }
 }
 
+/// Where the knowledge stands that is written by hand.
+fn knowledge_of(console: &Shared) -> PathBuf {
+    console.folder.join("knowledge")
+}
+
 async fn known(console: &Shared, content: &Content) -> Result<Known, Refusal> {
-    let known = import::known(console.store(), &console.folder, &content.business);
-    Ok(known.await?)
+    let folder = knowledge_of(console);
+    Ok(import::known(console.store(), &folder, &content.business).await?)
 }
 
 /// An answer that would be another one.
@@ -719,8 +725,8 @@ pub(crate) async fn bring(
         return brought(&view, &console, None, Some(&plan), &[]).await;
     }
     let done = done(&view, &me);
-    let (store, folder) = (console.store(), &console.folder);
-    let written = import::write(store, folder, &content.business, &incoming, &done).await?;
+    let (store, folder) = (console.store(), knowledge_of(&console));
+    let written = import::write(store, &folder, &content.business, &incoming, &done).await?;
     if written.version.is_some() {
         note(
             &console,

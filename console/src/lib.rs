@@ -84,7 +84,7 @@ pub struct Setup {
     pub watched: Watched,
     /// The firm as its file says.
     pub firm: FirmFile,
-    /// Where the knowledge stands that is written by hand.
+    /// Where the content files of the firm lie.
     pub folder: PathBuf,
     /// What the bot answers from, once it could be read.
     pub content: Arc<OnceLock<Live>>,

@@ -106,8 +106,7 @@ impl Trouble {
 
 /// The content files as they hold now.
 async fn files(console: &Shared) -> Result<Files, Refusal> {
-    let content_dir = console.folder.parent().unwrap_or(&console.folder);
-    Ok(Files::now(content_dir, console.store()).await?)
+    Ok(Files::now(&console.folder, console.store()).await?)
 }
 
 /// `GET /console/settings`

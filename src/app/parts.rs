@@ -77,7 +77,7 @@ pub(super) fn console(
             crm: config.crm.is_used(),
         },
         firm: FirmFile::new(folder, &engines.store),
-        folder: folder.join("knowledge"),
+        folder: folder.to_owned(),
         content: answering.content,
         autonomy: answering.autonomy,
         generator: answering.generator,

@@ -140,3 +140,33 @@ impl Store {
         Ok(standings)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_process_may_have_overwritten_is_told_again() {
+        let standings = Standings::default();
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let told = |seconds: i64, trouble: Option<&str>, worked| {
+            let at = now + TimeDelta::seconds(seconds);
+            let trouble = trouble.map(str::to_owned);
+            standings.is_news(
+                "telegram",
+                Told {
+                    trouble,
+                    at,
+                    worked,
+                },
+            )
+        };
+        assert!(told(0, Some("401"), false));
+        assert!(!told(10, Some("401"), false), "just told");
+        assert!(told(40, Some("401"), false));
+        assert!(told(41, None, false));
+        assert!(told(42, None, true), "that it works is more");
+        assert!(!told(43, None, false));
+        assert!(told(80, None, false));
+    }
+}

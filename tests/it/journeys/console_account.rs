@@ -57,6 +57,11 @@ async fn switches_on(person: &Person) -> (String, i64, Vec<String>) {
     assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let page = refused.text().await.unwrap();
     assert_eq!(hidden(&page, "secret"), secret, "the app knows it already");
+    // Who has found an open browser binds no app of their own to it.
+    let right = code(&secret, step());
+    let typed = [("secret", secret.as_str()), ("code", right.as_str())];
+    let refused = person.does("/console/me/totp", &typed).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
     loop {
         let last = step() - 1;
         let typed = [

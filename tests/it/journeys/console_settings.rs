@@ -26,6 +26,40 @@ async fn until_told(firm: &Firm, first: i64, question: &str, words: &str) {
     panic!("{words}: {told}");
 }
 
+/// What the engineer does beside the console.
+async fn commands(firm: &Firm, olga: &Person) {
+    let zapis = |args: &[&str]| {
+        let done = firm.command(args);
+        let told = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+        assert!(done.status.success(), "{args:?}: {told}");
+        told
+    };
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().to_str().unwrap();
+    assert!(zapis(&["settings", "export", "--out", folder]).contains("Nothing is changed"));
+    zapis(&["settings", "rollback", "2"]);
+    zapis(&["settings", "export", "--out", folder]);
+    let exported = std::fs::read_to_string(out.path().join("business.toml")).unwrap();
+    assert!(exported.contains("price_from = 1700"), "{exported}");
+    let versions = zapis(&["settings", "versions", "--json"]);
+    let versions: serde_json::Value = serde_json::from_str(&versions).unwrap();
+    assert_eq!(versions[0]["deed"]["back"], 2);
+    assert_eq!(versions[3]["deed"]["changed"][0]["to"], "1700+");
+
+    // Who edits the file on the server after it was changed here reads that it does not hold.
+    let beside = firm.config_dir().join("business.toml");
+    let text = std::fs::read_to_string(&beside).unwrap();
+    assert!(!olga.reads(SERVICES).await.contains("на сервере изменили"));
+    std::fs::write(&beside, text.replace("minutes = 75", "minutes = 70")).unwrap();
+    assert!(olga.reads(SERVICES).await.contains("на сервере изменили"));
+
+    // A file in the store that cannot be used any more keeps nobody from going back.
+    firm.sql("UPDATE settings_sources SET entries = replace(entries, 'time_zone', 'time_zome') WHERE version = 4");
+    assert!(!firm.command(&["book", "today"]).status.success());
+    zapis(&["settings", "drop", "business.toml"]);
+    zapis(&["book", "today"]);
+}
+
 async fn a_price_is_changed_and_taken_back(on: On, roles: Vec<Vec<&'static str>>) {
     let firm = Firm::with(on, "", roles).await;
     let olga = Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
@@ -95,6 +129,7 @@ async fn a_price_is_changed_and_taken_back(on: On, roles: Vec<Vec<&'static str>>
         .await;
     until_told(&firm, 8_200, ASKED, "1\u{a0}500").await;
     assert!(olga.reads(VERSIONS).await.contains("возврат к версии 0"));
+    commands(&firm, &olga).await;
     let noted =
         "SELECT count(*) FROM events WHERE event LIKE '%settings_%' AND event LIKE '%Ольга%'";
     assert_eq!(firm.count(noted), 3);

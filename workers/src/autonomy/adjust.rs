@@ -263,5 +263,13 @@ mod tests {
         // What counted once does not count again.
         adjuster.judge(now + TimeDelta::hours(1)).await.unwrap();
         assert_eq!(rules.of(None, Some(Intent::Price)), Mode::Auto(0.0));
+
+        // Nor does it after somebody has decided otherwise.
+        let decided = now + TimeDelta::hours(2);
+        Adjusted::forget(&store, &["price".to_owned()], decided)
+            .await
+            .unwrap();
+        adjuster.judge(now + TimeDelta::hours(3)).await.unwrap();
+        assert_eq!(rules.of(None, Some(Intent::Price)), Mode::Draft);
     }
 }

@@ -72,8 +72,10 @@ impl FirmFile {
 
 #[cfg(test)]
 mod tests {
+    use zapis_core::store::VersionChange;
+
     use super::*;
-    use crate::testing::config;
+    use crate::testing::{config, moscow};
 
     #[tokio::test]
     async fn what_is_edited_is_known_at_once_and_what_is_broken_changes_nothing() {
@@ -95,5 +97,17 @@ mod tests {
         let name = |firm: &Business| firm.employee("anna").unwrap().name.ru.clone();
         assert_eq!(name(&first), "Анна Соколова");
         assert_eq!(name(&second), "Анна Соколова-Лис");
+
+        // What staff has changed holds as soon as it is kept.
+        let files =
+            Files::of_folder(folder.path()).with(BUSINESS, good.replace("Анна Сок", "Яна Сок"));
+        let change = VersionChange {
+            who: "Марина".into(),
+            what: String::new(),
+            sources: vec![(BUSINESS.into(), files.kept_json(BUSINESS))],
+        };
+        let made = store.make_version(Shelf::Settings, 0, &change, moscow("2026-11-26 12:00"));
+        made.await.unwrap();
+        assert_eq!(name(&file.now().await.unwrap()), "Яна Соколова");
     }
 }
