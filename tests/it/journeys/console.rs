@@ -289,6 +289,13 @@ async fn a_draft_is_changed_and_sent_and_another_rejected() {
     assert_eq!(lines.iter().filter(|line| line.text == text).count(), 1);
 }
 
+/// Everything in a page that stands between two marks.
+fn between(page: &str, from: &str, until: &str) -> Vec<String> {
+    let found = page.split(from).skip(1);
+    let found = found.map(|rest| rest.split(until).next().unwrap().to_owned());
+    found.collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_decision_is_for_all_who_asked_the_same() {
     let rules = "[autonomy]\nprice = \"draft\"\n";
@@ -315,11 +322,7 @@ async fn one_decision_is_for_all_who_asked_the_same() {
         .filter(|form| form.contains("name=\"also-"))
         .collect::<Vec<_>>();
     let [group] = group[..] else { panic!("{page}") };
-    let between = |from: &str, until: &str| {
-        let found = group.split(from).skip(1);
-        let found = found.map(|rest| rest.split(until).next().unwrap().to_owned());
-        found.collect::<Vec<String>>()
-    };
+    let between = |from: &str, until: &str| between(group, from, until);
     let way = format!(
         "/console/drafts/{}",
         between("action=\"/console/drafts/", "\"")[0]
