@@ -408,6 +408,8 @@ async fn who_edits_the_file_after_the_staff_is_told() {
     let write = |text: String| fs::write(folder.path().join(BUSINESS), text).unwrap();
     write(shipped().replace("1500", "1600"));
     assert!(files.is_contested(BUSINESS));
+    let again = files.with(BUSINESS, shipped().replace("1500", "1800"));
+    assert!(again.is_contested(BUSINESS), "nobody has heard of it yet");
     write(shipped().replace("1500", "1700"));
     assert!(
         !files.is_contested(BUSINESS),
