@@ -35,6 +35,8 @@ struct Told {
     at: DateTime<Utc>,
     /// Whether it has worked then, or might only work again.
     worked: bool,
+    /// Whether it is written: what stands in the store by now may be newer news of another process.
+    is_written: bool,
 }
 
 /// What this process has told.
@@ -88,6 +90,7 @@ impl Store {
             trouble,
             at,
             worked,
+            is_written: false,
         };
         if self.standings.is_news(name, told) {
             let (store, name) = (self.clone(), name.to_owned());
@@ -103,7 +106,8 @@ impl Store {
 
     async fn write_standing(&self, name: &str) -> Result<(), StoreError> {
         let _turn = self.standings.writing.lock().await;
-        let Some(told) = self.standings.told().get(name).cloned() else {
+        let told = self.standings.told().get(name).cloned();
+        let Some(told) = told.filter(|told| !told.is_written) else {
             return Ok(());
         };
         let key = format!("{PREFIX}{name}");
@@ -121,7 +125,13 @@ impl Store {
             },
         };
         let text = serde_json::to_string(&standing).unwrap_or_default();
-        self.set_value(&key, &text).await
+        self.set_value(&key, &text).await?;
+        if let Some(now) = self.standings.told().get_mut(name) {
+            // Something else may have been told meanwhile; its own turn writes it.
+            let is_same = now.at == told.at && now.trouble == standing.trouble;
+            now.is_written = is_same && now.worked == told.worked;
+        }
+        Ok(())
     }
 
     /// How everything does that anybody told of, by name.
@@ -158,6 +168,7 @@ mod tests {
                     trouble,
                     at,
                     worked,
+                    is_written: false,
                 },
             )
         };
