@@ -317,6 +317,11 @@ if (sheet && matchMedia('(min-width: 60rem)').matches) {
         mark.style.top = `${(at - opens()) * minute}px`;
         hours.prepend(mark);
       }
+      for (const off of hours.querySelectorAll('.off')) {
+        const [from, until] = [Math.max(off.dataset.from, opens()), Math.min(off.dataset.until, closes())];
+        off.style.top = `${(from - opens()) * minute}px`;
+        off.style.height = `${Math.max(until - from, 0) * minute}px`;
+      }
       place(hours);
     }
   };

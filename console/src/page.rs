@@ -253,6 +253,7 @@ pub(crate) mod tests {
             include_str!("chats.rs"),
             include_str!("drafts.rs"),
             include_str!("visits.rs"),
+            include_str!("hours.rs"),
             include_str!("sheet.rs"),
             include_str!("people.rs"),
             include_str!("settings.rs"),

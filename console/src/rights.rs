@@ -11,8 +11,8 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, account, chats, copilot, customers, door, drafts, health, knowledge, live, people,
-    presence, settings, sheet, visits,
+    Console, account, chats, copilot, customers, door, drafts, health, hours, knowledge, live,
+    people, presence, settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -115,6 +115,7 @@ fn rooms() -> Ways {
         does("/console/drafts/{id}", STAFF, drafts::decide),
         reads("/console/visits", STAFF, sheet::day),
         reads("/console/visits/week", STAFF, sheet::week),
+        does("/console/visits/hours", STAFF, hours::set),
         does("/console/visits/blocks", STAFF, visits::block),
         does("/console/visits/blocks/{id}", STAFF, visits::unblock),
         does("/console/visits", STAFF, visits::add),

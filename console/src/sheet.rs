@@ -10,10 +10,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 use zapis_core::store::{Booking, Busy, BusyKind, Item, WaitEntry};
 use zapis_workers::book::{Wish, open_of};
-use zapis_workers::business::Business;
+use zapis_workers::business::{Business, Location, Span};
 
 use crate::Console;
 use crate::door::Me;
+use crate::hours::{self, Hours};
 use crate::page::{View, link};
 use crate::refusal::Refusal;
 use crate::visits::is_cancelled;
@@ -44,6 +45,7 @@ struct Sheet<'a> {
     days: u64,
     bookings: Vec<Booking>,
     blocks: Vec<Busy>,
+    hours: Hours<'a>,
 }
 
 /// From the beginning of a day to the end of the last of some, at the firm.
@@ -73,6 +75,9 @@ impl<'a> Sheet<'a> {
         };
         let first = day.checked_sub_days(Days::new(back.into())).unwrap_or(day);
         let own = me.location();
+        let store = console.store();
+        let last = first.checked_add_days(Days::new(days - 1)).unwrap_or(first);
+        let hours = Hours::new(firm, store.hours(first, last).await?);
         let mut sheet = Self {
             view,
             firm,
@@ -82,9 +87,9 @@ impl<'a> Sheet<'a> {
             days,
             bookings: Vec::new(),
             blocks: Vec::new(),
+            hours,
         };
         let (from, until) = bounds(view.zone, first, days);
-        let store = console.store();
         let here = |at: &str| sheet.location.is_empty() || sheet.location == at;
         let mut bookings = store.bookings_between(from, until).await?;
         bookings.retain(|one| here(&one.visit.location) && !is_cancelled(one.status));
@@ -161,19 +166,37 @@ impl<'a> Sheet<'a> {
         let column = |(id, name, role): (&str, &str, &str)| {
             let visits = self.items().filter(|(_, item)| item.resource == id);
             let blocks = self.blocks.iter().filter(|block| block.resource == id);
+            let employee = self.people().find(|one| one.id == id);
+            let works = employee.map(|one| self.hours.of(one, self.first));
             context! {
                 // Nothing can be dragged to who does not work here.
-                person => if self.people().any(|one| one.id == id) { id } else { "" },
+                person => if employee.is_some() { id } else { "" },
                 name,
                 role,
-                visits => visits.map(|(booking, item)| self.card(booking, item)).collect::<Vec<_>>(),
+                works => works.as_deref().map(hours::text),
+                off => works.as_deref().map(hours::off),
+                form => employee.map(|one| self.hours.form_of(one, self.first)),
+                visits => visits.map(|(booking, item)| self.card(booking, item, works.as_deref())).collect::<Vec<_>>(),
                 blocks => blocks.map(|block| self.block(block)).collect::<Vec<_>>(),
             }
         };
         self.everybody().into_iter().map(column).collect()
     }
 
-    /// Somebody's visits and closed times on a day of the week.
+    /// The locations that are looked at, with when they are open.
+    fn places(&self) -> Vec<Value> {
+        let all = self.firm.locations.iter();
+        let here = all.filter(|one| self.location.is_empty() || one.id == self.location);
+        let place = |one: &Location| {
+            context! {
+                name => one.name.in_language(self.view.language()),
+                form => self.hours.form_of_location(one, self.first),
+            }
+        };
+        here.map(place).collect()
+    }
+
+    /// Somebody's working time, visits and closed times on a day of the week.
     fn cell(&self, person: &str, day: NaiveDate) -> Value {
         let zone = self.view.zone;
         let visits = self.items().filter(|(_, item)| {
@@ -202,7 +225,9 @@ impl<'a> Sheet<'a> {
                 note => block.note.as_deref(),
             }
         });
+        let employee = self.people().find(|one| one.id == person);
         context! {
+            works => employee.map(|one| hours::text(&self.hours.of(one, day))),
             visits => visits.collect::<Vec<_>>(),
             blocks => blocks.collect::<Vec<_>>(),
         }
@@ -235,10 +260,11 @@ impl<'a> Sheet<'a> {
         name.unwrap_or(id).to_owned()
     }
 
-    /// A service of a visit.
-    fn card(&self, booking: &Booking, item: &Item) -> Value {
+    /// A service of a visit, and whether it lies outside of when its person works.
+    fn card(&self, booking: &Booking, item: &Item, works: Option<&[Span]>) -> Value {
         let zone = &self.view.zone;
         let begins = booking.visit.starts_at().with_timezone(zone);
+        let (starts, ends) = (self.minute(item.starts_at), self.minute(item.ends_at));
         let clashes = |block: &Busy| {
             let over = block.from < item.ends_at && item.starts_at < block.until;
             block.resource == item.resource && over
@@ -249,8 +275,9 @@ impl<'a> Sheet<'a> {
             at => begins.format("%Y-%m-%dT%H:%M").to_string(),
             from => item.starts_at.with_timezone(zone).format("%H:%M").to_string(),
             until => item.ends_at.with_timezone(zone).format("%H:%M").to_string(),
-            starts => self.minute(item.starts_at),
-            ends => self.minute(item.ends_at),
+            starts,
+            ends,
+            outside => works.is_some_and(|works| !hours::is_working(works, starts, ends)),
             version => booking.version,
             // One service, and still to come about: anything else is moved by its form, or not at all.
             moves => booking.visit.items.len() == 1 && booking.status.is_active(),
@@ -266,12 +293,16 @@ impl<'a> Sheet<'a> {
     }
 
     /// The hours that hold everything.
-    fn hours(&self) -> (u32, u32) {
+    fn shown(&self) -> (u32, u32) {
         let items = self.items();
         let spans = items.map(|(_, item)| (self.minute(item.starts_at), self.minute(item.ends_at)));
-        let (opens, closes) = spans.fold(SHOWN, |(opens, closes), (from, until)| {
-            (opens.min(from), closes.max(until))
-        });
+        let works = self.people().flat_map(|one| self.hours.of(one, self.first));
+        let works = works.map(|span| (span.from, span.until));
+        let (opens, closes) = spans
+            .chain(works)
+            .fold(SHOWN, |(opens, closes), (from, until)| {
+                (opens.min(from), closes.max(until))
+            });
         (opens / 60 * 60, closes.div_ceil(60) * 60)
     }
 
@@ -311,10 +342,11 @@ pub(crate) async fn day(
     let waiting = console.store().waiting(WAITING).await?;
     let waiting = waiting.iter().filter_map(|entry| sheet.waiting(entry));
     let waiting = waiting.take(WAITING_SHOWN);
-    let (opens, closes) = sheet.hours();
+    let (opens, closes) = sheet.shown();
     let what = context! {
         day_words => words::day(language, sheet.first),
         columns => sheet.columns(),
+        places => sheet.places(),
         opens,
         closes,
         services => Value::from(Serde(services.collect::<Vec<_>>())),

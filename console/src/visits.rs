@@ -264,7 +264,7 @@ pub(crate) struct NewBlock {
 }
 
 /// Whether somebody works where this person of the staff sees visits.
-fn works_here(firm: &Business, me: &Me, person: &str) -> bool {
+pub(crate) fn works_here(firm: &Business, me: &Me, person: &str) -> bool {
     let own = me.location();
     let mut staff = firm.staff.iter();
     staff.any(|one| one.id == person && own.is_none_or(|own| one.location == own))
@@ -343,7 +343,7 @@ fn moment(typed: &str) -> Result<NaiveDateTime, Refusal> {
     read.map_err(|_| Refusal::Bad("visits-time"))
 }
 
-fn day_of(day: NaiveDate, location: &str) -> Response {
+pub(crate) fn day_of(day: NaiveDate, location: &str) -> Response {
     let location: String = url::form_urlencoded::byte_serialize(location.as_bytes()).collect();
     Redirect::to(&format!("/console/visits?day={day}&location={location}")).into_response()
 }
