@@ -27,7 +27,7 @@ use zapis_workers::business::FirmFile;
 
 pub use demo::{demo, sandbox};
 pub use engines::{Engines, open_queue, open_sessions, open_store};
-pub use parts::{Answering, channels, check_prompts, staff_groups, start_workers};
+pub use parts::{Answering, channels, check_prompts, desks, staff_groups, start_workers};
 
 use crate::calendars;
 use crate::cli::WorkerName;

@@ -252,6 +252,15 @@ start the program itself, on embedded engines. Build with `--profile dist` for f
 /// A report.
 #[derive(Debug, Subcommand)]
 pub enum ReportCommand {
+    /// Whether the bot earns its money: answers and how soon, what it did alone, escalations, bookings, who came,
+    /// ratings, costs. Each figure has one definition (docs/kpi.md) and an interval that says how sure it is.
+    #[command(after_help = "Examples:
+  zapis report kpi
+  zapis report kpi --from 2026-11-01 --to 2026-11-30 --by channel
+  zapis report kpi --days 90 --by week --csv > weeks.csv
+  zapis report kpi --xlsx kpi.xlsx
+  zapis report kpi --recount              after an upgrade, or to check")]
+    Kpi(KpiArgs),
     /// Intents that the bot is unsure of, and conversations drawn by chance, to be judged by a person.
     #[command(after_help = "Examples:
   zapis report review > review.txt
@@ -295,6 +304,58 @@ Phones, e-mails and names of customers are hidden. In one week the same conversa
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Which figures.
+#[derive(Debug, Clone, Args)]
+pub struct KpiArgs {
+    /// The first day, at the firm: 2026-11-01.
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<NaiveDate>,
+    /// The last day, at the firm; today when it is not given.
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<NaiveDate>,
+    /// How many days back, where no first day is given.
+    #[arg(long, default_value_t = 30, value_parser = days(), conflicts_with = "from")]
+    pub days: u16,
+    /// Tell them apart by this, too.
+    #[arg(long, value_enum)]
+    pub by: Option<KpiBy>,
+    /// Count everything anew from the journal first.
+    #[arg(long)]
+    pub recount: bool,
+    /// Print JSON.
+    #[arg(long, conflicts_with_all = ["csv", "xlsx"])]
+    pub json: bool,
+    /// Print CSV, one line a figure.
+    #[arg(long, conflicts_with = "xlsx")]
+    pub csv: bool,
+    /// Write a workbook (XLSX) to this file.
+    #[arg(long, value_name = "FILE")]
+    pub xlsx: Option<PathBuf>,
+}
+
+/// By what figures are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KpiBy {
+    /// The messenger.
+    Channel,
+    /// The bot, number or widget.
+    Account,
+    /// What the customer wanted.
+    Intent,
+    /// What was booked.
+    Service,
+    /// The variant of an experiment.
+    Variant,
+    /// Who of the staff wrote.
+    Staff,
+    /// Days at the firm.
+    Day,
+    /// Weeks at the firm.
+    Week,
+    /// Months at the firm.
+    Month,
 }
 
 fn days() -> clap::builder::RangedI64ValueParser<u16> {

@@ -7,6 +7,7 @@ mod crm_test;
 mod dead;
 mod gaps;
 mod knowledge;
+mod kpi;
 mod privacy;
 mod report;
 mod run;

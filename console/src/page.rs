@@ -45,6 +45,7 @@ templates![
     "health.html",
     "help.html",
     "here.html",
+    "hours.html",
     "import.html",
     "inbox.html",
     "knowledge-menu.html",

@@ -35,6 +35,7 @@ use zapis_workers::dialogue::visit::Desk;
 use zapis_workers::dialogue::{Generator, Interpreter, Receptionist};
 use zapis_workers::journal::{JournalWorker, undelivered_card};
 use zapis_workers::knowledge::Vectors;
+use zapis_workers::kpi::Follower;
 use zapis_workers::llm::{Llm, LlmConfig, Prompts};
 use zapis_workers::notices::Notices;
 use zapis_workers::remind::{Offers, Remind};
@@ -297,6 +298,16 @@ pub async fn start_workers(
         }
     }
     if has(WorkerName::Journal) {
+        let follower = Follower {
+            store: engines.store.clone(),
+            desks: desks.clone(),
+            clock: engines.clock.clone(),
+        };
+        let stopped = stop.clone();
+        tasks.spawn(async move {
+            follower.run(stopped).await;
+            Ok(())
+        });
         let journal = JournalWorker {
             store: engines.store.clone(),
             broker: Arc::clone(&engines.broker),
@@ -541,7 +552,7 @@ pub fn staff_groups(config: &Config) -> Vec<ConversationId> {
 }
 
 /// The staff groups of the enabled bots.
-fn desks(config: &Config) -> Desks {
+pub fn desks(config: &Config) -> Desks {
     let bots = config.channels.telegram.iter().filter(|bot| bot.enabled);
     Desks::new(bots.filter_map(TelegramConfig::desk))
 }

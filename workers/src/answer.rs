@@ -283,20 +283,14 @@ impl Answer {
         self.publish_outbox(conversation, &mut session).await?;
 
         let mut fresh = unseen(&session, tasks);
-        if let Some(at) = self
-            .store
-            .erased_at(conversation)
-            .await
-            .map_err(Failure::systemic)?
-        {
-            fresh.retain(|inbound| !is_of_before(inbound, at));
-        }
+        let now = self.clock.now();
+        let erased_at = self.erased_at(conversation).await?;
+        fresh.retain(|inbound| !is_of_before(inbound, erased_at));
         let Some(first) = fresh.first() else {
             debug!(?conversation, "Handled before, or erased");
             return Ok(true);
         };
         let turn_id = ids::turn(conversation, &first.id);
-        let now = self.clock.now();
         let queued = (now - first.received_at).to_std().unwrap_or_default();
         Stage::took("queue", queued);
         let ownership = self
@@ -316,6 +310,10 @@ impl Answer {
         let outcome = self
             .answer(&mut turn, &ownership, &fresh, &mut session)
             .await?;
+        // Thinking takes seconds, in which its customer may have been erased: begin anew, and find nothing to do.
+        if self.erased_at(conversation).await? != erased_at {
+            return Ok(false);
+        }
         self.act(&mut turn).await?;
 
         let handled = fresh.iter().map(|inbound| inbound.id.clone());
@@ -347,6 +345,14 @@ impl Answer {
             .increment(1);
         self.publish_outbox(conversation, &mut session).await?;
         Ok(true)
+    }
+
+    async fn erased_at(
+        &self,
+        conversation: &ConversationId,
+    ) -> Result<Option<DateTime<Utc>>, Failure> {
+        let erased_at = self.store.erased_at(conversation).await;
+        erased_at.map_err(Failure::systemic)
     }
 
     /// The session and its version. A damaged one is as good as lost, which costs an unfinished dialogue
@@ -635,8 +641,10 @@ impl Worker for Answer {
 
 /// Whether a message is of the time before an erasure: it was accepted by then, or is a late repeat. The clock
 /// of a messenger may be behind ours.
-fn is_of_before(inbound: &Inbound, erased_at: DateTime<Utc>) -> bool {
-    inbound.received_at <= erased_at || inbound.at < erased_at - TimeDelta::minutes(1)
+fn is_of_before(inbound: &Inbound, erased_at: Option<DateTime<Utc>>) -> bool {
+    erased_at.is_some_and(|erased_at| {
+        inbound.received_at <= erased_at || inbound.at < erased_at - TimeDelta::minutes(1)
+    })
 }
 
 fn belongs_to_burst(what: &What) -> bool {

@@ -13,6 +13,7 @@ pub mod feed;
 pub mod guard;
 pub mod journal;
 pub mod knowledge;
+pub mod kpi;
 pub mod llm;
 pub mod notices;
 pub mod remind;

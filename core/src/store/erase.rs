@@ -107,6 +107,7 @@ pub const PERSONAL: &[Table] = &[
     ),
     goes("answered", "inbound_id, turn", "conversation IN {c}"),
     stays("events", "event", "conversation IN {c} OR position IN {e}"),
+    stays("kpi_dialogues", "started_at, facts", "conversation IN {c}"),
     stays(
         "reminders",
         "booking, version, step, state, due, visit_at, reason, tries",
@@ -240,6 +241,7 @@ pub const PERSONAL: &[Table] = &[
     free("canned_replies", "what the staff says to everybody"),
     free("settings_versions", "how the firm set the bot"),
     free("settings_sources", "how the firm set the bot"),
+    free("kpi_visits", "figures about visits, of nobody"),
     free("tombstones", "keyed hashes of who was erased"),
     free(
         "erasures",
@@ -321,6 +323,13 @@ pub(crate) fn is_pseudonym(conversation: &ConversationId) -> bool {
     conversation.peer().starts_with(ERASED)
 }
 
+/// Made of the keyed hash of a conversation.
+pub(super) fn pseudonym_of(conversation: &ConversationId, hash: &str) -> ConversationId {
+    let peer = format!("{ERASED}{}", hash.get(..24).unwrap_or(hash));
+    let (channel, account) = (conversation.channel(), conversation.account());
+    ConversationId::new(channel, account, &peer).unwrap_or_else(|_| conversation.clone())
+}
+
 /// When these were erased, those that were.
 pub(super) fn look_up(db: Db, persons: Vec<String>) -> Found<DateTime<Utc>> {
     Box::pin(async move {
@@ -342,7 +351,7 @@ fn by_sms(phone: &str) -> Option<ConversationId> {
 }
 
 /// The small value that holds the key.
-const KEY: &str = "privacy: key";
+pub(super) const KEY: &str = "privacy: key";
 
 impl Store {
     async fn privacy_key(&self) -> Result<&[u8], StoreError> {
@@ -793,6 +802,13 @@ impl Forget<'_> {
                 )
                 .await
             }
+            "kpi_dialogues" => {
+                self.rename(
+                    tx,
+                    "UPDATE kpi_dialogues SET conversation = $1 WHERE conversation = $2",
+                )
+                .await
+            }
             "staff_looks" => {
                 self.rename(
                     tx,
@@ -820,9 +836,7 @@ impl Forget<'_> {
 
     /// Stands for a conversation: the same for the same one, so that figures that count conversations stay right.
     fn pseudonym(&self, conversation: &ConversationId) -> ConversationId {
-        let peer = format!("{ERASED}{}", &hash(self.key, conversation.as_str())[..24]);
-        let (channel, account) = (conversation.channel(), conversation.account());
-        ConversationId::new(channel, account, &peer).unwrap_or_else(|_| conversation.clone())
+        pseudonym_of(conversation, &hash(self.key, conversation.as_str()))
     }
 
     /// Rows of a table, by their key in the first column.
@@ -966,7 +980,7 @@ async fn records(tx: &mut Tx, hers: &Hers<'_>) -> Result<Vec<String>, sqlx::Erro
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-fn hash(key: &[u8], name: &str) -> String {
+pub(super) fn hash(key: &[u8], name: &str) -> String {
     // A key of any length is one.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         return String::new();

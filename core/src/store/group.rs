@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::db::Db;
 use super::open::is_conflict;
-use super::{Claimed, SendOutcome, StoreError, journal, ledger, people};
+use super::{Claimed, SendOutcome, StoreError, journal, ledger};
 use crate::event::Seen;
 
 /// How many calls share a transaction at most.
@@ -169,8 +169,7 @@ async fn attempt(db: &Db, work: &[Work]) -> Result<Option<Vec<Vec<Claimed>>>, sq
     let Some(mut claimed) = ledger::claim(&mut tx, &asks).await? else {
         return Ok(None);
     };
-    people::note(&mut tx, &news).await?;
-    journal::append(&mut tx, &lines).await?;
+    journal::tell(&mut tx, &lines, &news).await?;
     tx.commit().await?;
 
     let share = |one: &Work| match one {

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::db::{CHUNK, Row, Sql, Tx, sql};
 use super::group::Work;
-use super::{Store, StoreError};
+use super::late::Gone;
+use super::{Store, StoreError, people};
 use crate::event::{Event, Kind, Seen};
 use crate::message::ConversationId;
 
@@ -17,19 +18,45 @@ const EARLIEST: u32 = 1_000;
 /// An event as it is written.
 pub(super) struct Line {
     id: Uuid,
-    timestamp: DateTime<Utc>,
+    pub(super) timestamp: DateTime<Utc>,
     kind: &'static str,
-    conversation: Option<ConversationId>,
-    json: String,
+    pub(super) conversation: Option<ConversationId>,
+    pub(super) json: String,
 }
 
-/// Writes events, each once, in their order. Positions are given out to one transaction at a time,
-/// so that a reader who follows them misses none.
+/// Writes events, each once, in their order; see [`tell`].
 pub(super) async fn append(tx: &mut Tx, lines: &[&Line]) -> Result<(), sqlx::Error> {
-    if lines.is_empty() {
+    tell(tx, lines, &[]).await
+}
+
+/// Writes events, each once, in their order, and what they tell of persons; of who was erased meanwhile
+/// nothing personal. Positions are given out to one transaction at a time, so that a reader who follows
+/// them misses none.
+pub(super) async fn tell(tx: &mut Tx, lines: &[&Line], news: &[&Seen]) -> Result<(), sqlx::Error> {
+    if lines.is_empty() && news.is_empty() {
         return Ok(());
     }
     tx.lock("journal").await?;
+    let told = lines.iter().map(|line| line.timestamp);
+    let oldest = told.chain(news.iter().map(|seen| seen.at)).min();
+    match Gone::since(tx, oldest).await? {
+        None => {
+            people::note(tx, news).await?;
+            write(tx, lines).await
+        }
+        Some(gone) => {
+            let known = news.iter().copied().filter(|seen| !gone.forgets(seen));
+            people::note(tx, &known.collect::<Vec<_>>()).await?;
+            let bared = lines.iter().map(|line| gone.bare(line));
+            let bared = bared.collect::<Result<Vec<_>, _>>()?;
+            let kept = lines.iter().zip(&bared);
+            let kept = kept.map(|(line, bared)| bared.as_ref().unwrap_or(line));
+            write(tx, &kept.collect::<Vec<_>>()).await
+        }
+    }
+}
+
+async fn write(tx: &mut Tx, lines: &[&Line]) -> Result<(), sqlx::Error> {
     for chunk in lines.chunks(CHUNK) {
         let rows = chunk.iter().map(|line| {
             let conversation = line.conversation.as_ref().map(ConversationId::as_str);
@@ -153,18 +180,20 @@ fn page(kinds: &[Kind], span: &Range<DateTime<Utc>>, after: i64, last: i64) -> S
 }
 
 pub(super) fn lines(events: &[Event]) -> Result<Vec<Line>, StoreError> {
-    events.iter().map(line).collect()
+    let lines = events.iter().map(Line::of).collect::<Result<_, _>>();
+    lines.map_err(|_| StoreError::Refused("an event cannot be written as JSON".into()))
 }
 
-fn line(event: &Event) -> Result<Line, StoreError> {
-    Ok(Line {
-        id: event.event_id,
-        timestamp: event.timestamp,
-        kind: event.kind.name(),
-        conversation: event.conversation_id.clone(),
-        json: serde_json::to_string(event)
-            .map_err(|_| StoreError::Refused("an event cannot be written as JSON".into()))?,
-    })
+impl Line {
+    pub(super) fn of(event: &Event) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            id: event.event_id,
+            timestamp: event.timestamp,
+            kind: event.kind.name(),
+            conversation: event.conversation_id.clone(),
+            json: serde_json::to_string(event)?,
+        })
+    }
 }
 
 #[cfg(test)]

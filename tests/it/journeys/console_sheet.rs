@@ -54,6 +54,14 @@ async fn who_works_elsewhere_closes_nothing_here(firm: &Firm, page: &str, block:
 
     let refused = nina.does("/console/visits/blocks", block).await;
     assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let off = [
+        ("resource", block[1].1),
+        ("day", &block[2].1[..10]),
+        ("hours", ""),
+        ("do", "off"),
+    ];
+    let refused = nina.does("/console/visits/hours", &off).await;
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
     let (_, id) = page.split_once("action=\"/console/visits/blocks/").unwrap();
     let open = format!("/console/visits/blocks/{}", id.split('"').next().unwrap());
     let (person, day) = (block[1].1, &block[2].1[..10]);
@@ -61,6 +69,52 @@ async fn who_works_elsewhere_closes_nothing_here(firm: &Firm, page: &str, block:
     assert_eq!(refused.status(), StatusCode::NOT_FOUND);
     let seen = nina.reads(&format!("/console/visits?day={day}")).await;
     assert!(!seen.contains("Пётр") && !seen.contains("обед"), "{seen}");
+}
+
+/// Working time of one day: nobody is booked outside of it, and who is already is seen.
+async fn a_day_has_its_own_hours(firm: &Firm, maria: &Person, at: &str, who: &str) {
+    let day = format!("/console/visits?day={}", &at[..10]);
+    let set = async |what: &str, hours: &str, was: &str| {
+        let typed = [
+            ("resource", who),
+            ("day", &at[..10]),
+            ("hours", hours),
+            ("was", was),
+            ("do", what),
+        ];
+        maria.does("/console/visits/hours", &typed).await.status()
+    };
+    for _ in 0..2 {
+        assert_eq!(set("off", "", "").await, StatusCode::SEE_OTHER);
+    }
+    let page = maria.reads(&day).await;
+    assert!(page.contains("вне рабочего времени"), "{page}");
+    let args = [
+        "book",
+        "free",
+        "men-cut",
+        "--person",
+        who,
+        "--when",
+        &at[..10],
+        "--json",
+    ];
+    let free = firm.command(&args);
+    let free: Value = serde_json::from_slice(&free.stdout).unwrap();
+    let same_day = |one: &&Value| one["starts_at"].as_str().unwrap().starts_with(&at[..10]);
+    assert_eq!(free.as_array().unwrap().iter().filter(same_day).count(), 0);
+
+    // A page from before changes nothing; what is no time is refused.
+    let refused = StatusCode::UNPROCESSABLE_ENTITY;
+    assert_eq!(set("set", "10:00–14:00", "").await, refused);
+    assert_eq!(set("set", "утром", "closed").await, refused);
+    let done = StatusCode::SEE_OTHER;
+    assert_eq!(set("set", "00:00–24:00", "closed").await, done);
+    let page = maria.reads(&day).await;
+    assert!(!page.contains("вне рабочего времени"), "{page}");
+    assert!(page.contains("в этот день иначе"), "{page}");
+    assert_eq!(set("usual", "", "00:00–24:00").await, done);
+    assert!(!maria.reads(&day).await.contains("в этот день иначе"));
 }
 
 async fn time_is_kept_free(on: On, roles: Vec<Vec<&'static str>>) {
@@ -113,6 +167,7 @@ async fn time_is_kept_free(on: On, roles: Vec<Vec<&'static str>>) {
     assert_eq!(book(&key).await, StatusCode::SEE_OTHER);
     let week = maria.reads(&week_of(&at)).await;
     assert!(week.contains("Пётр") && week.contains(&at[11..]), "{week}");
+    a_day_has_its_own_hours(&firm, &maria, &at, &person).await;
 
     // A visit that is there already stays, and the sheet says that its time is closed.
     let key = Uuid::new_v4().to_string();

@@ -13,11 +13,12 @@ use zapis_core::message::{ConversationId, Inbound, Profile, What};
 use zapis_core::store::{Begun, DeadLetter, Merged, Parked, Store, WaitEntry};
 use zapis_core::trace::TraceParent;
 use zapis_sandbox::{
-    CrmEntity, CrmItem, TelegramAction, TelegramRequest, WhatsAppAction, WhatsAppCustomer,
+    Call, CallFilter, CrmEntity, CrmItem, Fault, FaultKind, Provider, TelegramAction,
+    TelegramRequest, WhatsAppAction, WhatsAppCustomer,
 };
 
 use crate::support::firm::visitor::Visitor;
-use crate::support::firm::{Firm, On, PATIENCE, STAFF};
+use crate::support::firm::{Firm, LLM_KEY, On, PATIENCE, STAFF};
 
 const PHONE: &str = "79219998877";
 const CHAT: i64 = 5_554_443_332;
@@ -385,6 +386,48 @@ async fn nothing_is_left_of_who_was_erased() {
 async fn the_same_on_servers() {
     let roles = vec![vec!["gateway"], vec!["worker"]];
     nothing_is_left_of_her(On::servers("classic"), roles).await;
+}
+
+/// While the model thinks about her question she is erased: the turn writes neither draft nor session nor journal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_erased_while_the_bot_thinks_stays_erased() {
+    let model = format!(
+        r#"
+[autonomy]
+price = "draft"
+[llm]
+deadline_ms = 60000
+[[llm.endpoints]]
+name = "slow"
+base_url = "{{llm}}"
+api_key = "{LLM_KEY}"
+model = "slow-1"
+timeout_ms = 60000
+"#
+    );
+    let firm = Firm::with(On::Embedded, &model, vec![vec!["run"]]).await;
+    telegram(&firm, "Здравствуйте!");
+    firm.telegram_answer(CHAT, 0).await;
+    rests(&firm).await;
+    let held = Fault::new(Provider::Llm, FaultKind::HoldAfterAccept);
+    firm.sandbox.add_fault(held.times(1));
+    telegram(&firm, "Кенар, сколько стоит женская стрижка?");
+    let asked = CallFilter {
+        provider: Some(Provider::Llm),
+        ..CallFilter::default()
+    };
+    let any = |calls: &[Call]| !calls.is_empty();
+    assert!(any(&firm.sandbox.calls_until(&asked, PATIENCE, any).await));
+
+    let chat = format!("telegram:main:{CHAT}");
+    let erased = firm.command(&["erase", "--person", &chat, "--yes"]);
+
+    assert!(erased.status.success(), "{}", printed(&erased));
+    firm.sandbox.release();
+    rests(&firm).await;
+    let canaries = canaries("webchat:site:nobody").into_iter();
+    let canaries: Vec<String> = canaries.filter(|one| one != "nobody").collect();
+    nothing_is_found(&firm, &canaries).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

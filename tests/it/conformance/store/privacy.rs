@@ -270,6 +270,17 @@ async fn who_is_erased_is_a_stranger_and_her_neighbour_is_not(ground: Ground) {
     assert_eq!(store.erased_at(&neighbour).await.unwrap(), None);
     store.compact().await.unwrap();
     assert_eq!(store.events_of(&neighbour, 10).await.unwrap().len(), 1);
+
+    // What a turn that was under way writes now is of before, and its neighbour's is not.
+    seen(&store, &her, "Кенар", Some("+79210000001")).await;
+    seen(&store, &neighbour, "Сосед", None).await;
+    assert_eq!(store.person_of(&her).await.unwrap(), None);
+    assert_eq!(store.events_of(&her, 10).await.unwrap(), []);
+    assert_eq!(store.events_of(&neighbour, 10).await.unwrap().len(), 2);
+    let events = store.events_after(0, 10).await.unwrap();
+    let left = serde_json::to_string(&events).unwrap();
+    assert_eq!(events.len(), 4);
+    assert!(!left.contains("Кенар"), "{left}");
 }
 
 async fn an_erasure_is_finished_by_whoever_comes_next(ground: Ground) {

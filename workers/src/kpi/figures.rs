@@ -1,0 +1,432 @@
+//! The figures themselves. Each has one definition, in `docs/kpi.md`, and how sure it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use zapis_core::message::ConversationId;
+use zapis_core::store::Store;
+
+use super::dialogue::{Ending, REOPENED};
+use super::follow::{FollowError, read};
+use super::{Dialogue, Visit};
+
+/// The quantile of the normal distribution for intervals of 95 %.
+const Z: f64 = 1.959_964;
+
+/// What a figure is a number of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// So many.
+    Count,
+    /// A part of a whole, 0 to 1.
+    Share,
+    /// Seconds.
+    Seconds,
+    /// Stars, 1 to 5.
+    Stars,
+    /// Tokens of language models.
+    Tokens,
+    /// The currency of the configured prices.
+    Money,
+}
+
+/// One figure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figure {
+    /// Its name in `docs/kpi.md`.
+    pub id: &'static str,
+    /// What it is; nothing where there is nothing to count.
+    pub value: Option<f64>,
+    /// What it is a number of.
+    pub unit: Unit,
+    /// Of how many it was counted.
+    pub of: usize,
+    /// The interval in which it lies in 95 of 100 such periods, where that can be told.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// By what figures are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// The messenger.
+    Channel,
+    /// The bot, number or widget.
+    Account,
+    /// What the customer wanted.
+    Intent,
+    /// What was booked.
+    Service,
+    /// The variant of an experiment.
+    Variant,
+    /// Who of the staff wrote.
+    Staff,
+    /// Days at the firm.
+    Day,
+    /// Weeks at the firm.
+    Week,
+    /// Months at the firm.
+    Month,
+}
+
+/// The figures of one group.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Group {
+    /// Its name: `telegram`, `2026-11`, …; nothing for all together.
+    pub name: Option<String>,
+    /// All figures, always in the same order.
+    pub figures: Vec<Figure>,
+}
+
+/// A dialogue and whose it is.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The event that opened it.
+    pub id: String,
+    /// Whose it is.
+    pub conversation: ConversationId,
+    /// What it came to.
+    pub dialogue: Dialogue,
+}
+
+/// What was counted in a span of time.
+#[derive(Debug, Clone, Default)]
+pub struct Counted {
+    /// The dialogues that began in it.
+    pub dialogues: Vec<Entry>,
+    /// The visits that were booked in them.
+    pub visits: BTreeMap<String, Visit>,
+}
+
+impl Counted {
+    /// Reads them.
+    pub async fn of(store: &Store, span: &Range<DateTime<Utc>>) -> Result<Self, FollowError> {
+        let mut counted = Self::default();
+        for row in store.dialogues_between(span).await? {
+            let dialogue: Dialogue = read(&row.facts, &row.id)?;
+            if dialogue.messages > 0 {
+                counted.dialogues.push(Entry {
+                    id: row.id,
+                    conversation: row.conversation,
+                    dialogue,
+                });
+            }
+        }
+        let booked = counted
+            .dialogues
+            .iter()
+            .flat_map(|one| &one.dialogue.bookings);
+        let booked: Vec<&str> = booked.map(String::as_str).collect();
+        for row in store.kpi_visits(&booked).await? {
+            let visit = read(&row.facts, &row.booking)?;
+            counted.visits.insert(row.booking, visit);
+        }
+        Ok(counted)
+    }
+
+    /// The figures of all together, then of each group, by name.
+    pub fn figures(&self, by: Option<By>, zone: Tz, now: DateTime<Utc>) -> Vec<Group> {
+        let all: Vec<&Entry> = self.dialogues.iter().collect();
+        let mut groups = vec![Group {
+            name: None,
+            figures: self.count(&all, now),
+        }];
+        let Some(by) = by else {
+            return groups;
+        };
+        let mut named: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+        for entry in all {
+            for name in self.names(entry, by, zone) {
+                named.entry(name).or_default().push(entry);
+            }
+        }
+        groups.extend(named.into_iter().map(|(name, of)| Group {
+            figures: self.count(&of, now),
+            name: Some(name),
+        }));
+        groups
+    }
+
+    /// The groups that a dialogue belongs to: as a rule one.
+    fn names(&self, entry: &Entry, by: By, zone: Tz) -> BTreeSet<String> {
+        let (conversation, dialogue) = (&entry.conversation, &entry.dialogue);
+        let day = dialogue.started_at.with_timezone(&zone).date_naive();
+        let none = || "-".to_owned();
+        let one = |name: String| BTreeSet::from([name]);
+        match by {
+            By::Channel => one(conversation.channel().to_owned()),
+            By::Account => one(format!(
+                "{}:{}",
+                conversation.channel(),
+                conversation.account()
+            )),
+            By::Intent => one(dialogue.intent.clone().unwrap_or_else(none)),
+            By::Variant => one(dialogue.variant.clone().unwrap_or_else(none)),
+            By::Day => one(day.to_string()),
+            By::Week => {
+                let week = day.iso_week();
+                one(format!("{}-W{:02}", week.year(), week.week()))
+            }
+            By::Month => one(day.format("%Y-%m").to_string()),
+            By::Staff => dialogue.staff.keys().cloned().collect(),
+            By::Service => {
+                let visits = dialogue
+                    .bookings
+                    .iter()
+                    .filter_map(|id| self.visits.get(id));
+                visits
+                    .flat_map(|visit| visit.services.iter().cloned())
+                    .collect()
+            }
+        }
+    }
+
+    fn count(&self, entries: &[&Entry], now: DateTime<Utc>) -> Vec<Figure> {
+        let dialogues: Vec<&Dialogue> = entries.iter().map(|entry| &entry.dialogue).collect();
+        let enquiries: Vec<&Dialogue> = dialogues
+            .iter()
+            .copied()
+            .filter(|one| one.is_enquiry())
+            .collect();
+        let customers: BTreeSet<&ConversationId> = entries
+            .iter()
+            .filter(|entry| entry.dialogue.is_enquiry())
+            .map(|entry| &entry.conversation)
+            .collect();
+        let mut figures = vec![
+            number("enquiries", enquiries.len()),
+            number("customers", customers.len()),
+            share("answered", enquiries.iter().map(|one| one.is_answered())),
+        ];
+        figures.extend(times(
+            "bot_first_answer",
+            enquiries.iter().filter_map(|one| one.bot_after()),
+        ));
+        figures.extend(times(
+            "staff_first_answer",
+            enquiries.iter().filter_map(|one| one.staff_after()),
+        ));
+        figures.extend(automated(&enquiries, now));
+        figures.push(share(
+            "escalated",
+            enquiries.iter().map(|one| one.handoff_at.is_some()),
+        ));
+        figures.extend(times(
+            "escalation_after",
+            enquiries.iter().filter_map(|one| one.handoff_after()),
+        ));
+        figures.push(share(
+            "qualified",
+            enquiries.iter().map(|one| one.is_qualified()),
+        ));
+        figures.push(share(
+            "booked",
+            enquiries.iter().map(|one| !one.bookings.is_empty()),
+        ));
+        figures.extend(self.visits(&dialogues));
+        figures.push(mean(
+            "csat",
+            Unit::Stars,
+            dialogues.iter().filter_map(|one| one.stars).map(f64::from),
+        ));
+        figures.push(share("negative", enquiries.iter().map(|one| one.negative)));
+        figures.extend(quality(&dialogues));
+        figures.extend(self.money(&enquiries));
+        figures
+    }
+
+    /// What became of the visits that were booked.
+    fn visits(&self, dialogues: &[&Dialogue]) -> Vec<Figure> {
+        let booked: BTreeSet<&String> = dialogues.iter().flat_map(|one| &one.bookings).collect();
+        let visits: Vec<&Visit> = booked
+            .iter()
+            .filter_map(|&id| self.visits.get(id))
+            .collect();
+        let marked = visits.iter().filter(|one| one.came() || one.missed());
+        let marked: Vec<bool> = marked.map(|one| one.missed()).collect();
+        vec![
+            number("bookings", booked.len()),
+            share("confirmed", visits.iter().map(|one| one.confirmed)),
+            share("cancelled", visits.iter().map(|one| one.cancelled())),
+            share("came", marked.iter().map(|missed| !missed)),
+            share("no_show", marked.iter().copied()),
+        ]
+    }
+
+    fn money(&self, enquiries: &[&Dialogue]) -> Vec<Figure> {
+        let tokens = enquiries.iter().map(|one| real(one.tokens));
+        let cost: f64 = enquiries.iter().map(|one| one.cost).sum();
+        let booked: BTreeSet<&String> = enquiries.iter().flat_map(|one| &one.bookings).collect();
+        let per_booking = (!booked.is_empty()).then(|| cost / size(booked.len()));
+        vec![
+            mean("tokens_per_enquiry", Unit::Tokens, tokens),
+            mean(
+                "cost_per_enquiry",
+                Unit::Money,
+                enquiries.iter().map(|one| one.cost),
+            ),
+            Figure {
+                id: "cost_per_booking",
+                value: per_booking,
+                unit: Unit::Money,
+                of: booked.len(),
+                interval: None,
+            },
+        ]
+    }
+}
+
+/// What the bot led alone, and how that ended. Who may still write again is not judged yet.
+fn automated(enquiries: &[&Dialogue], now: DateTime<Utc>) -> Vec<Figure> {
+    let answered = enquiries.iter().filter(|one| one.is_answered());
+    let over = enquiries.iter().filter(|one| one.last_at + REOPENED <= now);
+    let endings: Vec<Ending> = over.filter_map(|one| one.ending()).collect();
+    let ended = |id, wanted| share(id, endings.iter().map(move |ending| *ending == wanted));
+    vec![
+        share("automated", answered.map(|one| one.is_automated())),
+        ended("automated_confirmed", Ending::Confirmed),
+        ended("automated_silent", Ending::Silent),
+        ended("automated_reopened", Ending::Reopened),
+    ]
+}
+
+/// How sure the bot was, and what the staff made of its drafts.
+fn quality(dialogues: &[&Dialogue]) -> Vec<Figure> {
+    let decided: u32 = dialogues.iter().map(|one| one.decided).sum();
+    let sure: f64 = dialogues.iter().map(|one| one.confidence).sum();
+    let sum = |what: fn(&Dialogue) -> u32| {
+        dialogues
+            .iter()
+            .map(|one| what(one) as usize)
+            .sum::<usize>()
+    };
+    let sent = sum(|one| one.drafts.sent);
+    let edited = sum(|one| one.drafts.edited);
+    let rejected = sum(|one| one.drafts.rejected);
+    let judged = sent + edited + rejected;
+    vec![
+        Figure {
+            id: "confidence",
+            value: (decided > 0).then(|| sure / f64::from(decided)),
+            unit: Unit::Share,
+            of: decided as usize,
+            interval: None,
+        },
+        part("drafts_unchanged", sent, judged),
+        part("drafts_edited", edited, judged),
+        part("drafts_rejected", rejected, judged),
+    ]
+}
+
+fn number(id: &'static str, count: usize) -> Figure {
+    Figure {
+        id,
+        value: Some(size(count)),
+        unit: Unit::Count,
+        of: count,
+        interval: None,
+    }
+}
+
+fn share(id: &'static str, of: impl Iterator<Item = bool>) -> Figure {
+    let (mut yes, mut all) = (0, 0);
+    for one in of {
+        yes += usize::from(one);
+        all += 1;
+    }
+    part(id, yes, all)
+}
+
+/// A part of a whole, with the interval of Wilson (1927), which holds for few and for shares near 0 and 1 too.
+fn part(id: &'static str, yes: usize, all: usize) -> Figure {
+    let (k, n) = (size(yes), size(all));
+    let interval = (all > 0).then(|| {
+        let middle = (k + Z * Z / 2.0) / (n + Z * Z);
+        let half = Z / (n + Z * Z) * (k * (n - k) / n + Z * Z / 4.0).sqrt();
+        ((middle - half).max(0.0), (middle + half).min(1.0))
+    });
+    Figure {
+        id,
+        value: (all > 0).then(|| k / n),
+        unit: Unit::Share,
+        of: all,
+        interval,
+    }
+}
+
+/// The median and the ninth decile of times.
+fn times(id: &'static str, of: impl Iterator<Item = TimeDelta>) -> [Figure; 2] {
+    let mut seconds: Vec<f64> = of
+        .map(|time| real(time.num_milliseconds()) / 1_000.0)
+        .collect();
+    seconds.sort_unstable_by(f64::total_cmp);
+    let (median, p90) = match id {
+        "bot_first_answer" => ("bot_first_answer_median", "bot_first_answer_p90"),
+        "staff_first_answer" => ("staff_first_answer_median", "staff_first_answer_p90"),
+        _ => ("escalation_after_median", "escalation_after_p90"),
+    };
+    [
+        quantile(median, &seconds, 0.5),
+        quantile(p90, &seconds, 0.9),
+    ]
+}
+
+/// The smallest value that so great a part of all does not exceed; the interval lies between the values whose ranks
+/// enclose it in 95 of 100 samples (normal approximation of the binomial distribution).
+fn quantile(id: &'static str, sorted: &[f64], part: f64) -> Figure {
+    let n = size(sorted.len());
+    let spread = Z * (n * part * (1.0 - part)).sqrt();
+    let at = |rank: f64| rank_of(rank, sorted.len()).and_then(|rank| sorted.get(rank).copied());
+    let enough = n * part.min(1.0 - part) >= 5.0;
+    let interval = at(n * part - spread).zip(at(n * part + spread));
+    Figure {
+        id,
+        value: at((n * part).ceil() - 1.0),
+        unit: Unit::Seconds,
+        of: sorted.len(),
+        interval: interval.filter(|_| enough),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped right before"
+)]
+fn rank_of(rank: f64, len: usize) -> Option<usize> {
+    let last = len.checked_sub(1)?;
+    Some(rank.clamp(0.0, size(last)).round() as usize)
+}
+
+/// A mean, with the interval of the normal approximation where there are enough.
+fn mean(id: &'static str, unit: Unit, of: impl Iterator<Item = f64>) -> Figure {
+    let values: Vec<f64> = of.collect();
+    let n = size(values.len());
+    let mean = (!values.is_empty()).then(|| values.iter().sum::<f64>() / n);
+    let interval = mean.filter(|_| values.len() >= 30).map(|mean| {
+        let squares = values.iter().map(|value| (value - mean).powi(2));
+        let half = Z * (squares.sum::<f64>() / (n - 1.0) / n).sqrt();
+        (mean - half, mean + half)
+    });
+    Figure {
+        id,
+        value: mean,
+        unit,
+        of: values.len(),
+        interval,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 dialogues")]
+fn size(count: usize) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far less than 2^53")]
+fn real(number: i64) -> f64 {
+    number as f64
+}

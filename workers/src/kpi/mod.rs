@@ -1,0 +1,16 @@
+//! Figures that an owner can trust: what the journal comes to, dialogue by dialogue and visit by visit.
+//!
+//! [`Follower`] reads the journal in its order, once, and keeps one row for each dialogue and each visit; [`figures`]
+//! counts from these rows. `docs/kpi.md` has every definition. Counted anew from the raw events the rows are the same.
+
+mod dialogue;
+pub mod figures;
+mod follow;
+mod visit;
+
+#[cfg(test)]
+mod tests;
+
+pub use dialogue::Dialogue;
+pub use follow::{FollowError, Follower, recount};
+pub use visit::Visit;
