@@ -7,6 +7,7 @@ mod copilot;
 mod customers;
 mod door;
 mod drafts;
+mod figures;
 mod health;
 mod hours;
 mod knowledge;

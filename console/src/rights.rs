@@ -11,8 +11,8 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, account, chats, copilot, customers, door, drafts, health, hours, knowledge, live,
-    people, presence, settings, sheet, visits,
+    Console, account, chats, copilot, customers, door, drafts, figures, health, hours, knowledge,
+    live, people, presence, settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -121,6 +121,7 @@ fn rooms() -> Ways {
         does("/console/visits", STAFF, visits::add),
         does("/console/visits/{id}/move", STAFF, visits::shift),
         does("/console/visits/{id}/mark", STAFF, visits::mark),
+        reads("/console/figures", MANAGERS, figures::show),
         reads("/console/health", MANAGERS, health::show),
         reads("/console/people", OWNERS, people::list),
         does("/console/people", OWNERS, people::add),

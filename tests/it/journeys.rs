@@ -19,6 +19,7 @@ mod erase;
 mod feeds;
 mod figures;
 mod knowledge;
+mod kpi;
 mod models;
 mod operator;
 mod privacy;

@@ -9,7 +9,7 @@ use crate::support::console::{PASSWORD, Person, chat, code, step};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 25] = [
+const PAGES: [&str; 26] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
@@ -21,6 +21,7 @@ const PAGES: [&str; 25] = [
     "/console/knowledge/import",
     "/console/knowledge/versions",
     "/console/replies",
+    "/console/figures?by=channel&behind=answered",
     "/console/health",
     "/console/people",
     "/console/settings",

@@ -7,6 +7,7 @@ mod drafts;
 mod feeds;
 mod inbox;
 mod knowledge;
+mod kpi;
 mod ledger;
 mod migrations;
 mod model;

@@ -151,6 +151,51 @@ impl Counted {
         groups
     }
 
+    /// The dialogues behind a figure, those to look at first first: of a share those that it counts (of `answered`
+    /// those that nobody answered), of times the longest. Nothing where a figure has none.
+    pub fn behind(&self, id: &str, now: DateTime<Utc>) -> Option<Vec<&Entry>> {
+        let ended = |one: &Dialogue, wanted| {
+            one.last_at + REOPENED <= now && one.is_enquiry() && one.ending() == Some(wanted)
+        };
+        let enquiry = |one: &Dialogue, holds: bool| one.is_enquiry() && holds;
+        let missed = |one: &Dialogue| {
+            let visits = one.bookings.iter().filter_map(|id| self.visits.get(id));
+            visits.into_iter().any(Visit::missed)
+        };
+        let is_behind: Box<dyn Fn(&Dialogue) -> bool> = match id {
+            "answered" => Box::new(move |one| enquiry(one, !one.is_answered())),
+            "automated" => Box::new(move |one| enquiry(one, one.is_automated())),
+            "automated_confirmed" => Box::new(move |one| ended(one, Ending::Confirmed)),
+            "automated_silent" => Box::new(move |one| ended(one, Ending::Silent)),
+            "automated_reopened" => Box::new(move |one| ended(one, Ending::Reopened)),
+            "escalated" => Box::new(move |one| enquiry(one, one.handoff_at.is_some())),
+            "qualified" => Box::new(move |one| enquiry(one, one.is_qualified())),
+            "booked" => Box::new(move |one| enquiry(one, !one.bookings.is_empty())),
+            "no_show" => Box::new(missed),
+            "csat" => Box::new(|one| one.stars.is_some_and(|stars| stars <= 3)),
+            "negative" => Box::new(move |one| enquiry(one, one.negative)),
+            "drafts_edited" => Box::new(|one| one.drafts.edited > 0),
+            "drafts_rejected" => Box::new(|one| one.drafts.rejected > 0),
+            "bot_first_answer_p90" => Box::new(move |one| enquiry(one, one.bot_at.is_some())),
+            "staff_first_answer_p90" => Box::new(move |one| enquiry(one, one.staff_at.is_some())),
+            _ => return None,
+        };
+        let all = self.dialogues.iter();
+        let mut behind: Vec<&Entry> = all.filter(|entry| is_behind(&entry.dialogue)).collect();
+        let newest = |entry: &&Entry| std::cmp::Reverse(entry.dialogue.started_at);
+        behind.sort_by_key(newest);
+        match id {
+            "bot_first_answer_p90" => {
+                behind.sort_by_key(|entry| std::cmp::Reverse(entry.dialogue.bot_after()));
+            }
+            "staff_first_answer_p90" => {
+                behind.sort_by_key(|entry| std::cmp::Reverse(entry.dialogue.staff_after()));
+            }
+            _ => {}
+        }
+        Some(behind)
+    }
+
     /// The groups that a dialogue belongs to: as a rule one.
     fn names(&self, entry: &Entry, by: By, zone: Tz) -> BTreeSet<String> {
         let (conversation, dialogue) = (&entry.conversation, &entry.dialogue);

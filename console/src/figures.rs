@@ -1,0 +1,362 @@
+//! Whether the bot earns its money: figures of a span of time beside the span before, drawn and as tables, with the
+//! conversations behind them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use axum::extract::{Extension, Query, State};
+use axum::response::Html;
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+use serde::{Deserialize, Serialize};
+use zapis_core::store::Role;
+use zapis_workers::kpi::FollowError;
+use zapis_workers::kpi::figures::{By, Counted, Entry, Figure, Group, Unit};
+use zapis_workers::words::Language;
+
+use crate::door::Me;
+use crate::page::{View, link};
+use crate::refusal::Refusal;
+use crate::sheet::bounds;
+use crate::{Console, texts, words};
+
+/// How many days are looked at where nothing is said.
+const DAYS: u64 = 30;
+/// The longest span.
+const LONGEST: i64 = 366;
+/// Of more days than these weeks are drawn.
+const BARS: i64 = 62;
+/// How many conversations behind a figure are listed.
+const LISTED: usize = 100;
+
+/// What belongs together. Money is the owner's.
+const SECTIONS: [(&str, &[&str]); 6] = [
+    (
+        "enquiries",
+        &[
+            "enquiries",
+            "customers",
+            "answered",
+            "qualified",
+            "negative",
+            "csat",
+        ],
+    ),
+    (
+        "answers",
+        &[
+            "bot_first_answer_median",
+            "bot_first_answer_p90",
+            "staff_first_answer_median",
+            "staff_first_answer_p90",
+            "escalated",
+            "escalation_after_median",
+        ],
+    ),
+    (
+        "automated",
+        &[
+            "automated",
+            "automated_confirmed",
+            "automated_silent",
+            "automated_reopened",
+        ],
+    ),
+    (
+        "bookings",
+        &[
+            "booked",
+            "bookings",
+            "confirmed",
+            "cancelled",
+            "came",
+            "no_show",
+        ],
+    ),
+    (
+        "quality",
+        &[
+            "confidence",
+            "drafts_unchanged",
+            "drafts_edited",
+            "drafts_rejected",
+        ],
+    ),
+    (
+        "money",
+        &["tokens_per_enquiry", "cost_per_enquiry", "cost_per_booking"],
+    ),
+];
+
+/// What stands in the table of groups.
+const COLUMNS: [&str; 8] = [
+    "enquiries",
+    "answered",
+    "bot_first_answer_median",
+    "staff_first_answer_median",
+    "automated",
+    "escalated",
+    "booked",
+    "csat",
+];
+
+/// What is to be shown.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+    #[serde(default)]
+    by: String,
+    /// The figure whose conversations are listed.
+    #[serde(default)]
+    behind: String,
+}
+
+/// A figure as a line of a table.
+#[derive(Debug, Serialize)]
+struct Line {
+    id: &'static str,
+    value: String,
+    of: usize,
+    interval: Option<String>,
+    before: String,
+    /// `up` or `down` where the two intervals do not meet.
+    sure: Option<&'static str>,
+    has_chats: bool,
+}
+
+/// A day or a week of the drawing.
+#[derive(Debug, Default, Serialize)]
+struct Bar {
+    name: String,
+    automated: usize,
+    person: usize,
+    unanswered: usize,
+}
+
+impl From<FollowError> for Refusal {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Store(error) => Self::Store(error),
+            FollowError::Unreadable { .. } => Self::Bad("figures-unreadable"),
+        }
+    }
+}
+
+/// `GET /console/figures`
+pub(crate) async fn show(
+    State(console): State<Console>,
+    Extension(me): Extension<Me>,
+    Query(asked): Query<Asked>,
+) -> Result<Html<String>, Refusal> {
+    let view = View::of(&console, &me).await;
+    let today = view.now.with_timezone(&view.zone).date_naive();
+    let to = asked.to.unwrap_or(today);
+    let from = asked.from.unwrap_or(to - Days::new(DAYS - 1));
+    let days = (to - from).num_days() + 1;
+    if !(1..=LONGEST).contains(&days) {
+        return Err(Refusal::Bad("figures-span"));
+    }
+    let span = whole_days(&view, from, to);
+    let before = whole_days(
+        &view,
+        from - TimeDelta::days(days),
+        from - TimeDelta::days(1),
+    );
+    let store = console.store();
+    let counted = Counted::of(store, &span).await?;
+    let by = by(&asked.by);
+    let groups = counted.figures(by, view.zone, view.now);
+    let earlier = Counted::of(store, &before)
+        .await?
+        .figures(None, view.zone, view.now);
+    let language = view.language();
+    let sections = SECTIONS
+        .iter()
+        .filter(|(name, _)| *name != "money" || me.member.role == Role::Owner);
+    let sections = sections.map(|(name, ids)| {
+        let line =
+            |id: &&'static str| line(language, id, &groups[0], &earlier[0], &counted, view.now);
+        let lines: Vec<Line> = ids.iter().filter_map(line).collect();
+        context! { name => *name, lines => Value::from(Serde(lines)) }
+    });
+    let bars = bars(&counted, &view, from, to);
+    let most = bars
+        .iter()
+        .map(|bar| bar.automated + bar.person + bar.unanswered)
+        .max();
+    let behind = counted.behind(&asked.behind, view.now);
+    let chats = behind.as_ref().map(|all| chats(&view, all));
+    let what = context! {
+        from => from.to_string(),
+        to => to.to_string(),
+        by => asked.by,
+        all_by => BY,
+        sections => sections.collect::<Vec<_>>(),
+        columns => COLUMNS,
+        groups => by.map(|_| Value::from(Serde(table(language, &groups[1..])))),
+        most => most.unwrap_or(0).max(1),
+        bars => Value::from(Serde(bars)),
+        behind => chats.is_some().then_some(asked.behind),
+        behind_count => behind.map_or(0, |all| all.len()),
+        chats,
+    };
+    view.page("figures.html", "figures", what).await
+}
+
+/// From the beginning of one day at the firm to the end of another.
+fn whole_days(view: &View<'_>, from: NaiveDate, to: NaiveDate) -> Range<DateTime<Utc>> {
+    let (begin, _) = bounds(view.zone, from, 1);
+    let (_, end) = bounds(view.zone, to, 1);
+    begin..end
+}
+
+const BY: [&str; 8] = [
+    "channel", "intent", "service", "staff", "variant", "day", "week", "month",
+];
+
+fn by(name: &str) -> Option<By> {
+    Some(match name {
+        "channel" => By::Channel,
+        "intent" => By::Intent,
+        "service" => By::Service,
+        "staff" => By::Staff,
+        "variant" => By::Variant,
+        "day" => By::Day,
+        "week" => By::Week,
+        "month" => By::Month,
+        _ => return None,
+    })
+}
+
+fn of_group<'g>(group: &'g Group, id: &str) -> Option<&'g Figure> {
+    group.figures.iter().find(|figure| figure.id == id)
+}
+
+fn line(
+    language: Language,
+    id: &'static str,
+    now: &Group,
+    before: &Group,
+    counted: &Counted,
+    at: DateTime<Utc>,
+) -> Option<Line> {
+    let (figure, before) = (of_group(now, id)?, of_group(before, id)?);
+    let sure = figure
+        .interval
+        .zip(before.interval)
+        .and_then(|(now, before)| {
+            let up = (now.0 > before.1).then_some("up");
+            up.or_else(|| (now.1 < before.0).then_some("down"))
+        });
+    let told = |value| said(language, value, figure.unit);
+    Some(Line {
+        id,
+        value: value(language, figure),
+        of: figure.of,
+        interval: figure
+            .interval
+            .map(|(low, high)| format!("{} … {}", told(low), told(high))),
+        before: value(language, before),
+        sure,
+        has_chats: counted
+            .behind(id, at)
+            .is_some_and(|chats| !chats.is_empty()),
+    })
+}
+
+/// A row for each group: its name, and the columns.
+fn table(language: Language, groups: &[Group]) -> Vec<(String, Vec<String>)> {
+    let cell = |group: &Group, id: &&str| of_group(group, id).map(|figure| value(language, figure));
+    let row = |group: &Group| {
+        let cells = COLUMNS.iter().map(|id| cell(group, id).unwrap_or_default());
+        (group.name.clone().unwrap_or_default(), cells.collect())
+    };
+    groups.iter().map(row).collect()
+}
+
+fn value(language: Language, figure: &Figure) -> String {
+    figure.value.map_or_else(
+        || "–".to_owned(),
+        |value| said(language, value, figure.unit),
+    )
+}
+
+fn said(language: Language, value: f64, unit: Unit) -> String {
+    let number = |digits: usize| {
+        let text = format!("{value:.digits$}");
+        match language {
+            Language::Ru => text.replace('.', ","),
+            Language::En => text,
+        }
+    };
+    let timed = |value: f64, unit| {
+        let text = format!("{value:.1}");
+        let text = if language == Language::Ru {
+            text.replace('.', ",")
+        } else {
+            text
+        };
+        texts::fill(language, unit, &[("count", &text)]).unwrap_or(text)
+    };
+    match unit {
+        Unit::Count | Unit::Tokens => number(0),
+        Unit::Share => {
+            let text = format!("{:.1} %", value * 100.0);
+            if language == Language::Ru {
+                text.replace('.', ",")
+            } else {
+                text
+            }
+        }
+        Unit::Seconds if value < 120.0 => timed(value, "seconds"),
+        Unit::Seconds if value < 7_200.0 => timed(value / 60.0, "minutes"),
+        Unit::Seconds => timed(value / 3_600.0, "hours"),
+        Unit::Stars => number(2),
+        Unit::Money => number(4),
+    }
+}
+
+/// Enquiries by day, or by week where there are many days; days of which there is nothing are there too.
+fn bars(counted: &Counted, view: &View<'_>, from: NaiveDate, to: NaiveDate) -> Vec<Bar> {
+    let step = if (to - from).num_days() < BARS { 1 } else { 7 };
+    let place = |day: NaiveDate| (day - from).num_days() / step;
+    let mut bars: BTreeMap<i64, Bar> = BTreeMap::new();
+    for day in from.iter_days().take_while(|day| *day <= to) {
+        let bar = bars.entry(place(day)).or_default();
+        if bar.name.is_empty() {
+            bar.name = words::day(view.language(), day);
+        }
+    }
+    for Entry { dialogue, .. } in &counted.dialogues {
+        let day = dialogue.started_at.with_timezone(&view.zone).date_naive();
+        let Some(bar) = bars.get_mut(&place(day)).filter(|_| dialogue.is_enquiry()) else {
+            continue;
+        };
+        match (dialogue.is_answered(), dialogue.is_automated()) {
+            (false, _) => bar.unanswered += 1,
+            (true, true) => bar.automated += 1,
+            (true, false) => bar.person += 1,
+        }
+    }
+    bars.into_values().collect()
+}
+
+fn chats(view: &View<'_>, entries: &[&Entry]) -> Vec<Value> {
+    let chat = |entry: &&Entry| {
+        let wait = entry
+            .dialogue
+            .staff_after()
+            .or_else(|| entry.dialogue.bot_after());
+        context! {
+            link => link(&entry.conversation),
+            at => view.at(entry.dialogue.started_at),
+            channel => entry.conversation.channel(),
+            intent => entry.dialogue.intent.as_deref(),
+            waited => wait.map(|wait| words::span(view.language(), wait)),
+            stars => entry.dialogue.stars,
+        }
+    };
+    entries.iter().take(LISTED).map(chat).collect()
+}
