@@ -15,7 +15,7 @@ use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
     CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE,
 };
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::sync::{OnceCell, Semaphore};
@@ -28,6 +28,8 @@ use crate::door::Me;
 use crate::page::{link, segment};
 use crate::refusal::Refusal;
 use crate::texts::text;
+
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// How many bytes of files are remembered, and of how many files.
 const ROOM: usize = 64 * 1024 * 1024;
@@ -61,14 +63,12 @@ pub(crate) fn shown(sent: &SentFile) -> Shown {
 /// What a file will be.
 fn promised(file: &Attachment) -> &'static str {
     let mime = file.mime.as_deref().unwrap_or_default();
-    match (&*file.kind, mime.split(['/', ';']).next()) {
+    match (&*file.kind, mime.split('/').next()) {
         ("image" | "photo" | "sticker", _) => "image",
-        ("audio" | "voice", _) => "audio",
-        ("video" | "video_note" | "animation", _) => "video",
         // A browser draws no SVG of ours, and pictures of scanners are not for it.
-        (_, Some("image")) if PICTURES.contains(&mime) => "image",
-        (_, Some("audio")) => "audio",
-        (_, Some("video")) => "video",
+        _ if PICTURES.contains(&mime) => "image",
+        ("audio" | "voice", _) | (_, Some("audio")) => "audio",
+        ("video" | "video_note" | "animation", _) | (_, Some("video")) => "video",
         _ => "other",
     }
 }
@@ -118,7 +118,7 @@ pub(crate) async fn show(
         .get(IF_NONE_MATCH)
         .is_some_and(|known| *known == tag)
     {
-        return Ok(StatusCode::NOT_MODIFIED.into_response());
+        return Ok((StatusCode::NOT_MODIFIED, kept(&tag)).into_response());
     }
     let fetch = console.files.fetch(&conversation, &sent.file.file_id);
     let bytes = console.shelf.of(&sent, fetch).await.map_err(|error| {
@@ -135,6 +135,17 @@ fn name_of(sent: &SentFile) -> String {
     ids::derive(&["file", conversation, &sent.inbound, &position]).to_string()
 }
 
+/// How a browser keeps a file, and what it may do: run nothing, load nothing.
+fn kept(tag: &str) -> [(HeaderName, &str); 4] {
+    [
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+        // A page of its own with the other value is not shown at all in a sandbox.
+        (OPENER_POLICY, "unsafe-none"),
+        (CACHE_CONTROL, "private, no-cache"),
+        (ETAG, tag),
+    ]
+}
+
 fn answer(file: &Attachment, bytes: &Bytes, tag: &str, headers: &HeaderMap) -> Response {
     let kind = type_of(bytes);
     let way = if kind.is_some() {
@@ -146,12 +157,9 @@ fn answer(file: &Attachment, bytes: &Bytes, tag: &str, headers: &HeaderMap) -> R
     let name = segment(&cleaned(name));
     let told = [
         (CONTENT_TYPE, kind.unwrap_or("application/octet-stream")),
-        // Whatever it is, it runs nothing and loads nothing.
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
-        (CACHE_CONTROL, "private, no-cache"),
         (ACCEPT_RANGES, "bytes"),
-        (ETAG, tag),
     ];
+    let told = (kept(tag), told);
     let way = [(
         CONTENT_DISPOSITION,
         format!("{way}; filename*=UTF-8''{name}"),

@@ -411,6 +411,15 @@ async fn pictures_are_seen_as_they_come_and_a_voice_message_plays_on() {
     assert_eq!(browser.run(plays).await, true);
     assert_eq!(browser.run(seen).await, true, "it is not loaded again");
 
+    let link = "return document.querySelector('.file a').href";
+    let link = browser.run(link).await;
+    let large = Browser::start(Screen::Desktop).await;
+    logs_in(&large, &firm).await;
+    large.goto(link.as_str().unwrap()).await;
+    large
+        .until("return document.images[0]?.naturalWidth === 160")
+        .await;
+
     // What is gone is said in its place.
     let gone = FaultKind::Refuse {
         status: 400,

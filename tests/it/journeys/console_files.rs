@@ -63,7 +63,12 @@ async fn what_customers_send_is_seen(on: On, roles: Vec<Vec<&'static str>>) {
     );
     assert_eq!(told(&seen, "cache-control"), "private, no-cache");
     assert_eq!(seen.bytes().await.unwrap(), samples::picture());
-    assert_eq!(maria.get(&photo).await.status(), StatusCode::OK);
+    let tag = told(&maria.get(&photo).await, "etag").to_owned();
+    let again = maria.get_with(&photo, "if-none-match", &tag).await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    // A browser takes over what it is told now.
+    assert_eq!(told(&again, "cache-control"), "private, no-cache");
+    assert!(told(&again, "content-security-policy").contains("sandbox"));
     let fetched = CallFilter {
         method: Some("download".into()),
         ..CallFilter::default()

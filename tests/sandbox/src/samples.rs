@@ -5,6 +5,15 @@ use bytes::Bytes;
 const WIDTH: u8 = 160;
 const HEIGHT: u8 = 120;
 
+/// What is sent of a kind, as either messenger calls it.
+pub(crate) fn of(kind: &str) -> Bytes {
+    match kind {
+        "photo" | "image" | "sticker" => picture(),
+        "voice" | "audio" => voice(),
+        _ => Bytes::from_static(b"a file"),
+    }
+}
+
 /// A PNG of 160 × 120: a ring on a ground that goes from rose to gold.
 pub fn picture() -> Bytes {
     let mut rows = Vec::new();

@@ -117,12 +117,8 @@ impl Desk<'_> {
                 size,
             } => {
                 self.person(*chat, name, username);
-                let bytes = match (content, kind) {
-                    (Some(content), _) => Bytes::from(content.clone()),
-                    (None, FileKind::Photo | FileKind::Sticker) => samples::picture(),
-                    (None, FileKind::Voice | FileKind::Audio) => samples::voice(),
-                    (None, _) => Bytes::from_static(b"a file"),
-                };
+                let usual = || samples::of(kind.field().0);
+                let bytes = content.clone().map_or_else(usual, Bytes::from);
                 let mut message = self.file(*kind, file_name.as_deref(), bytes, *size);
                 if let Some(caption) = caption {
                     message.insert("caption".to_owned(), json!(caption));

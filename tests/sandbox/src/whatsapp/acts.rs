@@ -52,12 +52,7 @@ impl Office<'_> {
                 content,
             } => {
                 let customer = self.known(customer);
-                let bytes = match (content, kind.as_str()) {
-                    (Some(content), _) => Bytes::from(content),
-                    (None, "image" | "sticker") => samples::picture(),
-                    (None, "audio") => samples::voice(),
-                    (None, _) => Bytes::from_static(b"a file"),
-                };
+                let bytes = content.map_or_else(|| samples::of(&kind), Bytes::from);
                 let mime_type = mime_type.unwrap_or_else(|| usual_type(&kind).to_owned());
                 let sha256 = media::checksum(&bytes);
                 let id = media::keep(self.whatsapp, &mime_type, bytes);
