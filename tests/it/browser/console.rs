@@ -386,6 +386,7 @@ async fn pictures_are_seen_as_they_come_and_a_voice_message_plays_on() {
     firm.telegram_answer(anna, 0).await;
     let browser = Browser::start(Screen::Desktop).await;
     logs_in(&browser, &firm).await;
+    has(&browser, ".chat", "Здравствуйте").await;
     browser.goto(&format!("{}{}", firm.url, chat(anna))).await;
 
     sends(&firm, anna, FileKind::Photo);

@@ -33,6 +33,14 @@ fn files(page: &str) -> Vec<String> {
         .collect()
 }
 
+/// Her chat, once it shows so many files.
+async fn opened(person: &Person, count: usize) -> String {
+    let is_listed = |page: &str| page.contains(&ANNA.to_string());
+    person.until("/console/inbox", is_listed).await;
+    let shows = |page: &str| files(page).len() == count;
+    person.until(&chat(ANNA), shows).await
+}
+
 fn told<'a>(answer: &'a Response, name: &str) -> &'a str {
     let value = answer.headers().get(name);
     value.map_or("", |value| value.to_str().unwrap())
@@ -43,11 +51,9 @@ async fn what_customers_send_is_seen(on: On, roles: Vec<Vec<&'static str>>) {
     let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
     sends(&firm, FileKind::Photo, None, None);
     firm.telegram_answer(ANNA, 0).await;
-    let page = maria
-        .until(&chat(ANNA), |page| page.contains("<img "))
-        .await;
+    let page = opened(&maria, 1).await;
     assert!(
-        page.contains("<div class=\"text\">Вот, [смотрите]</div>"),
+        page.contains("<img ") && page.contains("<div class=\"text\">Вот, [смотрите]</div>"),
         "{page}"
     );
 
@@ -130,8 +136,7 @@ async fn what_could_do_harm_is_saved_and_never_shown() {
     // What calls itself a picture and is none.
     sends(&firm, FileKind::Photo, None, Some(html));
     firm.telegram_answer(ANNA, 0).await;
-    let all = |page: &str| files(page).len() == 3;
-    let page = maria.until(&chat(ANNA), all).await;
+    let page = opened(&maria, 3).await;
     for (link, bytes) in files(&page).iter().zip([html, svg, html]) {
         let saved = maria.get(link).await;
         assert_eq!(told(&saved, "content-type"), "application/octet-stream");
@@ -155,7 +160,7 @@ async fn what_is_gone_is_said_and_what_is_erased_is_not_there() {
     let olga = Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
     sends(&firm, FileKind::Photo, None, None);
     firm.telegram_answer(ANNA, 0).await;
-    let page = olga.until(&chat(ANNA), |page| page.contains("<img ")).await;
+    let page = opened(&olga, 1).await;
     let photo = files(&page).remove(0);
     let refuse = |status, message: &str| FaultKind::Refuse {
         status,
