@@ -139,7 +139,7 @@ fn name_of(sent: &SentFile) -> String {
 fn kept(tag: &str) -> [(HeaderName, &str); 4] {
     [
         (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
-        // A page of its own with the other value is not shown at all in a sandbox.
+        // The standard of HTML shows no page that is in a sandbox and asks for an opener of its own origin.
         (OPENER_POLICY, "unsafe-none"),
         (CACHE_CONTROL, "private, no-cache"),
         (ETAG, tag),

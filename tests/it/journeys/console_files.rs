@@ -72,6 +72,7 @@ async fn what_customers_send_is_seen(on: On, roles: Vec<Vec<&'static str>>) {
     let tag = told(&maria.get(&photo).await, "etag").to_owned();
     let again = maria.get_with(&photo, "if-none-match", &tag).await;
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(told(&again, "cross-origin-opener-policy"), "unsafe-none");
     // A browser takes over what it is told now.
     assert_eq!(told(&again, "cache-control"), "private, no-cache");
     assert!(told(&again, "content-security-policy").contains("sandbox"));
