@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use zapis_channels::Channel;
 use zapis_core::broker::Topic;
 use zapis_core::{Clock, causes};
 use zapis_sandbox::Move;
@@ -168,7 +169,15 @@ async fn run_on(
             let read = parts::read_for_console(content, folder, store, clock, soft.clone());
             tasks.spawn(read);
         }
-        let shown = shown(&loaded, &engines, answering, topics, setting.open).await?;
+        let shown = shown(
+            &loaded,
+            &channels,
+            &engines,
+            answering,
+            topics,
+            setting.open,
+        )
+        .await?;
         (channels, shown)
     } else {
         (Vec::new(), Router::new())
@@ -224,6 +233,7 @@ async fn obey_commands(
 /// What a gateway shows beside the channels: journal, calendars, what the CRM tells, the console.
 async fn shown(
     loaded: &Loaded,
+    channels: &[Arc<dyn Channel>],
     engines: &Engines,
     answering: Answering,
     topics: Vec<Topic>,
@@ -241,7 +251,10 @@ async fn shown(
         parts::invite_first_owner(config, engines).await?;
     }
     let open_for = open.then(|| parts::OWNER.to_owned());
-    let console = parts::console(config, &loaded.folder, engines, answering, topics, open_for);
+    let folder = &loaded.folder;
+    let console = parts::console(
+        config, folder, channels, engines, answering, topics, open_for,
+    );
     Ok(journal.merge(calendars).merge(crm).merge(console))
 }
 

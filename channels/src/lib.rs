@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod files;
 pub mod http;
 pub mod sender;
 pub mod sms;
@@ -11,7 +12,9 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
+use zapis_core::files::FileError;
 use zapis_core::message::{Outbound, ProviderError};
 use zapis_core::sessions::Rate;
 
@@ -44,6 +47,12 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// takes, so that nobody can still be in the middle of it, and long enough for news of the provider.
     /// Zero where a repeat is harmless.
     fn doubt(&self) -> Duration;
+
+    /// The bytes of a file that a customer sent to an account, by the provider's id of it. Where files cannot
+    /// be sent there are none.
+    async fn fetch(&self, _account: &str, _file: &str) -> Result<Bytes, FileError> {
+        Err(FileError::Gone)
+    }
 
     /// Asks the provider about each account, for `zapis check --connect`.
     async fn probe(&self) -> Vec<Probe>;

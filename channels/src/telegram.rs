@@ -30,10 +30,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::TimeDelta;
 use futures::FutureExt;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
+use zapis_core::files::FileError;
 use zapis_core::ids;
 use zapis_core::intake::Intake;
 use zapis_core::message::{Content, Outbound, ProviderError};
@@ -43,6 +45,7 @@ pub use self::config::{Mode, TelegramConfig};
 
 use self::account::Account;
 use self::address::Address;
+use crate::files::not_configured;
 use crate::{Channel, Probe, SendError, Sent};
 
 /// The first part of conversation ids.
@@ -239,6 +242,13 @@ impl Channel for Telegram {
 
     fn doubt(&self) -> Duration {
         LONGEST_CALL
+    }
+
+    async fn fetch(&self, account: &str, file: &str) -> Result<Bytes, FileError> {
+        match self.accounts.get(account) {
+            Some(account) => account.api.file(file).await,
+            None => Err(not_configured()),
+        }
     }
 
     async fn probe(&self) -> Vec<Probe> {

@@ -22,16 +22,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::TimeDelta;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+use zapis_core::files::FileError;
 use zapis_core::ids;
 use zapis_core::intake::Intake;
 use zapis_core::message::{Button, Content, ConversationId, Outbound, ProviderError};
 use zapis_core::sessions::Rate;
 use zapis_core::store::StoreError;
 
+use crate::files::not_configured;
 use crate::{Channel, Probe, SendError, Sent};
 pub use config::{Flavour, Template, WhatsAppConfig};
 use errors::Refusal;
@@ -338,6 +341,13 @@ impl Channel for WhatsApp {
 
     fn doubt(&self) -> Duration {
         Duration::from_secs(25)
+    }
+
+    async fn fetch(&self, account: &str, file: &str) -> Result<Bytes, FileError> {
+        match self.account(account) {
+            Some(account) => account.graph.file(&account.config, file).await,
+            None => Err(not_configured()),
+        }
     }
 
     async fn probe(&self) -> Vec<Probe> {

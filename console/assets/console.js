@@ -76,7 +76,13 @@ const refreshTalk = refreshing(async () => {
       place: field === document.activeElement ? field.selectionStart : null,
       problem: field.form.querySelector('.problem'),
     }));
+  const files = new Map([...talk.querySelectorAll('[data-file]')].map((one) => [one.dataset.file, one]));
   talk.innerHTML = html;
+  // A picture that is there is not loaded again, and what plays goes on.
+  for (const one of talk.querySelectorAll('[data-file]')) {
+    const was = files.get(one.dataset.file);
+    if (was) one.replaceWith(was);
+  }
   for (const id of unfolded) document.getElementById(id)?.querySelector('details')?.setAttribute('open', '');
   for (const { form, words, key, place, problem } of written) {
     const field = talk.querySelector(`form[action="${CSS.escape(form)}"] textarea`);
@@ -89,6 +95,20 @@ const refreshTalk = refreshing(async () => {
   const now = talk.querySelector('[data-lines]');
   now.scrollTop = end ? now.scrollHeight : top;
 }, 100);
+
+// A file that cannot be shown says why.
+const tellFile = async (file) => {
+  const answer = await fetch(file.src).catch(() => undefined);
+  const page = answer && !answer.ok ? new DOMParser().parseFromString(await answer.text(), 'text/html') : undefined;
+  const words = page?.querySelector('main p')?.textContent;
+  file.replaceWith(words ?? file.alt ?? file.getAttribute('aria-label'));
+};
+talk?.addEventListener('error', (event) => {
+  if (event.target.matches('[data-file] :is(img, audio, video)')) tellFile(event.target);
+}, true);
+talk?.querySelectorAll('[data-file] img').forEach((image) => {
+  if (image.complete && !image.naturalWidth) tellFile(image);
+});
 
 // Who else is here. Colleagues are told that one looks and that one writes, and nothing of the words.
 const refreshHere = refreshing(async () => {

@@ -223,6 +223,7 @@ async fn shown(
     let drafts = drafts
         .iter()
         .filter(|draft| draft.card.about == *conversation);
+    let files = store.files_of(conversation, LINES).await?;
     let colleagues = Colleagues::of(console, me).await?;
     let people = store.staff().await?;
     let people = people.iter().filter(|one| one.disabled_at.is_none());
@@ -246,7 +247,7 @@ async fn shown(
             customer => link(conversation).replace("/chats/", "/customers/"),
             consent => store.consent(conversation).await?,
         },
-        lines => Value::from(Serde(lines_of(view, events))),
+        lines => Value::from(Serde(lines_of(view, events, &files))),
         visits => visits.iter().take(5).map(visit).collect::<Vec<_>>(),
         drafts => drafts.map(|draft| crate::drafts::card(view, draft)).collect::<Vec<_>>(),
         people => Value::from(Serde(people.collect::<Vec<_>>())),

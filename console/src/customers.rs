@@ -578,6 +578,7 @@ pub(crate) async fn erase(case: Case, Form(form): Form<Sure>) -> Result<Response
                 return Err(error.into());
             }
         }
+        case.console.shelf.forget(&person.conversations);
         Ok(Redirect::to("/console/erasures").into_response())
     })
     .await

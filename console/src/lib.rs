@@ -8,6 +8,7 @@ mod customers;
 mod door;
 mod drafts;
 mod figures;
+mod files;
 mod health;
 mod hours;
 mod knowledge;
@@ -38,6 +39,7 @@ use chrono::TimeDelta;
 use tokio::sync::Mutex;
 use zapis_core::Clock;
 use zapis_core::broker::Topic;
+use zapis_core::files::Files;
 use zapis_core::intake::Intake;
 use zapis_core::message::ConversationId;
 use zapis_core::sessions::Sessions;
@@ -51,6 +53,7 @@ use zapis_workers::llm::LlmConfig;
 pub use door::invitation;
 pub use rights::{Need, Route, table};
 
+use files::Shelf;
 use health::Troubles;
 use live::Changes;
 use page::Pages;
@@ -64,7 +67,7 @@ const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-         connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+         media-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     ),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -82,6 +85,8 @@ pub struct Setup {
     pub intake: Intake,
     /// How often somebody may try to log in is counted here, and who looks at which chat.
     pub sessions: Arc<dyn Sessions>,
+    /// Where what customers sent can be had.
+    pub files: Arc<dyn Files>,
     /// What the page of health looks at.
     pub watched: Watched,
     /// The firm as its file says.
@@ -124,6 +129,8 @@ struct Console(Arc<Shared>);
 struct Shared {
     intake: Intake,
     sessions: Arc<dyn Sessions>,
+    files: Arc<dyn Files>,
+    shelf: Shelf,
     watched: Watched,
     troubles: Troubles,
     firm: Mutex<FirmFile>,
@@ -173,6 +180,7 @@ pub fn routes(setup: Setup) -> Router {
     let Setup {
         intake,
         sessions,
+        files,
         watched,
         firm,
         folder,
@@ -188,6 +196,8 @@ pub fn routes(setup: Setup) -> Router {
     let console = Console(Arc::new(Shared {
         intake,
         sessions,
+        files,
+        shelf: Shelf::default(),
         watched,
         troubles: Troubles::default(),
         firm: Mutex::new(firm),
@@ -237,12 +247,11 @@ fn broken_off() -> Refusal {
 async fn protected(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+        // A file of a customer has a stricter policy of its own.
+        let header = headers.entry(HeaderName::from_static(name));
+        header.or_insert(HeaderValue::from_static(value));
     }
-    // What is about customers stays in no cache; the style and the script say otherwise.
+    // What is about customers stays in no cache; files, the style and the script say otherwise.
     headers
         .entry("cache-control")
         .or_insert(HeaderValue::from_static("no-store"));

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 use uuid::Uuid;
 use zapis_core::event::{Event, Kind};
+use zapis_core::files::SentFile;
 
+use crate::files::{Shown, shown};
 use crate::page::View;
 use crate::texts::say;
 
@@ -20,6 +22,7 @@ pub(crate) struct Line {
     /// Who of the firm.
     who: Option<String>,
     text: String,
+    files: Vec<Shown>,
     at: String,
     /// RFC 3339, for machines.
     moment: String,
@@ -44,6 +47,7 @@ struct Why {
 /// Lines under construction.
 struct Telling<'a> {
     view: &'a View<'a>,
+    files: &'a [SentFile],
     lines: Vec<Line>,
     /// Which line an inbound message, a turn, an outbound message is.
     of_inbound: HashMap<String, usize>,
@@ -56,9 +60,10 @@ struct Telling<'a> {
 }
 
 /// The lines of a conversation, oldest first.
-pub(crate) fn lines(view: &View<'_>, events: &[Event]) -> Vec<Line> {
+pub(crate) fn lines(view: &View<'_>, events: &[Event], files: &[SentFile]) -> Vec<Line> {
     let mut telling = Telling {
         view,
+        files,
         lines: Vec::new(),
         of_inbound: HashMap::new(),
         of_turn: HashMap::new(),
@@ -117,6 +122,7 @@ impl Telling<'_> {
             side,
             who,
             text,
+            files: Vec::new(),
             at: self.view.at(event.timestamp),
             moment: event.timestamp.to_rfc3339(),
             mark: None,
@@ -132,6 +138,16 @@ impl Telling<'_> {
         let text = event.customer_text.clone();
         let text = text.unwrap_or_else(|| say(language, "something-else").to_owned());
         let at = self.push(event, "customer", None, text);
+        let ids = event.inbound_ids.as_deref().unwrap_or_default();
+        let files = self.files.iter().filter(|file| ids.contains(&file.inbound));
+        let line = &mut self.lines[at];
+        line.files = files.map(shown).collect();
+        // What is seen needs no word for it: the words that came along are left of «[фото] Вот».
+        if !line.files.is_empty()
+            && let Some((_, words)) = line.text.split_once(']')
+        {
+            line.text = words.trim_start().to_owned();
+        }
         for id in event.inbound_ids.iter().flatten() {
             self.of_inbound.insert(id.clone(), at);
         }

@@ -138,10 +138,14 @@ const DRAFTS: u32 = 100;
 
 /// Where a chat is.
 pub(crate) fn link(conversation: &ConversationId) -> String {
-    let bytes = conversation.as_str().as_bytes();
-    let name: String = url::form_urlencoded::byte_serialize(bytes).collect();
+    format!("/console/chats/{}", segment(conversation.as_str()))
+}
+
+/// A text as one part of a path, or of a header.
+pub(crate) fn segment(text: &str) -> String {
+    let name: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
     // In a path a plus is a plus.
-    format!("/console/chats/{}", name.replace('+', "%20"))
+    name.replace('+', "%20")
 }
 
 /// A page for somebody of the firm, at a time.
@@ -245,6 +249,7 @@ pub(crate) mod tests {
             include_str!("rights.rs"),
             include_str!("door.rs"),
             include_str!("account.rs"),
+            include_str!("files.rs"),
             include_str!("lines.rs"),
             include_str!("words.rs"),
             include_str!("lib.rs"),

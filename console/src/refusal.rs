@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use minijinja::context;
 use tracing::warn;
 use zapis_core::causes;
+use zapis_core::files::FileError;
 use zapis_core::intake::IntakeError;
 use zapis_core::sessions::SessionsError;
 use zapis_core::store::StoreError;
@@ -37,6 +38,9 @@ pub(crate) enum Refusal {
     /// Somebody else was quicker; who.
     #[error("somebody else was quicker")]
     Taken(String),
+    /// A file of a customer cannot be had; why, and from which messenger.
+    #[error("a file of a customer cannot be had")]
+    File(#[source] FileError, String),
     /// The store does not answer.
     #[error("the store does not answer")]
     Store(#[from] StoreError),
@@ -69,13 +73,16 @@ impl Refusal {
             Self::Bad(key) => (StatusCode::UNPROCESSABLE_ENTITY, *key),
             Self::Taken(_) => (StatusCode::CONFLICT, "refused-taken"),
             Self::NotFree(_) => (StatusCode::CONFLICT, "visits-not-free"),
+            Self::File(FileError::Gone, _) => (StatusCode::GONE, "file-gone"),
+            Self::File(FileError::TooLarge, _) => (StatusCode::UNPROCESSABLE_ENTITY, "file-large"),
+            Self::File(FileError::NotNow(_), _) => (StatusCode::BAD_GATEWAY, "file-later"),
             Self::Store(_) | Self::Intake(_) | Self::Sessions(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "refused-later")
             }
             Self::Page(_) => (StatusCode::INTERNAL_SERVER_ERROR, "refused-mistake"),
         };
         let who = match self {
-            Self::Taken(who) | Self::NotFree(who) => who.clone(),
+            Self::Taken(who) | Self::NotFree(who) | Self::File(_, who) => who.clone(),
             Self::TooOften(seconds) => seconds.to_string(),
             _ => String::new(),
         };

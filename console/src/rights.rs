@@ -11,8 +11,8 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, account, chats, copilot, customers, door, drafts, figures, health, hours, knowledge,
-    live, people, presence, settings, sheet, visits,
+    Console, account, chats, copilot, customers, door, drafts, figures, files, health, hours,
+    knowledge, live, people, presence, settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -95,6 +95,11 @@ fn conversations() -> Ways {
         reads("/console/live", STAFF, live::stream),
         reads("/console/chats/{chat}", STAFF, chats::open),
         reads("/console/chats/{chat}/lines", STAFF, chats::lines),
+        reads(
+            "/console/chats/{chat}/files/{inbound}/{position}",
+            STAFF,
+            files::show,
+        ),
         reads("/console/chats/{chat}/here", STAFF, presence::show),
         does("/console/chats/{chat}/here", STAFF, presence::tell),
         does("/console/chats/{chat}/take", STAFF, chats::take),

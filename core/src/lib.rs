@@ -9,6 +9,7 @@ pub mod crash;
 mod data_dir;
 pub mod erasure;
 pub mod event;
+pub mod files;
 pub mod ids;
 pub mod intake;
 pub mod lanes;

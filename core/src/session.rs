@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::broker::{Publish, Topic};
 use crate::event::{Event, Seen};
+use crate::files::SentFile;
 use crate::message::Line;
 use crate::trace::TraceParent;
 
@@ -57,6 +58,9 @@ pub struct Outbox {
     pub events: Vec<Event>,
     /// What became known of persons.
     pub news: Vec<Seen>,
+    /// Files that came.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<SentFile>,
 }
 
 /// Most keys of an event are empty, and a session is written as a whole with every turn.

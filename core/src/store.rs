@@ -3,6 +3,7 @@
 //!
 //! One schema and one set of statements serve both databases. Times are stored to the millisecond.
 
+mod attachments;
 mod book;
 mod chat;
 mod crm;

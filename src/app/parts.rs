@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zapis_channels::Channel;
+use zapis_channels::files::FilesOf;
 use zapis_channels::sender::{Alarm, Sender};
 use zapis_channels::sms::Sms;
 use zapis_channels::telegram::{Telegram, TelegramConfig};
@@ -63,6 +64,7 @@ fn intake(config: &Config, engines: &Engines) -> Intake {
 pub(super) fn console(
     config: &Config,
     folder: &Path,
+    channels: &[Arc<dyn Channel>],
     engines: &Engines,
     answering: Answering,
     topics: Vec<Topic>,
@@ -71,6 +73,7 @@ pub(super) fn console(
     zapis_console::routes(zapis_console::Setup {
         intake: intake(config, engines),
         sessions: Arc::clone(&engines.sessions),
+        files: Arc::new(FilesOf(channels.to_vec())),
         watched: zapis_console::Watched {
             topics,
             doors: accounts(config),

@@ -6,6 +6,7 @@ mod console;
 mod console_account;
 mod console_copilot;
 mod console_customers;
+mod console_files;
 mod console_health;
 mod console_knowledge;
 mod console_presence;

@@ -536,10 +536,12 @@ impl Answer {
         if let Some(outbox) = session.unpublished() {
             let _stage = Stage::begin("publish");
             let messages = outbox.messages.iter().map(Outgoing::to_publish).collect();
-            let (told, published) = tokio::join!(
-                self.store.journal(&outbox.events, &outbox.news),
-                self.broker.publish(messages),
-            );
+            let tell = async {
+                // Whoever hears of a message finds its files.
+                self.store.keep_files(&outbox.files).await?;
+                self.store.journal(&outbox.events, &outbox.news).await
+            };
+            let (told, published) = tokio::join!(tell, self.broker.publish(messages));
             told.map_err(Failure::systemic)?;
             published.map_err(Failure::systemic)?;
             crash::point("turn.published");

@@ -6,13 +6,17 @@
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::json;
 use serde_json::value::RawValue;
+use zapis_core::files::FileError;
 use zapis_core::message::ProviderError;
 
 use super::config::TelegramConfig;
 use super::text::clip;
+use crate::files::download;
 use crate::{SendError, http};
 
 /// How long a call may take. Fetching updates waits longer, by its own choice.
@@ -29,6 +33,8 @@ pub(super) struct Api {
     client: reqwest::Client,
     /// Ends with the token and a slash. Never shown.
     base: String,
+    /// The same for files.
+    files: String,
 }
 
 impl fmt::Debug for Api {
@@ -155,6 +161,7 @@ impl Api {
         Ok(Self {
             client: http::client(&config.proxy, TIMEOUT)?,
             base: format!("{base}/bot{}/", config.token.expose()),
+            files: format!("{base}/file/bot{}/", config.token.expose()),
         })
     }
 
@@ -192,6 +199,22 @@ impl Api {
         parameters: &(impl Serialize + Sync),
     ) -> Result<(), CallError> {
         self.call::<IgnoredAny>(method, parameters).await.map(drop)
+    }
+
+    /// The bytes of a file.
+    pub(super) async fn file(&self, id: &str) -> Result<Bytes, FileError> {
+        #[derive(serde::Deserialize)]
+        struct Found {
+            file_path: Option<String>,
+        }
+        let found = self.call("getFile", &json!({ "file_id": id })).await;
+        let found: Found = found.map_err(|error| match error.refusal() {
+            Some(refusal) if refusal.code == 400 && refusal.says("too big") => FileError::TooLarge,
+            Some(refusal) if refusal.code == 400 => FileError::Gone,
+            _ => FileError::NotNow(Box::new(error)),
+        })?;
+        let path = found.file_path.ok_or(FileError::Gone)?;
+        download(self.client.get(format!("{}{path}", self.files))).await
     }
 }
 

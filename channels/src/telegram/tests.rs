@@ -1,5 +1,6 @@
 //! Updates of all kinds, and whole bots against an emulated Telegram on the embedded engines.
 
+mod files;
 mod fixtures;
 mod polling;
 mod sending;

@@ -207,7 +207,8 @@ impl WhatsAppConfig {
         }
     }
 
-    fn base_url(&self) -> &str {
+    /// Where all calls go, without a slash at the end.
+    pub(super) fn base_url(&self) -> &str {
         let url = self.api_url.trim_end_matches('/');
         if self.flavour == Flavour::Dialog360 && url == GRAPH {
             return DIALOG_360;

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
+use base64::prelude::*;
+use bytes::Bytes;
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use url::Url;
+use zapis_core::files::FileError;
 
 use super::config::{Flavour, WhatsAppConfig};
 use super::errors::Refusal;
 use super::json::{id, text};
 use crate::SendError;
+use crate::files::download;
 use crate::http::{client, read, send_error};
 
 /// How long a call may take before its outcome counts as unknown.
@@ -76,17 +82,41 @@ impl Graph {
         }
     }
 
+    /// The bytes of a file that a customer sent: seven days long there are any.
+    pub(super) async fn file(&self, config: &WhatsAppConfig, id: &str) -> Result<Bytes, FileError> {
+        if !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(FileError::Gone);
+        }
+        let request = self.http.get(format!("{}/{id}", config.base_url()));
+        let found = self
+            .call(config, request)
+            .await
+            .map_err(|error| match error {
+                CallError::Lost(error) => FileError::NotNow(Box::new(error)),
+                CallError::Refused(refusal) => match refusal.into_error() {
+                    // Of an object that is not there Meta says that the parameter is wrong.
+                    error if matches!(&*error.code, "100" | "404") => FileError::Gone,
+                    error => FileError::NotNow(format!("{} {}", error.code, error.text).into()),
+                },
+            })?;
+        let told = text(&found, "/url").ok_or(FileError::Gone)?;
+        let address = address(config, &told)
+            .ok_or_else(|| FileError::NotNow("the address of the file cannot be used".into()))?;
+        let bytes = download(authorised(config, self.http.get(address))).await?;
+        match text(&found, "/sha256") {
+            Some(hash) if !is_hash_of(&hash, &bytes) => Err(FileError::NotNow(
+                "the file is not the one that was told of".into(),
+            )),
+            _ => Ok(bytes),
+        }
+    }
+
     async fn call(
         &self,
         config: &WhatsAppConfig,
         request: RequestBuilder,
     ) -> Result<Value, CallError> {
-        let token = config.access_token.expose();
-        let request = match config.flavour {
-            Flavour::Cloud => request.bearer_auth(token),
-            Flavour::Dialog360 => request.header("D360-API-KEY", token),
-        };
-        let answer = request
+        let answer = authorised(config, request)
             .send()
             .await
             .map_err(|error| CallError::Lost(send_error(error)))?;
@@ -115,6 +145,37 @@ impl Graph {
             )))),
         }
     }
+}
+
+fn authorised(config: &WhatsAppConfig, request: RequestBuilder) -> RequestBuilder {
+    let token = config.access_token.expose();
+    match config.flavour {
+        Flavour::Cloud => request.bearer_auth(token),
+        Flavour::Dialog360 => request.header("D360-API-KEY", token),
+    }
+}
+
+/// Where a file is, from what Meta told. The token goes nowhere in the clear but to the server that is configured.
+fn address(config: &WhatsAppConfig, told: &str) -> Option<Url> {
+    let told = Url::parse(told).ok()?;
+    let base = Url::parse(config.base_url()).ok()?;
+    match config.flavour {
+        Flavour::Cloud => {
+            let is_safe = told.scheme() == "https" || told.origin() == base.origin();
+            is_safe.then_some(told)
+        }
+        // Meta's host takes no keys of the reseller, whose own host has the same paths.
+        Flavour::Dialog360 => {
+            let (base, query) = (config.base_url(), told.query().unwrap_or_default());
+            Url::parse(&format!("{base}{}?{query}", told.path())).ok()
+        }
+    }
+}
+
+/// Whether a hash, in hexadecimal or Base64, is that of the bytes.
+fn is_hash_of(hash: &str, bytes: &[u8]) -> bool {
+    let digest = Sha256::digest(bytes);
+    hash.eq_ignore_ascii_case(&hex::encode(digest)) || hash == BASE64_STANDARD.encode(digest)
 }
 
 /// The provider's id of a message that it took.

@@ -9,6 +9,7 @@ use zapis_core::store::NewOwner;
 use super::envelope::{Piece, take_apart};
 use super::items::{Deed, Reader, Reading};
 
+mod files;
 mod fixtures;
 mod route;
 mod sending;

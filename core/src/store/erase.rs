@@ -171,6 +171,11 @@ pub const PERSONAL: &[Table] = &[
         "conversation IN {c}",
     ),
     goes("chat_reads", "conversation, seq", "conversation IN {c}"),
+    goes(
+        "attachments",
+        "conversation, inbound, file, at",
+        "conversation IN {c}",
+    ),
     goes("visitors", "conversation, at", "conversation IN {c}"),
     goes("buttons", "payload", "conversation IN {c}"),
     goes(

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use zapis_core::store::Role;
+use zapis_sandbox::{Fault, FaultKind, FileKind, Provider, TelegramAction};
 
 use super::chromium::{Browser, Screen};
 use crate::support::console::{PASSWORD, Person, chat, code, step};
@@ -363,4 +364,79 @@ async fn a_visit_is_dragged_while_a_customer_books_the_same_time() {
          hours.dispatchEvent(new MouseEvent('click', { bubbles: true, clientX: 0, clientY: top + 84 * 5 }));
          return document.querySelector('[data-add]').elements.at.value";
     assert_eq!(browser.run(tap).await, format!("{}T14:00", &at[..10]));
+}
+
+fn sends(firm: &Firm, chat: i64, kind: FileKind) {
+    let sends = TelegramAction::Sends {
+        chat,
+        kind,
+        caption: None,
+        file_name: None,
+        content: None,
+        size: None,
+    };
+    firm.sandbox.telegram(sends).unwrap();
+}
+
+#[tokio::test]
+async fn pictures_are_seen_as_they_come_and_a_voice_message_plays_on() {
+    let firm = Firm::with(On::Embedded, "", vec![vec!["run"]]).await;
+    Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
+    let anna = 7_502;
+    firm.sandbox.telegram_writes(anna, "Здравствуйте").unwrap();
+    firm.telegram_answer(anna, 0).await;
+    let browser = Browser::start(Screen::Desktop).await;
+    logs_in(&browser, &firm).await;
+    has(&browser, ".chat", "Здравствуйте").await;
+    browser.goto(&format!("{}{}", firm.url, chat(anna))).await;
+
+    sends(&firm, anna, FileKind::Photo);
+    let seen = "const image = document.querySelector('.file img');
+         image?.scrollIntoView();
+         return image?.naturalWidth === 160";
+    browser.until(seen).await;
+    sends(&firm, anna, FileKind::Voice);
+    browser
+        .until("return Boolean(document.querySelector('.file audio'))")
+        .await;
+    // Only who has done something hears anything.
+    browser.types("r").await;
+    let plays = "const sound = document.querySelector('.file audio');
+         sound.muted = true;
+         sound.loop = true;
+         await sound.play();
+         return !sound.paused && sound.duration > 1";
+    assert_eq!(browser.run(plays).await, true);
+    sends(&firm, anna, FileKind::Document);
+    has(&browser, ".file", "document.pdf").await;
+    let plays = "return !document.querySelector('.file audio').paused";
+    assert_eq!(browser.run(plays).await, true);
+    assert_eq!(browser.run(seen).await, true, "it is not loaded again");
+
+    let link = "return document.querySelector('.file a').href";
+    let link = browser.run(link).await;
+    let large = Browser::start(Screen::Desktop).await;
+    logs_in(&large, &firm).await;
+    large.goto(link.as_str().unwrap()).await;
+    large
+        .until("return document.images[0]?.naturalWidth === 160")
+        .await;
+
+    // What is gone is said in its place.
+    let gone = FaultKind::Refuse {
+        status: 400,
+        code: 400,
+        message: "Bad Request: wrong file_id".into(),
+    };
+    firm.sandbox
+        .add_fault(Fault::new(Provider::Telegram, gone).on("getFile"));
+    sends(&firm, anna, FileKind::Photo);
+    has(&browser, ".file", "Telegram больше не хранит этот файл").await;
+    is_fine(&browser, "a chat with files").await;
+
+    let phone = Browser::start(Screen::Phone).await;
+    logs_in(&phone, &firm).await;
+    phone.goto(&format!("{}{}", firm.url, chat(anna))).await;
+    phone.until(seen).await;
+    is_fine(&phone, "a chat with files on a phone").await;
 }

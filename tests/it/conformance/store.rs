@@ -1,5 +1,6 @@
 //! What every store promises.
 
+mod attachments;
 mod book;
 mod crm;
 mod crm_tokens;

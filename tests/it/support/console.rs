@@ -57,8 +57,14 @@ impl Person {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
+        self.get_with(path, "accept", "*/*").await
+    }
+
+    /// The same with a header.
+    pub(crate) async fn get_with(&self, path: &str, name: &str, value: &str) -> Response {
         let request = self.client.get(format!("{}{path}", self.url));
-        request.header("cookie", &self.cookie).send().await.unwrap()
+        let request = request.header("cookie", &self.cookie).header(name, value);
+        request.send().await.unwrap()
     }
 
     /// What a page says.

@@ -18,6 +18,7 @@ const words = {
     clockHint: "Переведите часы вперёд: придут напоминания, списки дня и просьбы позвонить.",
     moving: "Время идёт: всё, что должно случиться по дороге, случается.", arrived: "Часы переведены:", stuck: "Дальше часы не идут:",
     file: "вложение", failed: "не доставлено", me: "Анна",
+    files: { photo: "Фото", voice: "Голосовое" },
     chips: ["Сколько стоит стрижка?", "Хочу записаться", "Как вас найти?", "Позовите человека"],
   },
   en: {
@@ -36,6 +37,7 @@ const words = {
     clockHint: "Put the clock forward: reminders, lists of the day and calls to make will come.",
     moving: "Time passes: what is due on the way happens.", arrived: "The clock was put forward:", stuck: "The clock does not go on:",
     file: "attachment", failed: "not delivered", me: "Anna",
+    files: { photo: "Photo", voice: "Voice message" },
     chips: ["How much is a haircut?", "I want to book", "Where are you?", "I want to talk to a person"],
   },
 };
@@ -80,6 +82,11 @@ const write = {
   telegram: (text) => telegram({ do: "writes", chat: me.telegram, text }),
   whatsapp: (text) => whatsapp({ do: "writes", text }),
   staff: (text) => staffChat && act("/sandbox/telegram", { do: "staff_writes", chat: staffChat.id, thread: topic, text, ...replyInGroup() }),
+};
+
+const send = {
+  telegram: (kind) => telegram({ do: "sends", chat: me.telegram, kind }),
+  whatsapp: (kind) => whatsapp({ do: "sends", kind: kind === "photo" ? "image" : "audio" }),
 };
 
 // Without topics an answer is a reply to the last message of the bot.
@@ -435,12 +442,17 @@ function speak() {
   tell(say(stand ? "moving" : "clockHint"), !stand);
   for (const node of all("[data-i18n-hint]")) node.placeholder = say(node.dataset.i18nHint);
   for (const place of all("[data-chips]")) {
-    place.replaceChildren(...say("chips").map((text) => {
-      const chip = make("button", "", text);
-      chip.type = "button";
-      chip.addEventListener("click", () => write[place.dataset.chips](text));
-      return chip;
-    }));
+    const chip = (text, press) => {
+      const button = make("button", "", text);
+      button.type = "button";
+      button.addEventListener("click", press);
+      return button;
+    };
+    const phone = place.dataset.chips;
+    place.replaceChildren(
+      ...say("chips").map((text) => chip(text, () => write[phone](text))),
+      ...Object.entries(say("files")).map(([kind, text]) => chip(text, () => send[phone](kind))),
+    );
   }
   find("[data-live]").textContent = say(find("[data-dot]").classList.contains("on") ? "live" : "off");
   emptyJournal();

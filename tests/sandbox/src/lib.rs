@@ -8,6 +8,7 @@ mod control;
 mod faults;
 mod llm;
 mod page;
+pub mod samples;
 mod sandbox;
 mod server;
 mod sms;

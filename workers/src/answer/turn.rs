@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use zapis_core::broker::Publish;
 use zapis_core::event::{Client, Event, Kind, Seen};
+use zapis_core::files::SentFile;
 use zapis_core::ids;
 use zapis_core::intake::outbound_message;
 use zapis_core::message::{
@@ -39,6 +40,7 @@ pub(super) struct Turn {
     to_desk: Vec<Outbound>,
     events: Vec<Event>,
     news: Vec<Seen>,
+    files: Vec<SentFile>,
     crm: Option<ForCrm>,
     is_shut: bool,
     pub(super) deeds: Deeds,
@@ -85,6 +87,7 @@ impl Turn {
             to_desk: Vec::new(),
             events: Vec::new(),
             news: Vec::new(),
+            files: Vec::new(),
             crm: None,
             is_shut: false,
             deeds: Deeds::default(),
@@ -142,6 +145,7 @@ impl Turn {
         }
         for (n, inbound) in fresh.iter().enumerate() {
             self.news.push(seen(inbound));
+            self.files.extend(SentFile::of(inbound));
             self.events.push(self.inbound_event(inbound, n));
             if let What::Contact {
                 phone: Some(phone),
@@ -403,6 +407,7 @@ impl Turn {
             messages: messages.into_iter().map(Outgoing::from).collect(),
             events: self.events,
             news: self.news,
+            files: self.files,
         }
     }
 

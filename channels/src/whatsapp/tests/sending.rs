@@ -17,15 +17,15 @@ use super::route::{Door, number};
 use crate::whatsapp::{Flavour, Template, WhatsAppConfig};
 use crate::{Channel as _, SendError};
 
-const CUSTOMER: &str = "79000000001";
+pub(super) const CUSTOMER: &str = "79000000001";
 
-struct Desk {
-    door: Door,
-    sandbox: Sandbox,
+pub(super) struct Desk {
+    pub(super) door: Door,
+    pub(super) sandbox: Sandbox,
 }
 
 impl Desk {
-    async fn open(flavour: Flavour) -> Self {
+    pub(super) async fn open(flavour: Flavour) -> Self {
         let (theirs, cloud) = match flavour {
             Flavour::Cloud => (zapis_sandbox::Flavour::Cloud, true),
             Flavour::Dialog360 => (zapis_sandbox::Flavour::Dialog360, false),

@@ -8,6 +8,7 @@ use super::entities::commands;
 use super::media::NewFile;
 use super::people::{BusinessText, FileKind, TelegramAction, TelegramRequest};
 use super::state::{CALLBACK_LIFE, Chat, Desk, Standing, Update, content};
+use crate::samples;
 use crate::sandbox::ControlError;
 
 /// Who writes in staff chats when nobody is named.
@@ -116,9 +117,8 @@ impl Desk<'_> {
                 size,
             } => {
                 self.person(*chat, name, username);
-                let bytes = content
-                    .clone()
-                    .map_or(Bytes::from_static(b"a file"), Bytes::from);
+                let usual = || samples::of(kind.field().0);
+                let bytes = content.clone().map_or_else(usual, Bytes::from);
                 let mut message = self.file(*kind, file_name.as_deref(), bytes, *size);
                 if let Some(caption) = caption {
                     message.insert("caption".to_owned(), json!(caption));
@@ -226,12 +226,7 @@ impl Desk<'_> {
         let group = format!("135{}{}", self.now, self.telegram.files.len());
         let mut sent = Vec::new();
         for index in 0..count {
-            let mut message = self.file(
-                FileKind::Photo,
-                None,
-                Bytes::from_static(b"a picture"),
-                None,
-            );
+            let mut message = self.file(FileKind::Photo, None, samples::picture(), None);
             message.insert("media_group_id".to_owned(), json!(group));
             if let (0, Some(caption)) = (index, caption) {
                 message.insert("caption".to_owned(), json!(caption));

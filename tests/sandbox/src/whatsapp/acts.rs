@@ -7,6 +7,7 @@ use super::media;
 use super::people::{WhatsAppAction, WhatsAppCustomer};
 use super::state::{Message, Office, wamid};
 use super::webhook;
+use crate::samples;
 use crate::sandbox::ControlError;
 use crate::transcript::words;
 
@@ -51,7 +52,7 @@ impl Office<'_> {
                 content,
             } => {
                 let customer = self.known(customer);
-                let bytes = Bytes::from(content.unwrap_or_else(|| "a file".to_owned()));
+                let bytes = content.map_or_else(|| samples::of(&kind), Bytes::from);
                 let mime_type = mime_type.unwrap_or_else(|| usual_type(&kind).to_owned());
                 let sha256 = media::checksum(&bytes);
                 let id = media::keep(self.whatsapp, &mime_type, bytes);
