@@ -15,6 +15,7 @@ pub mod journal;
 pub mod knowledge;
 pub mod llm;
 pub mod notices;
+pub mod rehearsal;
 pub mod remind;
 pub mod remind_staff;
 pub mod report;

@@ -8,6 +8,7 @@ mod control;
 mod faults;
 mod llm;
 mod page;
+mod s3;
 mod sandbox;
 mod server;
 mod sms;
@@ -31,6 +32,7 @@ pub use config::{
 };
 pub use faults::{Fault, FaultKind};
 pub use llm::Script;
+pub use s3::{S3, S3_KEY, S3Fault};
 pub use sandbox::{ControlError, Sandbox, start};
 pub use telegram::people::{BusinessText, FileKind, TelegramAction, TelegramRequest};
 pub use time::{Goal, Move};
