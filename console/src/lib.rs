@@ -8,6 +8,7 @@ mod customers;
 mod door;
 mod drafts;
 mod health;
+mod journal;
 mod knowledge;
 mod lines;
 mod live;
