@@ -13,6 +13,7 @@ mod desk;
 mod drafts;
 mod due;
 mod erase;
+mod evidence;
 mod feeds;
 mod figures;
 mod group;
@@ -25,6 +26,7 @@ mod people;
 mod questions;
 mod queue_troubles;
 mod reminders;
+mod search;
 mod second_factor;
 mod small;
 mod spend;
@@ -54,13 +56,15 @@ pub use crm_tokens::CrmTokens;
 pub use customers::{Look, Lookalike, Merge, Merged};
 pub use due::NextDue;
 pub use erase::{Begun, Erasure, PERSONAL, Person, Receipt, Treated};
+pub use evidence::Export;
 pub use feeds::{Feed, FeedOf};
 pub use inbox::{CannedReply, Chat, ChatFilter};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
+pub use search::{Findings, Sought};
 pub use spend::{Spend, Spent};
 pub use staff::{BadRole, NewStaff, Role, StaffChange, StaffChanged, StaffMember, StaffSession};
 pub use standing::Standing;
-pub use versions::{Shelf, Version, VersionChange, VersionedText};
+pub use versions::{Shelf, Version, VersionChange, VersionTimes, VersionedText};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]

@@ -18,6 +18,7 @@ mod drafts;
 mod erase;
 mod feeds;
 mod figures;
+mod journal;
 mod knowledge;
 mod models;
 mod operator;

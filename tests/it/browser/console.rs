@@ -9,7 +9,7 @@ use crate::support::console::{PASSWORD, Person, chat, code, step};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 25] = [
+const PAGES: [&str; 26] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
@@ -22,6 +22,7 @@ const PAGES: [&str; 25] = [
     "/console/knowledge/versions",
     "/console/replies",
     "/console/health",
+    "/console/journal?words=%D1%81",
     "/console/people",
     "/console/settings",
     "/console/settings?part=masters",

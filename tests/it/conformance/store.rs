@@ -14,6 +14,7 @@ mod ownership;
 mod privacy;
 mod reminders;
 mod rest;
+mod search;
 mod staff;
 mod story;
 mod trouble;
