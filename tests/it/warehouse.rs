@@ -11,6 +11,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
+use zapis_core::Clock;
 use zapis_core::event::{Client, Event, Kind};
 use zapis_core::message::ConversationId;
 use zapis_core::store::Store;
@@ -111,8 +112,8 @@ fn event(n: u32, begin: DateTime<Utc>) -> Event {
         phone: Some("+79210000001".to_owned()),
         name: Some("Зоя".to_owned()),
     });
-    event.intent = (n % 3 == 0).then(|| "price".to_owned());
-    event.confidence = (n % 3 == 0).then(|| 0.5 + f64::from(n % 8) / 16.0);
+    event.intent = n.is_multiple_of(3).then(|| "price".to_owned());
+    event.confidence = n.is_multiple_of(3).then(|| 0.5 + f64::from(n % 8) / 16.0);
     event.latency_ms = Some(i64::from(n) - 5);
     event.sources = Some(json!([{ "id": format!("entry-{n}") }]));
     event
@@ -160,7 +161,8 @@ fn text(value: &Value) -> Option<String> {
 }
 
 fn read(name: &str, bytes: &[u8]) -> Vec<Row> {
-    if name.ends_with(".jsonl") {
+    let format = name.rsplit('.').next().unwrap();
+    if format == "jsonl" {
         let lines = std::str::from_utf8(bytes).unwrap().lines();
         return lines
             .map(|line| {
@@ -174,7 +176,7 @@ fn read(name: &str, bytes: &[u8]) -> Vec<Row> {
             })
             .collect();
     }
-    if name.ends_with(".csv") {
+    if format == "csv" {
         let mut reader = csv::Reader::from_reader(bytes);
         let rows = reader.deserialize::<Row>();
         return rows
@@ -331,7 +333,7 @@ async fn persons_and_days_are_written_out_only_as_they_were_asked_for() {
     // Whoever is erased later is still in those files, and the receipt says so.
     let who = "telegram:main:901".parse().unwrap();
     let person = ground.store.person_of(&who).await.unwrap().unwrap();
-    let now = Utc::now();
+    let now = Clock::system().now();
     let begun = ground
         .store
         .begin_erasure(&person, "test", false, now)
@@ -351,6 +353,8 @@ async fn persons_and_days_are_written_out_only_as_they_were_asked_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_that_fails_loses_and_doubles_nothing() {
+    use S3Fault::{Cut, CutAfter, Error, None as Fine};
+
     let mut ground = Ground::new(None).await;
     let s3 = S3::start().await.unwrap();
     let to = "s3://journal/of/the firm";
@@ -376,7 +380,6 @@ async fn a_bucket_that_fails_loses_and_doubles_nothing() {
     );
 
     // Each kind of trouble at each request of a run: the manifest read, put, a file put, the manifest put.
-    use S3Fault::{Cut, CutAfter, Error, None as Fine};
     s3.fails(&[
         Error, Fine, CutAfter, Cut, Fine, Error, CutAfter, Fine, CutAfter, Error,
     ]);

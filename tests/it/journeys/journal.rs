@@ -34,6 +34,59 @@ fn link(page: &str) -> String {
     format!("/console/chats/{address}")
 }
 
+/// It is taken in the console or by the command, and proves itself without the store.
+async fn a_record_proves_itself(firm: &Firm, olga: &Person, maria: &Person) {
+    let record = olga
+        .get(&format!("{}/record", chat(ANNA)))
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(record.contains("обещали скидку"), "{record}");
+    assert_eq!(
+        maria.get(&format!("{}/record", chat(ANNA))).await.status(),
+        StatusCode::FORBIDDEN
+    );
+    let file = firm.data_dir().join("record.jsonl");
+    let file = file.to_str().unwrap();
+    let id = format!("telegram:main:{ANNA}");
+    let taken = firm.command(&["export", "--conversation", &id, "--out", file]);
+    assert!(taken.status.success(), "{taken:?}");
+    assert!(firm.command(&["export", "--verify", file]).status.success());
+    let key = firm.command(&["export", "--public-key"]);
+    let key = String::from_utf8(key.stdout).unwrap();
+    let anywhere = |key: &str| {
+        let args = [
+            "export",
+            "--verify",
+            file,
+            "--key",
+            key,
+            "--config",
+            "/nowhere.toml",
+        ];
+        let mut zapis = std::process::Command::new(env!("CARGO_BIN_EXE_zapis"));
+        zapis.args(args).output().unwrap()
+    };
+    assert!(anywhere(key.trim()).status.success());
+    let another = "1".repeat(64);
+    assert_eq!(anywhere(&another).status.code(), Some(1));
+    let text = fs::read_to_string(file).unwrap();
+    fs::write(file, text.replacen("1\u{a0}900", "1\u{a0}500", 1)).unwrap();
+    let tampered = anywhere(key.trim());
+    let said = String::from_utf8(tampered.stderr).unwrap();
+    let number = text
+        .lines()
+        .position(|line| line.contains("1\u{a0}900"))
+        .unwrap()
+        + 1;
+    assert_eq!(tampered.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains(&format!("line {number}: this line was changed")),
+        "{said}"
+    );
+}
+
 async fn a_dispute_is_settled(on: On, roles: Vec<Vec<&'static str>>) {
     let firm = Firm::with(on, "", roles).await;
     let olga = Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
@@ -90,57 +143,9 @@ async fn a_dispute_is_settled(on: On, roles: Vec<Vec<&'static str>>) {
         assert!(shown.contains(words), "{words}: {shown}");
     }
 
-    // The record is taken in the console or by the command, and proves itself without the store.
-    let record = olga
-        .get(&format!("{}/record", chat(ANNA)))
-        .await
-        .text()
-        .await
-        .unwrap();
-    assert!(record.contains("обещали скидку"), "{record}");
-    assert_eq!(
-        maria.get(&format!("{}/record", chat(ANNA))).await.status(),
-        StatusCode::FORBIDDEN
-    );
-    let file = firm.data_dir().join("record.jsonl");
-    let file = file.to_str().unwrap();
-    let id = format!("telegram:main:{ANNA}");
-    let taken = firm.command(&["export", "--conversation", &id, "--out", file]);
-    assert!(taken.status.success(), "{taken:?}");
-    assert!(firm.command(&["export", "--verify", file]).status.success());
-    let key = firm.command(&["export", "--public-key"]);
-    let key = String::from_utf8(key.stdout).unwrap();
-    let anywhere = |key: &str| {
-        let args = [
-            "export",
-            "--verify",
-            file,
-            "--key",
-            key,
-            "--config",
-            "/nowhere.toml",
-        ];
-        let mut zapis = std::process::Command::new(env!("CARGO_BIN_EXE_zapis"));
-        zapis.args(args).output().unwrap()
-    };
-    assert!(anywhere(key.trim()).status.success());
-    let another = "1".repeat(64);
-    assert_eq!(anywhere(&another).status.code(), Some(1));
-    let text = fs::read_to_string(file).unwrap();
-    fs::write(file, text.replacen("1\u{a0}900", "1\u{a0}500", 1)).unwrap();
-    let tampered = anywhere(key.trim());
-    let said = String::from_utf8(tampered.stderr).unwrap();
-    let number = text
-        .lines()
-        .position(|line| line.contains("1\u{a0}900"))
-        .unwrap()
-        + 1;
-    assert_eq!(tampered.status.code(), Some(1), "{said}");
-    assert!(
-        said.contains(&format!("line {number}: this line was changed")),
-        "{said}"
-    );
+    a_record_proves_itself(&firm, &olga, &maria).await;
 
+    let id = format!("telegram:main:{ANNA}");
     // Once she is erased nothing of her is found, and the receipt names what was written out.
     let erased = firm.command(&["erase", "--person", &id, "--yes", "--json"]);
     assert!(erased.status.success(), "{erased:?}");

@@ -189,10 +189,10 @@ fn is_signed(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> b
     {
         return false;
     }
-    let lines: String = signed
+    let lines = signed
         .iter()
-        .map(|name| format!("{name}:{}\n", header(name)))
-        .collect();
+        .map(|name| format!("{name}:{}\n", header(name)));
+    let lines = lines.collect::<Vec<_>>().concat();
     let canonical = format!("{method}\n{path}\n\n{lines}\n{names}\n{}", sha(body));
     let text = format!(
         "AWS4-HMAC-SHA256\n{}\n{scope}\n{}",

@@ -22,6 +22,9 @@ fn event(n: u32, chat: &ConversationId, kind: Kind) -> Event {
     Event::new(id, kind, at(i64::from(n))).about(chat)
 }
 
+/// Changes what is sought.
+type Wish = fn(&mut Sought);
+
 fn ids(found: &[(i64, Event)]) -> Vec<u128> {
     let ids = found.iter().map(|(_, event)| event.event_id.as_u128() - 1);
     ids.collect()
@@ -62,8 +65,8 @@ async fn what_is_sought_is_found_newest_first_and_page_by_page(ground: Ground) {
     store.close().await;
 }
 
-async fn each_wish_leaves_only_what_it_means(ground: Ground) {
-    let store = ground.open().await;
+/// One of each, and a customer whose name and phone are known; her conversation.
+async fn plant_all_kinds(store: &Store) -> ConversationId {
     let (one, two) = (conversation("1"), "webchat:site:2".parse().unwrap());
     let mut events = vec![
         event(0, &one, Kind::Inbound),
@@ -92,93 +95,39 @@ async fn each_wish_leaves_only_what_it_means(ground: Ground) {
         advertising: None,
     };
     store.journal(&events, &[seen]).await.unwrap();
-    let wish = Sought::default;
-    let text = str::to_owned;
-    let cases = [
-        (wish(), vec![4, 3, 2, 1, 0]),
+    one
+}
+
+async fn each_wish_leaves_only_what_it_means(ground: Ground) {
+    let store = ground.open().await;
+    let one = plant_all_kinds(&store).await;
+    let cases: [(Wish, &[u128]); 11] = [
+        (|_| {}, &[4, 3, 2, 1, 0]),
+        (|wish| wish.channel = "webchat".into(), &[3, 2]),
+        (|wish| wish.kind = Some(Kind::Inbound), &[2, 0]),
+        (|wish| wish.intent = "price".into(), &[1]),
+        (|wish| wish.did = "draft".into(), &[1]),
+        (|wish| wish.did = "sent".into(), &[4]),
+        (|wish| wish.staff = "Мария".into(), &[3]),
+        (|wish| wish.words = "100% \"ДА\" <".into(), &[0]),
+        (|wish| wish.words = "100_".into(), &[]),
         (
-            Sought {
-                channel: text("webchat"),
-                ..wish()
-            },
-            vec![3, 2],
+            |wish| (wish.from, wish.until) = (Some(at(1)), Some(at(3))),
+            &[2, 1],
         ),
-        (
-            Sought {
-                kind: Some(Kind::Inbound),
-                ..wish()
-            },
-            vec![2, 0],
-        ),
-        (
-            Sought {
-                intent: text("price"),
-                ..wish()
-            },
-            vec![1],
-        ),
-        (
-            Sought {
-                did: text("draft"),
-                ..wish()
-            },
-            vec![1],
-        ),
-        (
-            Sought {
-                did: text("sent"),
-                ..wish()
-            },
-            vec![4],
-        ),
-        (
-            Sought {
-                staff: text("Мария"),
-                ..wish()
-            },
-            vec![3],
-        ),
-        (
-            Sought {
-                words: text("100% \"ДА\" <"),
-                ..wish()
-            },
-            vec![0],
-        ),
-        (
-            Sought {
-                words: text("100_"),
-                ..wish()
-            },
-            vec![],
-        ),
-        (
-            Sought {
-                from: Some(at(1)),
-                until: Some(at(3)),
-                ..wish()
-            },
-            vec![2, 1],
-        ),
-        (
-            Sought {
-                conversations: Some(vec![one.clone()]),
-                kind: Some(Kind::Turn),
-                ..wish()
-            },
-            vec![1],
-        ),
-        (
-            Sought {
-                conversations: Some(Vec::new()),
-                ..wish()
-            },
-            vec![],
-        ),
+        (|wish| wish.conversations = Some(Vec::new()), &[]),
     ];
-    for (sought, expected) in cases {
+    for (wish, expected) in cases {
+        let mut sought = Sought::default();
+        wish(&mut sought);
         assert_eq!(found(&store, sought.clone()).await, expected, "{sought:?}");
     }
+    let hers = Sought {
+        conversations: Some(vec![one.clone()]),
+        kind: Some(Kind::Turn),
+        ..Sought::default()
+    };
+    assert_eq!(found(&store, hers).await, [1]);
     for named in ["ольга", "8 921 123-45-67"] {
         let found = store.conversations_named(named).await.unwrap();
         assert_eq!(found, std::slice::from_ref(&one), "{named}");
@@ -228,7 +177,7 @@ async fn what_is_looked_through_at_once_is_bounded(ground: Ground) {
 async fn a_place_in_a_conversation_is_shown_with_what_is_around_it(ground: Ground) {
     let store = ground.open().await;
     let (one, two) = (conversation("1"), conversation("2"));
-    let chat = |n: u32| if n % 2 == 0 { &one } else { &two };
+    let chat = |n: u32| if n.is_multiple_of(2) { &one } else { &two };
     let events: Vec<Event> = (0..40).map(|n| event(n, chat(n), Kind::Inbound)).collect();
     store.journal(&events, &[]).await.unwrap();
     let all = store.events_after(0, 100).await.unwrap();
@@ -243,7 +192,7 @@ async fn a_place_in_a_conversation_is_shown_with_what_is_around_it(ground: Groun
 async fn a_record_tells_all_of_a_conversation_and_shows_tampering(ground: Ground) {
     let store = ground.open().await;
     let (one, two) = (conversation("1"), conversation("2"));
-    let chat = |n: u32| if n % 2 == 0 { &one } else { &two };
+    let chat = |n: u32| if n.is_multiple_of(2) { &one } else { &two };
     let events: Vec<Event> = (0..2_100).map(|n| event(n, chat(n), Kind::Turn)).collect();
     store.journal(&events, &[]).await.unwrap();
     let change = VersionChange {
