@@ -2,7 +2,7 @@
 //!
 //! `manifest.json` beside the files says which of them count and up to which position of the journal they go.
 //! What a run is about to write is noted there first: whoever comes after a crash writes the same files under the
-//! same names. So a reader who believes the manifest finds nothing twice and misses nothing.
+//! same names, and whoever comes at the same time has written nothing when it learns of that. So a reader who believes the manifest finds nothing twice and misses nothing.
 
 mod format;
 mod place;

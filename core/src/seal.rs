@@ -59,6 +59,15 @@ fn hash(text: &str) -> String {
     hex::encode(Sha256::digest(text))
 }
 
+/// A line up to its own hash.
+fn line(number: usize, name: &str, json: &str, before: &str) -> String {
+    format!("{{\"line\":{number},\"{name}\":{json},\"prev\":\"{before}\"")
+}
+
+fn last_line(number: usize, signature: &str, before: &str) -> String {
+    line(number, "signature", &format!("\"{signature}\""), before)
+}
+
 /// A record under construction.
 struct Chain {
     text: String,
@@ -79,8 +88,7 @@ impl Default for Chain {
 impl Chain {
     fn add(&mut self, name: &str, json: &str) {
         self.lines += 1;
-        let (number, before) = (self.lines, &self.head);
-        let line = format!("{{\"line\":{number},\"{name}\":{json},\"prev\":\"{before}\"");
+        let line = line(self.lines, name, json, &self.head);
         self.head = hash(&line);
         let (begin, end) = HASH;
         for part in [&line, begin, &self.head, end, "\n"] {
@@ -148,7 +156,9 @@ pub fn verify(record: &str, public_key: &str) -> Result<usize, Tampered> {
             return Err(wrong(Why::Moved));
         }
         if let Some(signature) = line.signature {
-            let is_ours = is_by(public_key, &signature, &head);
+            // What is signed is the line before: nothing else may stand in this one.
+            let is_bare = words == last_line(number, &signature, &head);
+            let is_ours = is_bare && is_by(public_key, &signature, &head);
             is_signed = is_ours.then_some(true).ok_or_else(|| wrong(Why::Forged))?;
         }
         (last, head) = (number, told.to_owned());
@@ -231,5 +241,14 @@ mod tests {
         let mut lines: Vec<String> = forged.split_inclusive('\n').map(str::to_owned).collect();
         lines[4].clone_from(&honest[4]);
         assert_eq!(checked(&lines), Err((5, Why::Moved)));
+    }
+
+    #[test]
+    fn nothing_can_be_slipped_in_beside_the_signature() {
+        let mut lines = record();
+        let (words, _) = lines[4].rsplit_once(HASH.0).unwrap();
+        let words = words.replacen("{", "{\"record\":{\"a\":4},", 1);
+        lines[4] = format!("{words}{}{}{}\n", HASH.0, hash(&words), HASH.1);
+        assert_eq!(checked(&lines), Err((5, Why::Forged)));
     }
 }

@@ -262,9 +262,9 @@ async fn every_event_is_written_once(database: Option<Database>, format: &str) {
     let to = folder.path().to_str().unwrap();
     let args = ["--format", format];
     ground.plant(MANY).await;
-    ground.crashes(to, &args, "export.written");
+    ground.crashes(to, &args, "export.written:2");
     ground.plant(150).await;
-    ground.crashes(to, &args, "export.planned:2");
+    ground.crashes(to, &args, "export.planned");
     ground.plant(50).await;
     ground.exports(to, &args);
     ground.plant(7).await;
@@ -353,7 +353,7 @@ async fn persons_and_days_are_written_out_only_as_they_were_asked_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_that_fails_loses_and_doubles_nothing() {
-    use S3Fault::{Cut, CutAfter, Error, None as Fine};
+    use S3Fault::{Cut, CutAfter, Error, None as Fine, Raced};
 
     let mut ground = Ground::new(None).await;
     let s3 = S3::start().await.unwrap();
@@ -396,6 +396,17 @@ async fn a_bucket_that_fails_loses_and_doubles_nothing() {
         Some(6)
     );
     ground.plant(40).await;
+    fine(run(&ground, secret, ""));
+
+    // Of two runs at once one writes, and the other has written nothing when it learns of that.
+    ground.plant(10).await;
+    let before = s3.files().into_keys().collect::<Vec<_>>();
+    s3.fails(&[Fine, Raced]);
+    let raced = run(&ground, secret, "");
+    let said = String::from_utf8(raced.stderr).unwrap();
+    assert_eq!(raced.status.code(), Some(1), "{said}");
+    assert!(said.contains("another export"), "{said}");
+    assert_eq!(s3.files().into_keys().collect::<Vec<_>>(), before);
     fine(run(&ground, secret, ""));
 
     let files = s3.files().into_iter().map(|(name, bytes)| {

@@ -31,6 +31,8 @@ pub enum S3Fault {
     Cut,
     /// It is done, and the connection ends without an answer.
     CutAfter,
+    /// Somebody else has changed the file just before.
+    Raced,
 }
 
 /// The bucket `journal`.
@@ -110,6 +112,12 @@ async fn answer(State(bucket): State<Bucket>, request: Request) -> Response {
         Some(S3Fault::Error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
         Some(S3Fault::Cut) => Cut.into_response(),
         fault => {
+            if fault == Some(S3Fault::Raced) {
+                let mut kept = bucket.kept();
+                let there = kept.files.remove(&name).unwrap_or_default();
+                let changed = [&there, b"\n".as_slice()].concat();
+                kept.files.insert(name.clone(), changed.into());
+            }
             let done = done(&bucket, &head.method, name, &head.headers, body);
             match fault {
                 Some(S3Fault::CutAfter) => Cut.into_response(),
