@@ -100,7 +100,7 @@ struct Line {
     fields: Vec<(String, String)>,
 }
 
-/// `GET /console/journal`
+/// `GET /console/journal/search`
 pub(crate) async fn search(
     State(console): State<Console>,
     Extension(me): Extension<Me>,

@@ -122,7 +122,7 @@ fn rooms() -> Ways {
         does("/console/visits/{id}/move", STAFF, visits::shift),
         does("/console/visits/{id}/mark", STAFF, visits::mark),
         reads("/console/health", MANAGERS, health::show),
-        reads("/console/journal", MANAGERS, journal::search),
+        reads("/console/journal/search", MANAGERS, journal::search),
         reads("/console/people", OWNERS, people::list),
         does("/console/people", OWNERS, people::add),
         does("/console/people/{id}", OWNERS, people::change),

@@ -22,7 +22,7 @@ const PAGES: [&str; 26] = [
     "/console/knowledge/versions",
     "/console/replies",
     "/console/health",
-    "/console/journal?words=%D1%81",
+    "/console/journal/search?words=%D1%81",
     "/console/people",
     "/console/settings",
     "/console/settings?part=masters",

@@ -102,7 +102,7 @@ async fn a_dispute_is_settled(on: On, roles: Vec<Vec<&'static str>>) {
     firm.telegram_answer(ANNA, 1).await;
 
     // Found by words, kind and person; nothing of what was written is markup.
-    let page = olga.reads("/console/journal?words=%D0%A1%D0%9A%D0%98%D0%94%D0%9A%D0%A3&who=%D0%B0%D0%BD%D0%BD%D0%B0&kind=inbound").await;
+    let page = olga.reads("/console/journal/search?words=%D0%A1%D0%9A%D0%98%D0%94%D0%9A%D0%A3&who=%D0%B0%D0%BD%D0%BD%D0%B0&kind=inbound").await;
     assert!(page.contains("обещали скидку"), "{page}");
     assert!(
         !page.contains("Сколько стоит")
@@ -110,11 +110,11 @@ async fn a_dispute_is_settled(on: On, roles: Vec<Vec<&'static str>>) {
             && !page.contains("Анна <i>")
     );
     let other = olga
-        .reads("/console/journal?who=%D0%B1%D0%BE%D1%80%D0%B8%D1%81")
+        .reads("/console/journal/search?who=%D0%B1%D0%BE%D1%80%D0%B8%D1%81")
         .await;
     assert!(!other.contains("обещали скидку"));
     assert_eq!(
-        maria.get("/console/journal").await.status(),
+        maria.get("/console/journal/search").await.status(),
         StatusCode::FORBIDDEN
     );
     // Who looked is noted.
@@ -151,7 +151,7 @@ async fn a_dispute_is_settled(on: On, roles: Vec<Vec<&'static str>>) {
     assert!(erased.status.success(), "{erased:?}");
     let receipt: Value = serde_json::from_slice(&erased.stdout).unwrap();
     assert_eq!(receipt["exports"].as_array().unwrap().len(), 2, "{receipt}");
-    let page = olga.reads("/console/journal?channel=telegram").await;
+    let page = olga.reads("/console/journal/search?channel=telegram").await;
     for words in ["скидку", "Анна", "7441"] {
         assert!(!page.contains(words), "{words}: {page}");
     }
