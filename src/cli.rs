@@ -143,12 +143,18 @@ The first line of the output is the address of the page. Nothing outside this ma
   zapis settings rollback 3"
     )]
     Settings(SettingsCommand),
-    /// Write down everything that is stored about one person, for whoever asks by right.
+    /// Write out what is stored: of one person, of a disputed conversation, of everything that happened.
     #[command(after_help = "Examples:
   zapis export --person \"+7 921 123-45-67\" --out person.json
-  zapis export --person telegram:main:123456789
+  zapis export --conversation telegram:main:123456789 --out dispute.jsonl
+  zapis export --verify dispute.jsonl --key 3b6a27bc…
+  zapis export --public-key
+  zapis export --to /srv/warehouse --format parquet
+  zapis export --to s3://bucket/zapis --format csv --from 2026-01-01
 
-A person is named by her phone, in any spelling, or by one of her conversations.")]
+A person is named by her phone, in any spelling, or by one of her conversations. S3: the address and the
+keys are read from AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
+AWS_SESSION_TOKEN.")]
     Export(ExportArgs),
     /// Erase one person from the store, the sessions and the queue, with a receipt.
     #[command(after_help = "Examples:
@@ -221,6 +227,17 @@ phones, handoff, sentiment: a file of {id,text}.")]
         #[arg(long)]
         json: bool,
     },
+    /// Ask what customers have asked once more, of the bot as it is and as it would be: what would change?
+    /// Nothing is sent, booked or written.
+    #[command(after_help = "Examples:
+  zapis replay --with config-new
+  zapis replay --with config-new --with-model --conversations 50
+  zapis replay --knowledge 12              as the knowledge was at version 12
+  zapis replay --settings 3 --days 30 --json
+
+A folder for --with is whole: copy config/, change the copy. Where the console has changed settings, begin
+with: zapis settings export --out config-new. Texts are shown without names and phones.")]
+    Replay(ReplayArgs),
     /// Count what the journal tells: what to look through, and which intents need no approval.
     #[command(
         args_conflicts_with_subcommands = true,
@@ -356,6 +373,38 @@ pub enum KpiBy {
     Week,
     /// Months at the firm.
     Month,
+}
+
+/// What is asked, and of what.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("new").required(true).multiple(true)))]
+pub struct ReplayArgs {
+    /// A folder with content files as they would be.
+    #[arg(
+        long,
+        group = "new",
+        value_name = "FOLDER",
+        conflicts_with = "settings"
+    )]
+    pub with: Option<PathBuf>,
+    /// A version of the knowledge (zapis knowledge versions).
+    #[arg(long, group = "new", value_name = "VERSION")]
+    pub knowledge: Option<i64>,
+    /// A version of the settings (zapis settings versions); 0: as the files lie on the server.
+    #[arg(long, group = "new", value_name = "VERSION")]
+    pub settings: Option<i64>,
+    /// How many days back.
+    #[arg(long, default_value_t = 14, value_parser = days())]
+    pub days: u16,
+    /// What was asked in so many conversations, the newest ones.
+    #[arg(long, default_value_t = 200, value_parser = within(1, 100_000))]
+    pub conversations: usize,
+    /// Let the language models word both, which costs what customers' questions cost.
+    #[arg(long)]
+    pub with_model: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn days() -> clap::builder::RangedI64ValueParser<u16> {

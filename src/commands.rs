@@ -5,10 +5,12 @@ mod check;
 mod crm;
 mod crm_test;
 mod dead;
+mod export;
 mod gaps;
 mod knowledge;
 mod kpi;
 mod privacy;
+mod replay;
 mod report;
 mod run;
 mod settings;
@@ -104,7 +106,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Staff(command) => staff::staff(&load(path)?, command).await,
         Command::Settings(command) => settings::settings(&load(path)?, command).await,
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
-        Command::Export(args) => privacy::export(&load(path)?, args).await,
+        Command::Export(args) => export::export(path, args).await,
         Command::Erase(args) => privacy::erase(&load(path)?, args).await,
         Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command).await,
         Command::Understand { text, json } => understand::understand(&content(path)?, &text, json),
@@ -119,6 +121,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
             limit,
             json,
         } => trace::trace(&load(path)?, &conversation, limit, json).await,
+        Command::Replay(args) => replay::replay(&load(path)?, &args).await,
         Command::Report { report: None, json } => report::list(json),
         Command::Report {
             report: Some(report),

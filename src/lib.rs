@@ -16,3 +16,4 @@ pub mod output;
 pub mod probes;
 pub mod scratch;
 pub mod telemetry;
+pub mod warehouse;

@@ -55,7 +55,9 @@ const refreshList = refreshing(async () => {
 const atEnd = (lines) => lines.scrollHeight - lines.scrollTop - lines.clientHeight < 80;
 const toEnd = () => {
   const lines = talk?.querySelector('[data-lines]');
-  if (lines) lines.scrollTop = lines.scrollHeight;
+  const sought = lines?.querySelector('.sought');
+  if (sought) sought.scrollIntoView({ block: 'center' });
+  else if (lines) lines.scrollTop = lines.scrollHeight;
 };
 
 // What somebody is writing stays, under the key under which it may have been sent; so does what is unfolded.

@@ -17,11 +17,11 @@ use zapis_core::event::Event;
 use zapis_core::ids;
 use zapis_core::intake::Arrival;
 use zapis_core::message::{ConversationId, Inbound, Outbound, Profile, What, tail};
-use zapis_core::store::{Chat, ChatFilter, NewOwner, OwnershipChange, Whose};
+use zapis_core::store::{Chat, ChatFilter, NewOwner, OwnershipChange, Role, Shelf, Whose};
 use zapis_core::trace::TraceParent;
 
 use crate::door::{Me, note as journalled};
-use crate::lines::{lines as lines_of, preview};
+use crate::lines::{Versions, lines as lines_of, preview};
 use crate::page::{View, link};
 use crate::presence::{self, Colleagues, Does};
 use crate::refusal::Refusal;
@@ -47,6 +47,8 @@ pub(crate) struct Wish {
     /// The chat that is open beside the list.
     #[serde(default)]
     chat: String,
+    /// The place in the journal around which the chat is shown; its end where none is named.
+    at: Option<i64>,
 }
 
 /// A chat in the list.
@@ -178,23 +180,53 @@ pub(crate) async fn open(talk: Talk, Query(wish): Query<Wish>) -> Result<Html<St
     let list = listed(console, &view, me, &wish).await?;
     let here = presence::note(console, me, &talk.chat.conversation, Some(Does::Looks));
     here.await.unwrap_or_default();
-    let events = console.store().events_of(&talk.chat.conversation, LINES);
-    let events = events.await?;
-    let shown = shown(console, &view, me, &talk.chat, &events).await?;
+    let (events, sought) = told(console, &talk.chat, wish.at).await?;
+    let shown = shown(console, &view, me, &talk.chat, &events, sought).await?;
     let help = crate::copilot::help(console, &view, &talk.chat, &events, false).await?;
     let page = context! { ..shown, ..context! { ..list, ..help } };
     view.page("chat.html", "inbox", page).await
 }
 
 /// `GET /console/chats/{chat}/lines`: what was said, and who has it, alone.
-pub(crate) async fn lines(talk: Talk) -> Result<Html<String>, Refusal> {
+pub(crate) async fn lines(talk: Talk, Query(wish): Query<Wish>) -> Result<Html<String>, Refusal> {
     let view = View::of(&talk.console, &talk.me).await;
     let (console, chat) = (&talk.console, &talk.chat);
     let (store, who) = (console.store(), &talk.me.member.name);
     store.note_look(&chat.conversation, who, view.now).await?;
-    let events = store.events_of(&chat.conversation, LINES).await?;
-    let shown = shown(console, &view, &talk.me, chat, &events).await?;
+    let (events, sought) = told(console, chat, wish.at).await?;
+    let shown = shown(console, &view, &talk.me, chat, &events, sought).await?;
     Ok(view.part("lines.html", shown)?)
+}
+
+/// What was said last, or around a place in the journal, and the event that stands there.
+async fn told(
+    console: &Shared,
+    chat: &Chat,
+    at: Option<i64>,
+) -> Result<(Vec<Event>, Option<Uuid>), Refusal> {
+    let (store, conversation) = (console.store(), &chat.conversation);
+    let Some(at) = at else {
+        return Ok((store.events_of(conversation, LINES).await?, None));
+    };
+    let events = store.events_around(conversation, at, LINES / 2).await?;
+    let sought = events.iter().find(|(position, _)| *position == at);
+    let sought = sought.map(|(_, event)| event.event_id);
+    Ok((events.into_iter().map(|(_, event)| event).collect(), sought))
+}
+
+/// `GET …/record`: the whole chat as the journal has it, under the seal of the firm.
+pub(crate) async fn record(talk: Talk) -> Result<Response, Refusal> {
+    let store = talk.console.store();
+    let (conversation, who) = (&talk.chat.conversation, &talk.me.member.name);
+    let record = store.record_of(conversation, who, talk.now).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-ndjson; charset=utf-8"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"record.jsonl\"",
+        ),
+    ];
+    Ok((headers, record.ok_or(Refusal::Unknown)?).into_response())
 }
 
 async fn shown(
@@ -203,9 +235,14 @@ async fn shown(
     me: &Me,
     chat: &Chat,
     events: &[Event],
+    sought: Option<Uuid>,
 ) -> Result<Value, Refusal> {
     let store = console.store();
     let conversation = &chat.conversation;
+    let versions = Versions {
+        knowledge: store.version_times(Shelf::Knowledge).await?,
+        settings: store.version_times(Shelf::Settings).await?,
+    };
     let whose = Whose::Conversation(conversation);
     let mut visits = store.bookings_of(whose, view.now).await?;
     visits.retain(|visit| crate::visits::is_seen_by(visit, me));
@@ -246,8 +283,10 @@ async fn shown(
             shut => chat.is_shut,
             customer => link(conversation).replace("/chats/", "/customers/"),
             consent => store.consent(conversation).await?,
+            manages => me.member.role >= Role::Manager,
         },
-        lines => Value::from(Serde(lines_of(view, events, &files))),
+        past => sought.is_some(),
+        lines => Value::from(Serde(lines_of(view, events, &files, &versions, sought))),
         visits => visits.iter().take(5).map(visit).collect::<Vec<_>>(),
         drafts => drafts.map(|draft| crate::drafts::card(view, draft)).collect::<Vec<_>>(),
         people => Value::from(Serde(people.collect::<Vec<_>>())),

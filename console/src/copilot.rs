@@ -19,12 +19,12 @@ use zapis_workers::business::Business;
 use zapis_workers::content::Content;
 use zapis_workers::dialogue::Tryout;
 use zapis_workers::knowledge::{Asked, OFFER_FROM};
+use zapis_workers::rehearsal::is_words;
 use zapis_workers::understand::{Intent, Meaning, Understanding, topics};
 use zapis_workers::when;
 
 use crate::chats::{LINES, Talk};
 use crate::door::{Me, note};
-use crate::knowledge::is_words;
 use crate::page::View;
 use crate::refusal::Refusal;
 use crate::visits::book;

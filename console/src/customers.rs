@@ -612,6 +612,7 @@ pub(crate) async fn erasures(
             sessions => one.sessions,
             crm => Value::from(Serde(&one.crm)),
             channels => Value::from(Serde(&one.channels)),
+            exports => Value::from(Serde(&one.exports)),
         }
     };
     let what = context! { receipts => receipts.iter().map(receipt).collect::<Vec<_>>() };

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zapis_core::config::Problem;
 use zapis_core::event::{Event, Kind};
-use zapis_core::message::{ConversationId, Profile};
+use zapis_core::message::Profile;
 use zapis_core::store::{Shelf, Version};
 use zapis_workers::answer::Thought;
 use zapis_workers::content::Content;
@@ -22,7 +22,8 @@ use zapis_workers::knowledge::import::{
     self, Change, Done, ImportError, Incoming, Known, OWN, Plan, Report, Signature, Wording,
 };
 use zapis_workers::knowledge::{Entry, Origin};
-use zapis_workers::report::{Gaps, Privacy, read};
+use zapis_workers::rehearsal::{Questions, Rehearsal, Told, nobodys};
+use zapis_workers::report::{Gaps, read};
 
 use crate::door::{Me, note};
 use crate::page::View;
@@ -136,11 +137,6 @@ fn listed(entry: &Entry, today: NaiveDate) -> Value {
     }
 }
 
-/// A conversation that nobody has.
-fn nobodys() -> Result<ConversationId, Refusal> {
-    ConversationId::new("webchat", "tryout", "tryout").map_err(|_| Refusal::Unknown)
-}
-
 /// What the bot would say, as it knows things now, and why.
 async fn tried(
     view: &View<'_>,
@@ -155,7 +151,7 @@ async fn tried(
     let facts = &thought.facts;
     Ok(context! {
         text,
-        does => does(&thought),
+        does => Told::of(&thought).does,
         says => Value::from(Serde(words(&thought))),
         buttons => Value::from(Serde(buttons(&thought))),
         intent => facts.intent.as_deref(),
@@ -164,17 +160,6 @@ async fn tried(
         why => thought.handover.as_ref().map(|call| call.reason.as_str()),
         sources => crate::lines::sources(facts.sources.as_ref()),
     })
-}
-
-/// The end of the key of the words that say what the bot does.
-fn does(thought: &Thought) -> &'static str {
-    if thought.draft.is_some() {
-        "drafts"
-    } else if thought.handover.is_some() {
-        "calls"
-    } else {
-        "answers"
-    }
 }
 
 pub(crate) fn words(thought: &Thought) -> Vec<&str> {
@@ -408,15 +393,16 @@ async fn previewed(
             ..Content::clone(&content)
         });
         let autonomy = &console.autonomy;
-        let old = Tryout::new(Arc::clone(&content), autonomy.clone());
-        let new = Tryout::new(next, autonomy.clone());
+        let rehearsal = Rehearsal {
+            now: Tryout::new(Arc::clone(&content), autonomy.clone()),
+            then: Tryout::new(next, autonomy.clone()),
+            at: now,
+        };
         let (mut different, mut unheard) = (Vec::new(), Vec::new());
-        let (nobody, profile) = (nobodys()?, Profile::default());
         let asked = asked(&console, &content, now).await?;
         for question in wording.questions.iter().chain(&asked) {
-            let before = old.hears(&nobody, &profile, question, &[], now).await?;
-            let after = new.hears(&nobody, &profile, question, &[], now).await?;
-            let (before, after) = (words(&before).join("\n"), words(&after).join("\n"));
+            let compared = rehearsal.ask(question).await?;
+            let (before, after) = (compared.before.says, compared.after.says);
             if wording.questions.contains(question) && !after.contains(&wording.answer) {
                 unheard.push(question.clone());
             } else if before != after {
@@ -446,27 +432,13 @@ async fn asked(
     let last = store.last_event_position().await?;
     let span = now - TimeDelta::days(DAYS)..now;
     let newest = store.events_of_kinds(&[Kind::Inbound], &span, last - READ, last);
-    let privacy = Privacy::new(&content.understander);
-    let mut asked: Vec<String> = Vec::new();
-    for event in newest.await?.iter().rev().filter(|event| is_words(event)) {
-        let text = event.customer_text.as_deref().unwrap_or_default();
-        let name = event.client.as_ref().and_then(|client| client.name.clone());
-        let text = privacy.hide(text, name.as_deref());
-        if !asked.contains(&text) {
-            asked.push(text);
-        }
-        if asked.len() == TRIED {
+    let mut asked = Questions::new(content);
+    for event in newest.await?.iter().rev() {
+        if asked.take(event) == TRIED {
             break;
         }
     }
-    Ok(asked)
-}
-
-/// Whether a customer has written something, and not pressed or sent anything else.
-pub(crate) fn is_words(event: &Event) -> bool {
-    let written = event.kind == Kind::Inbound && event.outcome.as_deref() == Some("text");
-    let text = event.customer_text.as_deref().unwrap_or_default();
-    written && !text.trim().is_empty()
+    Ok(asked.list())
 }
 
 /// What an import or a wording does with one entry.

@@ -11,6 +11,7 @@ mod figures;
 mod files;
 mod health;
 mod hours;
+mod journal;
 mod knowledge;
 mod lines;
 mod live;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 use zapis_core::event::{Event, Kind};
 use zapis_core::files::SentFile;
+use zapis_core::store::VersionTimes;
 
 use crate::files::{Shown, shown};
 use crate::page::View;
@@ -28,6 +29,10 @@ pub(crate) struct Line {
     moment: String,
     /// How far it came: `sent`, `delivered`, `read`, `failed`, `fenced`.
     mark: Option<String>,
+    /// When that was.
+    marked: Option<String>,
+    /// Whether it is the one that was looked for.
+    sought: bool,
     /// What was understood of it.
     intent: Option<String>,
     confidence: Option<String>,
@@ -44,10 +49,17 @@ struct Why {
     sources: Vec<String>,
 }
 
+/// Which versions held when.
+pub(crate) struct Versions {
+    pub(crate) knowledge: VersionTimes,
+    pub(crate) settings: VersionTimes,
+}
+
 /// Lines under construction.
 struct Telling<'a> {
     view: &'a View<'a>,
     files: &'a [SentFile],
+    versions: &'a Versions,
     lines: Vec<Line>,
     /// Which line an inbound message, a turn, an outbound message is.
     of_inbound: HashMap<String, usize>,
@@ -59,11 +71,18 @@ struct Telling<'a> {
     alone: Vec<usize>,
 }
 
-/// The lines of a conversation, oldest first.
-pub(crate) fn lines(view: &View<'_>, events: &[Event], files: &[SentFile]) -> Vec<Line> {
+/// The lines of a conversation, oldest first; one event may be looked for.
+pub(crate) fn lines(
+    view: &View<'_>,
+    events: &[Event],
+    files: &[SentFile],
+    versions: &Versions,
+    sought: Option<Uuid>,
+) -> Vec<Line> {
     let mut telling = Telling {
         view,
         files,
+        versions,
         lines: Vec::new(),
         of_inbound: HashMap::new(),
         of_turn: HashMap::new(),
@@ -73,6 +92,9 @@ pub(crate) fn lines(view: &View<'_>, events: &[Event], files: &[SentFile]) -> Ve
     };
     for event in events {
         telling.take(event);
+        if sought == Some(event.event_id) {
+            telling.find(event);
+        }
     }
     telling.lines
 }
@@ -99,7 +121,7 @@ impl Telling<'_> {
             Kind::Delivery => {
                 let at = event.outbound_id.and_then(|id| self.of_outbound.get(&id));
                 if let (Some(at), Some(mark)) = (at.copied(), event.outcome.clone()) {
-                    self.mark(at, mark);
+                    self.mark(at, mark, event);
                 }
             }
             Kind::System if event.action.as_deref() == Some("note") => {
@@ -126,6 +148,8 @@ impl Telling<'_> {
             at: self.view.at(event.timestamp),
             moment: event.timestamp.to_rfc3339(),
             mark: None,
+            marked: None,
+            sought: false,
             intent: None,
             confidence: None,
             why: None,
@@ -165,7 +189,7 @@ impl Telling<'_> {
             return;
         };
         let at = self.push(event, "bot", None, text);
-        self.lines[at].why = Some(why(event));
+        self.lines[at].why = Some(why(event, self.versions));
         if let Some(turn) = event.turn_id {
             self.of_turn.insert(turn, at);
         }
@@ -215,14 +239,31 @@ impl Telling<'_> {
             self.of_outbound.insert(id, at);
         }
         if let Some(mark) = event.outcome.clone() {
-            self.mark(at, mark);
+            self.mark(at, mark, event);
         }
     }
 
-    fn mark(&mut self, at: usize, mark: String) {
-        let known = &mut self.lines[at].mark;
-        if known.as_deref().is_none_or(|known| is_news(known, &mark)) {
-            *known = Some(mark);
+    fn mark(&mut self, at: usize, mark: String, event: &Event) {
+        let line = &mut self.lines[at];
+        let known = line.mark.as_deref();
+        if known.is_none_or(|known| is_news(known, &mark)) {
+            line.mark = Some(mark);
+            line.marked = Some(self.view.at(event.timestamp));
+        }
+    }
+
+    /// Marks the line that an event made or is a part of.
+    fn find(&mut self, event: &Event) {
+        let of_turn = event.turn_id.and_then(|turn| self.of_turn.get(&turn));
+        let of_outbound = event.outbound_id.and_then(|id| self.of_outbound.get(&id));
+        let last = self.lines.len().checked_sub(1);
+        let at = of_outbound.or(of_turn).copied().or(last);
+        let made = self
+            .lines
+            .iter()
+            .position(|line| line.id == event.event_id.to_string());
+        if let Some(at) = made.or(at) {
+            self.lines[at].sought = true;
         }
     }
 
@@ -282,7 +323,7 @@ fn is_news(known: &str, mark: &str) -> bool {
     }
 }
 
-fn why(event: &Event) -> Why {
+fn why(event: &Event, versions: &Versions) -> Why {
     let mut facts = Vec::new();
     let mut fact = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
     fact("why-rule", event.reason.clone());
@@ -294,6 +335,12 @@ fn why(event: &Event) -> Why {
     fact("why-sentiment", event.sentiment.clone());
     fact("why-model", event.model.clone());
     fact("why-prompt", event.prompt_version.clone());
+    let (knowledge, settings) = (
+        versions.knowledge.at(event.timestamp),
+        versions.settings.at(event.timestamp),
+    );
+    fact("why-knowledge", Some(knowledge.to_string()));
+    fact("why-settings", Some(settings.to_string()));
     fact("why-variant", event.variant.clone());
     fact("why-tokens", event.tokens.map(|count| count.to_string()));
     fact("why-took", event.latency_ms.map(|ms| format!("{ms} ms")));

@@ -12,7 +12,7 @@ use zapis_core::store::Role;
 use crate::refusal::Refusal;
 use crate::{
     Console, account, chats, copilot, customers, door, drafts, figures, files, health, hours,
-    knowledge, live, people, presence, settings, sheet, visits,
+    journal, knowledge, live, people, presence, settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -104,6 +104,7 @@ fn conversations() -> Ways {
         does("/console/chats/{chat}/here", STAFF, presence::tell),
         does("/console/chats/{chat}/take", STAFF, chats::take),
         reads("/console/chats/{chat}/help", STAFF, copilot::show),
+        reads("/console/chats/{chat}/record", MANAGERS, chats::record),
         does("/console/chats/{chat}/suggest", STAFF, copilot::suggest),
         does("/console/chats/{chat}/say", STAFF, chats::say),
         does("/console/chats/{chat}/back", STAFF, chats::give_back),
@@ -128,6 +129,7 @@ fn rooms() -> Ways {
         does("/console/visits/{id}/mark", STAFF, visits::mark),
         reads("/console/figures", MANAGERS, figures::show),
         reads("/console/health", MANAGERS, health::show),
+        reads("/console/journal/search", MANAGERS, journal::search),
         reads("/console/people", OWNERS, people::list),
         does("/console/people", OWNERS, people::add),
         does("/console/people/{id}", OWNERS, people::change),

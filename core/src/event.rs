@@ -61,6 +61,25 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 15] = [
+        Self::Inbound,
+        Self::Turn,
+        Self::Outbound,
+        Self::Delivery,
+        Self::Handoff,
+        Self::Takeover,
+        Self::Handback,
+        Self::Draft,
+        Self::Booking,
+        Self::Reminder,
+        Self::Lead,
+        Self::Consent,
+        Self::Optout,
+        Self::Rating,
+        Self::System,
+    ];
+
     /// The name in the journal.
     pub fn name(self) -> &'static str {
         match self {

@@ -15,6 +15,7 @@ pub mod intake;
 pub mod lanes;
 pub mod measure;
 pub mod message;
+pub mod seal;
 pub mod session;
 pub mod sessions;
 pub mod store;

@@ -14,6 +14,7 @@ mod desk;
 mod drafts;
 mod due;
 mod erase;
+mod evidence;
 mod feeds;
 mod figures;
 mod group;
@@ -28,6 +29,7 @@ mod people;
 mod questions;
 mod queue_troubles;
 mod reminders;
+mod search;
 mod second_factor;
 mod small;
 mod spend;
@@ -57,14 +59,16 @@ pub use crm_tokens::CrmTokens;
 pub use customers::{Look, Lookalike, Merge, Merged};
 pub use due::NextDue;
 pub use erase::{Begun, Erasure, PERSONAL, Person, Receipt, Treated};
+pub use evidence::Export;
 pub use feeds::{Feed, FeedOf};
 pub use inbox::{CannedReply, Chat, ChatFilter};
 pub use kpi::{DialogueRow, VisitRow};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
+pub use search::{Findings, Sought};
 pub use spend::{Spend, Spent};
 pub use staff::{BadRole, NewStaff, Role, StaffChange, StaffChanged, StaffMember, StaffSession};
 pub use standing::Standing;
-pub use versions::{Shelf, Version, VersionChange, VersionedText};
+pub use versions::{Shelf, Version, VersionChange, VersionTimes, VersionedText};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]

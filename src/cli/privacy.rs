@@ -1,18 +1,55 @@
-//! What can be asked about one person's data.
+//! What can be asked about data of persons: written out, checked, erased.
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::Args;
+use zapis_core::message::ConversationId;
 
-/// What to write down, and where.
+use crate::warehouse::{Format, Target};
+
+/// What to write out of the store, and where.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true)))]
 pub struct ExportArgs {
-    /// A phone in any spelling, or a conversation: channel:account:peer.
-    #[arg(long, value_name = "PHONE|CONVERSATION")]
-    pub person: String,
+    /// Everything of one person: a phone in any spelling, or a conversation (channel:account:peer).
+    #[arg(long, group = "what", value_name = "PHONE|CONVERSATION")]
+    pub person: Option<String>,
+    /// A conversation as the journal has it, under a seal that shows tampering.
+    #[arg(
+        long,
+        group = "what",
+        value_name = "CONVERSATION",
+        conflicts_with = "key"
+    )]
+    pub conversation: Option<ConversationId>,
+    /// Print the key that such records are checked with.
+    #[arg(long, group = "what")]
+    pub public_key: bool,
+    /// Check such a record.
+    #[arg(long, group = "what", value_name = "FILE")]
+    pub verify: Option<PathBuf>,
+    /// The journal for a data warehouse: a folder, or `s3://bucket/prefix`. A later run adds what is new.
+    #[arg(long, group = "what", value_name = "DIR|S3")]
+    pub to: Option<Target>,
+    /// Check with this public key, which needs no store; without it, with the key of this firm.
+    #[arg(long, value_name = "HEX", requires = "verify")]
+    pub key: Option<String>,
     /// The file; without it, the output.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "verify", "public_key"])]
     pub out: Option<PathBuf>,
+    /// The format of the journal's files.
+    #[arg(long, value_enum, default_value_t = Format::Jsonl, requires = "to")]
+    pub format: Format,
+    /// Only what happened from this day on (UTC).
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
+    pub from: Option<NaiveDate>,
+    /// Only what happened before this day (UTC).
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
+    pub before: Option<NaiveDate>,
+    /// With phones, names, ids and texts of customers; noted, and named in receipts of erasures.
+    #[arg(long, requires = "to")]
+    pub with_persons: bool,
 }
 
 /// Whom to erase, and how.

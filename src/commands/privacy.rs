@@ -14,10 +14,10 @@ use zapis_workers::understand::phone_number;
 
 use super::{Failure, operator, store};
 use crate::app::{open_queue, open_sessions, staff_groups};
-use crate::cli::{EraseArgs, ExportArgs};
+use crate::cli::EraseArgs;
 use crate::config::Loaded;
 use crate::control::{self, Wake};
-use crate::output::{self, Table};
+use crate::output::{self, Table, plain};
 
 /// How long the running program may take.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -78,19 +78,13 @@ fn unknown() -> Failure {
     ))
 }
 
-/// `zapis export`
-pub(super) async fn export(loaded: &Loaded, args: ExportArgs) -> Result<(), Failure> {
-    let named = Named::read(&args.person)?;
+/// `zapis export --person`: everything of one person, as a readable document.
+pub(super) async fn told_of(loaded: &Loaded, person: &str) -> Result<String, Failure> {
+    let named = Named::read(person)?;
     let store = store(loaded).await?;
     let told = tell(loaded, &store, &named).await;
     store.close().await;
-    let text = serde_json::to_string_pretty(&told?).context("writing JSON")?;
-    match args.out {
-        Some(file) => std::fs::write(&file, text + "\n")
-            .with_context(|| format!("writing {}", file.display()))?,
-        None => output::line(text),
-    }
-    Ok(())
+    Ok(serde_json::to_string_pretty(&told?).context("writing JSON")? + "\n")
 }
 
 async fn tell(loaded: &Loaded, store: &Store, named: &Named) -> Result<Value, Failure> {
@@ -322,6 +316,9 @@ fn show(receipt: &Receipt, title: &str, json: bool) -> Result<(), Failure> {
     table(&receipt.deleted, &receipt.kept);
     for record in &receipt.crm {
         output::line(format!("By hand in the CRM: {record}"));
+    }
+    for export in &receipt.exports {
+        output::line(format!("By hand, what was written out: {}", plain(export)));
     }
     for channel in &receipt.channels {
         output::line(format!(

@@ -19,6 +19,7 @@ mod drafts;
 mod erase;
 mod feeds;
 mod figures;
+mod journal;
 mod knowledge;
 mod kpi;
 mod models;

@@ -18,3 +18,4 @@ mod fuzz;
 mod journeys;
 mod scale;
 mod support;
+mod warehouse;

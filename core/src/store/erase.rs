@@ -220,6 +220,7 @@ pub const PERSONAL: &[Table] = &[
     ),
     goes("small_values", "name, value", "name IN {n}"),
     goes("spend", "day, tokens", "scope IN {c}"),
+    goes("exports", "at, who, target", "conversation IN {c}"),
     stays("staff_looks", "staff, hour", "conversation IN {c}"),
     free("attempts", "hashes of messages that are being tried"),
     free("desk_moves", "addresses of the staff's own groups"),
@@ -293,6 +294,9 @@ pub struct Receipt {
     pub crm: BTreeSet<String>,
     /// What must be erased by hand, by the names of channels.
     pub channels: BTreeSet<String>,
+    /// What was written out of the store with persons in it, and must be deleted by hand.
+    #[serde(default)]
+    pub exports: BTreeSet<String>,
     /// Visits that lay ahead and were cancelled.
     pub cancelled: Vec<Uuid>,
 }
@@ -360,15 +364,16 @@ pub(super) const KEY: &str = "privacy: key";
 
 impl Store {
     async fn privacy_key(&self) -> Result<&[u8], StoreError> {
-        let read = async || {
-            let fresh = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-            let statement = sql("INSERT INTO small_values (name, value) VALUES ($1, $2) \
-                 ON CONFLICT (name) DO NOTHING");
-            self.db.execute(statement.bind(KEY).bind(&fresh)).await?;
-            let kept = self.value(KEY).await?;
-            Ok::<_, StoreError>(kept.unwrap_or(fresh).into_bytes())
-        };
+        let read = async || Ok::<_, StoreError>(self.own_secret(KEY).await?.into_bytes());
         Ok(self.key.get_or_try_init(read).await?)
+    }
+
+    /// What stands for a conversation in figures: the same for the same one, and what an erasure leaves of it.
+    pub async fn pseudonym(
+        &self,
+        conversation: &ConversationId,
+    ) -> Result<ConversationId, StoreError> {
+        Ok(pseudonym(self.privacy_key().await?, conversation))
     }
 
     /// A keyed hash of what a person is known by, a conversation or a phone, as receipts have it.
@@ -553,6 +558,7 @@ impl Store {
                 .filter(|&channel| channel != SMS)
                 .map(str::to_owned)
                 .collect(),
+            exports: BTreeSet::new(),
             cancelled: ahead.iter().map(|visit| visit.id).collect(),
         };
         let mut tx = self.db.begin().await?;
@@ -623,6 +629,7 @@ impl Store {
         }
         receipt.sessions += sessions;
         receipt.crm.extend(records(&mut tx, &hers).await?);
+        receipt.exports.extend(exports(&mut tx, &hers).await?);
         let forget = Forget { key, hers: &hers };
         for table in PERSONAL {
             let (counts, touched) = match table.treated {
@@ -676,7 +683,11 @@ impl Store {
 impl Table {
     /// Whether a row of it means that something is known of a person: others are traces of a look.
     fn is_telling(&self) -> bool {
-        !self.whose.is_empty() && !matches!(self.name, "ownership" | "staff_looks" | "chat_marks")
+        !self.whose.is_empty()
+            && !matches!(
+                self.name,
+                "ownership" | "staff_looks" | "chat_marks" | "exports"
+            )
     }
 }
 
@@ -839,9 +850,8 @@ impl Forget<'_> {
         Ok(touched)
     }
 
-    /// Stands for a conversation: the same for the same one, so that figures that count conversations stay right.
     fn pseudonym(&self, conversation: &ConversationId) -> ConversationId {
-        pseudonym_of(conversation, &hash(self.key, conversation.as_str()))
+        pseudonym(self.key, conversation)
     }
 
     /// Rows of a table, by their key in the first column.
@@ -958,6 +968,14 @@ impl Forget<'_> {
     }
 }
 
+/// Stands for a conversation: the same for the same one, so that figures that count conversations stay right.
+fn pseudonym(key: &[u8], conversation: &ConversationId) -> ConversationId {
+    if is_pseudonym(conversation) {
+        return conversation.clone();
+    }
+    pseudonym_of(conversation, &hash(key, conversation.as_str()))
+}
+
 /// A visit of which nobody knows whose it was.
 fn nobodys(booking: Booking) -> Booking {
     Booking {
@@ -982,6 +1000,14 @@ fn ahead(hers: &Hers<'_>, now: DateTime<Utc>) -> Sql {
 async fn records(tx: &mut Tx, hers: &Hers<'_>) -> Result<Vec<String>, sqlx::Error> {
     let select = "SELECT DISTINCT record FROM enquiries WHERE record IS NOT NULL AND ";
     let rows = tx.fetch(whose(select, "conversation IN {c}", hers)).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Where she was written out to, alone or with everybody.
+async fn exports(tx: &mut Tx, hers: &Hers<'_>) -> Result<Vec<String>, sqlx::Error> {
+    let select = "SELECT DISTINCT target FROM exports WHERE ";
+    let whose = whose(select, "conversation IS NULL OR conversation IN {c}", hers);
+    let rows = tx.fetch(whose).await?;
     rows.iter().map(|row| row.get(0)).collect()
 }
 

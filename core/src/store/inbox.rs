@@ -329,31 +329,29 @@ fn without(statement: Sql, desks: &[ConversationId]) -> Sql {
 
 /// The ways in which a chat may hold a text: as a name, as a part of the phone, in what was said.
 pub(super) fn ways_to_hold(statement: &mut Sql, text: &str, last: i64) -> Vec<String> {
-    // Neither database folds Cyrillic letters as the other does.
-    let lower = text.to_lowercase();
-    let mut first = lower.chars();
-    let capital = first
-        .next()
-        .map(|letter| letter.to_uppercase().to_string() + first.as_str());
-    let mut spellings = vec![text.to_owned(), text.to_uppercase(), lower.clone()];
-    spellings.extend(capital);
-    spellings.sort();
-    spellings.dedup();
-    let (mut ways, mut said) = (Vec::new(), Vec::new());
+    let mut ways = ways_to_be_named(statement, text);
     let from = statement.value(last - SEARCHED);
-    for spelling in &spellings {
-        let place = statement.value(anywhere(spelling));
-        ways.push(format!("name LIKE ${place} ESCAPE '\\'"));
-        ways.push(format!("username LIKE ${place} ESCAPE '\\'"));
-        let written = serde_json::to_string(spelling).unwrap_or_default();
+    let said = spellings(text).into_iter().map(|spelling| {
+        let written = serde_json::to_string(&spelling).unwrap_or_default();
         let place = statement.value(anywhere(written.trim_matches('"')));
-        said.push(format!("event LIKE ${place} ESCAPE '\\'"));
-    }
+        format!("event LIKE ${place} ESCAPE '\\'")
+    });
+    let said = said.collect::<Vec<_>>().join(" OR ");
     ways.push(format!(
         "conversation IN (SELECT conversation FROM events WHERE position > ${from} \
-         AND kind IN ('inbound', 'turn', 'takeover') AND ({}))",
-        said.join(" OR ")
+         AND kind IN ('inbound', 'turn', 'takeover') AND ({said}))"
     ));
+    ways
+}
+
+/// The ways in which a person may go by a text: as a name, as a part of the phone or id.
+pub(super) fn ways_to_be_named(statement: &mut Sql, text: &str) -> Vec<String> {
+    let mut ways = Vec::new();
+    for spelling in spellings(text) {
+        let place = statement.value(anywhere(&spelling));
+        ways.push(format!("name LIKE ${place} ESCAPE '\\'"));
+        ways.push(format!("username LIKE ${place} ESCAPE '\\'"));
+    }
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     if digits.len() >= 4 {
         // «8 921 …» and «+7 921 …» are one number.
@@ -366,8 +364,22 @@ pub(super) fn ways_to_hold(statement: &mut Sql, text: &str, last: i64) -> Vec<St
     ways
 }
 
+/// A text as people write it: neither database folds Cyrillic letters as the other does.
+pub(super) fn spellings(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase();
+    let mut first = lower.chars();
+    let capital = first
+        .next()
+        .map(|letter| letter.to_uppercase().to_string() + first.as_str());
+    let mut spellings = vec![text.to_owned(), text.to_uppercase(), lower.clone()];
+    spellings.extend(capital);
+    spellings.sort();
+    spellings.dedup();
+    spellings
+}
+
 /// A pattern of what holds this text.
-fn anywhere(text: &str) -> String {
+pub(super) fn anywhere(text: &str) -> String {
     let literal = text.replace('\\', "\\\\").replace('%', "\\%");
     format!("%{}%", literal.replace('_', "\\_"))
 }

@@ -197,11 +197,11 @@ impl Line {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// How SQLite goes about a statement.
-    async fn plan(of: Sql) -> String {
+    pub(in super::super) async fn plan(of: Sql) -> String {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("z.db");
         let store = Store::open(&format!("sqlite:{}", file.display()))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::db::{CHUNK, sql};
 use super::{Store, StoreError};
@@ -42,6 +43,15 @@ impl Store {
         let statement = sql("SELECT value FROM small_values WHERE name = $1").bind(name);
         let row = self.db.fetch_one(statement).await?;
         Ok(row.map(|row| row.get(0)).transpose()?)
+    }
+
+    /// A secret of this store: 32 bytes in hexadecimal, made on first use.
+    pub(super) async fn own_secret(&self, name: &str) -> Result<String, StoreError> {
+        let fresh = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let statement = sql("INSERT INTO small_values (name, value) VALUES ($1, $2) \
+             ON CONFLICT (name) DO NOTHING");
+        self.db.execute(statement.bind(name).bind(&fresh)).await?;
+        Ok(self.value(name).await?.unwrap_or(fresh))
     }
 
     /// Sets it.

@@ -51,6 +51,18 @@ pub struct Version {
     pub what: String,
 }
 
+/// Which version held when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VersionTimes(Vec<(DateTime<Utc>, i64)>);
+
+impl VersionTimes {
+    /// The version that held at a moment; 0 before the first. Running processes know a new one within two seconds.
+    pub fn at(&self, moment: DateTime<Utc>) -> i64 {
+        let begun = self.0.partition_point(|(since, _)| *since <= moment);
+        begun.checked_sub(1).map_or(0, |last| self.0[last].1)
+    }
+}
+
 /// What a source says at a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionedText {
@@ -124,6 +136,14 @@ impl Store {
         Ok(back
             .map(|source| (source.clone(), wanted.get(source).cloned()))
             .collect())
+    }
+
+    /// Which version held when.
+    pub async fn version_times(&self, of: Shelf) -> Result<VersionTimes, StoreError> {
+        let statement = of.sql("SELECT at, version FROM {versions} ORDER BY version");
+        let rows = self.db.fetch(statement).await?;
+        let since = rows.iter().map(|row| Ok((row.time(0)?, row.get(1)?)));
+        Ok(VersionTimes(since.collect::<Result<_, sqlx::Error>>()?))
     }
 
     /// The newest versions, newest first.

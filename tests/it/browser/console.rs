@@ -24,6 +24,7 @@ const PAGES: [&str; 26] = [
     "/console/replies",
     "/console/figures?by=channel&behind=answered",
     "/console/health",
+    "/console/journal/search?words=%D1%81",
     "/console/people",
     "/console/settings",
     "/console/settings?part=masters",

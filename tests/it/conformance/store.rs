@@ -16,6 +16,7 @@ mod ownership;
 mod privacy;
 mod reminders;
 mod rest;
+mod search;
 mod staff;
 mod story;
 mod trouble;

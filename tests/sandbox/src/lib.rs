@@ -8,6 +8,7 @@ mod control;
 mod faults;
 mod llm;
 mod page;
+mod s3;
 pub mod samples;
 mod sandbox;
 mod server;
@@ -32,6 +33,7 @@ pub use config::{
 };
 pub use faults::{Fault, FaultKind};
 pub use llm::Script;
+pub use s3::{S3, S3_KEY, S3Fault};
 pub use sandbox::{ControlError, Sandbox, start};
 pub use telegram::people::{BusinessText, FileKind, TelegramAction, TelegramRequest};
 pub use time::{Goal, Move};

@@ -103,6 +103,19 @@ struct Seen {
 /// Size and time of each file.
 type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
+impl Content {
+    /// What these files say, with what was imported up to a version of the knowledge.
+    pub async fn with_imports(
+        files: &Files,
+        store: &Store,
+        version: i64,
+    ) -> Result<Self, LoadError> {
+        let imported = imported(store, version).await?;
+        let content = reload(files, &imported, None, Changed::ALL);
+        content.await.map_err(LoadError::Wrong)
+    }
+}
+
 impl Watch {
     /// Loads the content; whatever is wrong with it now keeps the program from starting.
     pub async fn start(config: &Path, store: &Store, clock: &Clock) -> Result<Self, LoadError> {
@@ -113,9 +126,8 @@ impl Watch {
         let files = Files::now(config, store).await.map_err(LoadError::Store)?;
         let seen = seen(config.to_owned(), version, files.version()).await;
         let imported = imported(store, version).await?;
-        let content = reload(&files, &imported, None, Changed::ALL)
-            .await
-            .map_err(LoadError::Wrong)?;
+        let content = reload(&files, &imported, None, Changed::ALL);
+        let content = content.await.map_err(LoadError::Wrong)?;
         measure(&content, version);
         store.works(STANDING, clock.now());
         Ok(Self {
