@@ -105,6 +105,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
         Command::Export(args) => privacy::export(&load(path)?, args).await,
         Command::Erase(args) => privacy::erase(&load(path)?, args).await,
+        Command::Privacy(command) => privacy::retain(&load(path)?, command).await,
         Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command).await,
         Command::Understand { text, json } => understand::understand(&content(path)?, &text, json),
         Command::Eval {

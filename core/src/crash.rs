@@ -5,7 +5,7 @@
 //! third time (without a number: the first).
 
 /// All places, in the order in which a message passes them. A test holds this list equal to the code.
-pub const POINTS: [&str; 41] = [
+pub const POINTS: [&str; 43] = [
     "intake.owned",
     "intake.buried",
     "intake.published",
@@ -47,6 +47,8 @@ pub const POINTS: [&str; 41] = [
     "crm.settled",
     "erase.forgotten",
     "erase.scrubbed",
+    "retain.swept",
+    "retain.ended",
 ];
 
 /// Passes a place.

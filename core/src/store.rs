@@ -25,6 +25,7 @@ mod people;
 mod questions;
 mod queue_troubles;
 mod reminders;
+mod retention;
 mod second_factor;
 mod small;
 mod spend;
@@ -57,6 +58,7 @@ pub use erase::{Begun, Erasure, PERSONAL, Person, Receipt, Treated};
 pub use feeds::{Feed, FeedOf};
 pub use inbox::{CannedReply, Chat, ChatFilter};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
+pub use retention::{Over, RETAINED, Retained, Swept};
 pub use spend::{Spend, Spent};
 pub use staff::{BadRole, NewStaff, Role, StaffChange, StaffChanged, StaffMember, StaffSession};
 pub use standing::Standing;
@@ -204,7 +206,7 @@ pub enum SendOutcome {
 }
 
 impl LedgerEntry {
-    /// Whether it only counts: the person was erased.
+    /// Whether it only counts: the person was erased, or forgotten by time.
     pub fn is_erased(&self) -> bool {
         erase::is_pseudonym(&self.conversation)
     }

@@ -21,6 +21,7 @@ use zapis_core::config::Findings;
 use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, ConversationId, Fence, Outbound};
+use zapis_core::retention::Retention;
 use zapis_core::store::{NewStaff, Role, StaffMember, Store};
 use zapis_core::{Clock, causes, ids};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
@@ -261,9 +262,21 @@ pub async fn start_workers(
         }
         if has(WorkerName::Remind) {
             start_reminders(tasks, config, watch.live(), &desks, engines, stop);
-            let (notices, stop) = (notices(config, content_dir, &desks, engines), stop.clone());
+            let (notices, stopped) = (notices(config, content_dir, &desks, engines), stop.clone());
             tasks.spawn(async move {
-                notices.run(stop).await;
+                notices.run(stopped).await;
+                Ok(())
+            });
+            let retention = Retention {
+                store: engines.store.clone(),
+                config: config.privacy.clone(),
+                clock: engines.clock.clone(),
+                holder: holder(config),
+            };
+            let (content, stopped) = (watch.live(), stop.clone());
+            tasks.spawn(async move {
+                let zone = || content.now().business.time_zone;
+                retention.run(zone, stopped).await;
                 Ok(())
             });
         }
@@ -489,6 +502,7 @@ fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines)
             stale_after: minutes(dialogue.stale_after_minutes),
             remind_after: minutes(config.staff.remind_after_minutes),
             typing: true,
+            medical: config.privacy.medical,
         },
         enquiries: config
             .crm

@@ -35,6 +35,7 @@ macro_rules! migrations {
             migrations!($folder, "00", 17, "customers"),
             migrations!($folder, "00", 18, "privacy"),
             migrations!($folder, "00", 19, "settings"),
+            migrations!($folder, "00", 21, "retention"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {

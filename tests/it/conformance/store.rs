@@ -14,6 +14,7 @@ mod ownership;
 mod privacy;
 mod reminders;
 mod rest;
+mod retention;
 mod staff;
 mod story;
 mod trouble;
