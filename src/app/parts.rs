@@ -256,8 +256,7 @@ pub async fn start_workers(
         if has(WorkerName::Answer) {
             let (answer, equipped) = answering(config, watch, &shared, llm, &desks, engines)?;
             watch = equipped;
-            let topic = Topic::inbound();
-            let stop = stop.clone();
+            let (topic, stop) = (Topic::inbound(), stop.clone());
             tasks.spawn(consume(Arc::new(answer), topic, engines.clone(), stop));
         }
         if has(WorkerName::Remind) {
@@ -267,18 +266,7 @@ pub async fn start_workers(
                 notices.run(stopped).await;
                 Ok(())
             });
-            let retention = Retention {
-                store: engines.store.clone(),
-                config: config.privacy.clone(),
-                clock: engines.clock.clone(),
-                holder: holder(config),
-            };
-            let (content, stopped) = (watch.live(), stop.clone());
-            tasks.spawn(async move {
-                let zone = || content.now().business.time_zone;
-                retention.run(zone, stopped).await;
-                Ok(())
-            });
+            start_retention(tasks, config, watch.live(), engines, stop);
         }
         if crm {
             start_crm(tasks, config, watch.live(), &desks, engines, stop)?;
@@ -301,6 +289,7 @@ pub async fn start_workers(
                 Arc::clone(&alarm),
                 engines.clock.clone(),
             );
+            let sender = sender.confidential(config.privacy.medical);
             tasks.spawn(consume(
                 Arc::new(sender),
                 topic,
@@ -423,6 +412,28 @@ fn start_reminders(
     let stopped = stop.clone();
     tasks.spawn(async move {
         calls.run(stopped).await;
+        Ok(())
+    });
+}
+
+/// Who puts away what was kept long enough.
+fn start_retention(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    config: &Config,
+    content: Live,
+    engines: &Engines,
+    stop: &CancellationToken,
+) {
+    let retention = Retention {
+        store: engines.store.clone(),
+        config: config.privacy.clone(),
+        clock: engines.clock.clone(),
+        holder: holder(config),
+    };
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        let zone = || content.now().business.time_zone;
+        retention.run(zone, stop).await;
         Ok(())
     });
 }

@@ -80,6 +80,10 @@ pub trait Mind: Send + Sync + fmt::Debug + 'static {
 
 /// What a turn has to think about.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each tells another thing of the turn"
+)]
 pub struct Heard<'a> {
     /// Whose conversation.
     pub conversation: &'a ConversationId,
