@@ -146,7 +146,7 @@ fn kept(firm: &Firm) -> String {
                     match row.get::<_, rusqlite::types::Value>(column).unwrap() {
                         rusqlite::types::Value::Text(text) => all += &text,
                         rusqlite::types::Value::Blob(bytes) => {
-                            all += &String::from_utf8_lossy(&bytes)
+                            all += &String::from_utf8_lossy(&bytes);
                         }
                         _ => {}
                     }

@@ -228,7 +228,8 @@ fn everything(ground: &Ground) -> BTreeMap<String, String> {
                     text += &match cell {
                         rusqlite::types::Value::Text(text) => text,
                         rusqlite::types::Value::Blob(bytes) => hex::encode(bytes),
-                        other => format!("{other:?}"),
+                        rusqlite::types::Value::Integer(number) => number.to_string(),
+                        _ => String::new(),
                     };
                     text.push(' ');
                 }
@@ -276,6 +277,10 @@ async fn swept(store: &Store, config: &PrivacyConfig) -> BTreeMap<String, u64> {
     foretold
 }
 
+fn is_nowhere(ground: &Ground, canary: &str) {
+    assert_eq!(found(ground, canary), Vec::<String>::new(), "{canary}");
+}
+
 async fn what_is_over_is_found_nowhere(ground: Ground) {
     let store = ground.open().await;
     let mut people = Vec::new();
@@ -283,32 +288,20 @@ async fn what_is_over_is_found_nowhere(ground: Ground) {
         people.push(plant(&ground, &store, days).await);
     }
     let first = swept(&store, &CONFIG).await;
-    for table in [
+    for rows in [
         "ledger: person",
         "events: rows",
         "people: rows",
         "peers: rows",
     ] {
-        assert!(first.contains_key(table), "{table}: {first:?}");
+        assert!(first.contains_key(rows), "{rows}: {first:?}");
     }
-
-    let everywhere = [
-        "bookings",
-        "chat_log",
-        "dead",
-        "drafts",
-        "enquiries",
-        "events",
-        "parked",
-    ];
+    let everywhere = "bookings chat_log dead drafts enquiries events parked";
     for days in [5, 40] {
         let found = found(&ground, &format!("слово{days}"));
-        assert!(
-            everywhere
-                .iter()
-                .all(|one| found.contains(&(*one).to_owned())),
-            "{found:?}"
-        );
+        for table in everywhere.split(' ') {
+            assert!(found.iter().any(|one| one == table), "{table}: {found:?}");
+        }
     }
     let technical = |days: i64| found(&ground, &format!("провайдер{days}"));
     assert_eq!(technical(5), ["events", "ledger", "provider_messages"]);
@@ -317,51 +310,20 @@ async fn what_is_over_is_found_nowhere(ground: Ground) {
     for days in [40, 100, 400, 1200] {
         for canary in ["вход", "ошибка", "причина", "чужой провайдер"]
         {
-            assert_eq!(
-                found(&ground, &format!("{canary}{days}")),
-                Vec::<String>::new()
-            );
+            is_nowhere(&ground, &format!("{canary}{days}"));
         }
     }
     for days in [100, 400, 1200] {
-        assert_eq!(
-            found(&ground, &format!("слово{days}")),
-            Vec::<String>::new()
-        );
-        assert_eq!(technical(days), Vec::<String>::new());
+        is_nowhere(&ground, &format!("слово{days}"));
+        is_nowhere(&ground, &format!("провайдер{days}"));
     }
-    // Who has not been heard of for long is a pseudonym in figures, and still a customer.
-    for days in [100, 400] {
-        for canary in [format!("Имя{days}"), phone(days)] {
-            assert_eq!(
-                found(&ground, &canary),
-                ["book_changes", "bookings", "people"]
-            );
-        }
-    }
-    let events = store.events_after(0, 100).await.unwrap();
-    let old = events.iter().filter(|(_, event)| event.timestamp < ago(90));
-    let names: BTreeSet<_> = old
-        .map(|(_, event)| event.conversation_id.clone().unwrap())
-        .collect();
-    assert_eq!(names.len(), 1, "{names:?}");
-    assert!(
-        names.iter().all(|name| name.peer().starts_with("kept-")),
-        "{names:?}"
-    );
-    assert_eq!(
-        events
-            .iter()
-            .filter(|(_, event)| event.timestamp < ago(365))
-            .count(),
-        0
-    );
+    figures_name_nobody(&ground, &store).await;
 
     // Her consent is put away once she is gone herself; then nothing is left, and nothing is found again.
     let second = swept(&store, &CONFIG).await;
     assert_eq!(second, [("consents: rows".to_owned(), 1)].into());
-    for canary in ["hers1200".to_owned(), "Имя1200".to_owned(), phone(1200)] {
-        assert_eq!(found(&ground, &canary), Vec::<String>::new(), "{canary}");
+    for canary in ["hers1200", "Имя1200", &phone(1200)] {
+        is_nowhere(&ground, canary);
     }
     assert_eq!(swept(&store, &CONFIG).await, BTreeMap::new());
     for (days, her) in [5, 40, 100, 400].into_iter().zip(&people) {
@@ -374,16 +336,36 @@ async fn what_is_over_is_found_nowhere(ground: Ground) {
         (visit.name.as_str(), visit.phone, visit.conversation),
         ("", None, None)
     );
+    let span = ago(1)..at(1);
     let told = store
-        .events_of_kinds(&[Kind::System], &(ago(1)..at(1)), 0, 10_000)
+        .events_of_kinds(&[Kind::System], &span, 0, 10_000)
         .await
         .unwrap();
     let told: Vec<_> = told.iter().map(|event| event.action.as_deref()).collect();
-    assert_eq!(
-        told,
-        [Some("retention"); 1],
-        "both began in the same moment"
+    assert_eq!(told, [Some("retention")], "both began in the same moment");
+}
+
+/// Who has not been heard of for long is a pseudonym in figures, and still a customer.
+async fn figures_name_nobody(ground: &Ground, store: &Store) {
+    for days in [100, 400] {
+        for canary in [format!("Имя{days}"), phone(days)] {
+            assert_eq!(
+                found(ground, &canary),
+                ["book_changes", "bookings", "people"]
+            );
+        }
+    }
+    let events = store.events_after(0, 100).await.unwrap();
+    let old = events.iter().filter(|(_, event)| event.timestamp < ago(90));
+    let names: BTreeSet<_> = old
+        .filter_map(|(_, event)| event.conversation_id.clone())
+        .collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert!(
+        names.iter().all(|name| name.peer().starts_with("kept-")),
+        "{names:?}"
     );
+    assert!(events.iter().all(|(_, event)| event.timestamp >= ago(365)));
 }
 
 async fn who_is_active_stays_whole(ground: Ground) {
