@@ -14,7 +14,7 @@ use uuid::Uuid;
 use zapis_core::message::ConversationId;
 
 pub use book::{BookCommand, FeedCommand, FeedWhose, Wished};
-pub use privacy::{EraseArgs, ExportArgs};
+pub use privacy::{EraseArgs, ExportArgs, PrivacyCommand};
 pub use settings::SettingsCommand;
 pub use staff::StaffCommand;
 
@@ -166,6 +166,14 @@ AWS_SESSION_TOKEN.")]
 
 Stays beside a running program: where engines are embedded, that program does it.")]
     Erase(EraseArgs),
+    /// Put away what was kept long enough, or tell what went last.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  zapis privacy run --dry-run
+  zapis privacy status"
+    )]
+    Privacy(PrivacyCommand),
     /// Bring documents into the knowledge, list and search it.
     #[command(
         subcommand,

@@ -108,6 +108,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Dead(command) => dead::dead(&load(path)?, command).await,
         Command::Export(args) => export::export(path, args).await,
         Command::Erase(args) => privacy::erase(&load(path)?, args).await,
+        Command::Privacy(command) => privacy::retain(&load(path)?, command).await,
         Command::Knowledge(command) => knowledge::knowledge(&load(path)?, command).await,
         Command::Understand { text, json } => understand::understand(&content(path)?, &text, json),
         Command::Eval {

@@ -19,6 +19,7 @@ mod tree;
 use serde::Deserialize;
 use zapis_channels::sms::SmsConfig;
 use zapis_core::config::{EnginesConfig, Findings};
+use zapis_core::retention::PrivacyConfig;
 use zapis_workers::autonomy::AutonomyConfig;
 use zapis_workers::crm::CrmConfig;
 use zapis_workers::knowledge::KnowledgeConfig;
@@ -57,6 +58,8 @@ pub struct Config {
     pub llm: LlmConfig,
     /// `[crm]`
     pub crm: CrmConfig,
+    /// `[privacy]`
+    pub privacy: PrivacyConfig,
     /// `[observability]`
     pub observability: ObservabilityConfig,
 }
@@ -74,6 +77,7 @@ impl Config {
         self.knowledge.check(findings);
         self.llm.check(findings);
         self.crm.check(findings);
+        self.privacy.check(findings);
         self.observability.check(findings);
     }
 

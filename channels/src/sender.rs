@@ -77,6 +77,8 @@ pub struct Sender {
     alarm: Arc<dyn Alarm>,
     clock: Clock,
     breaker: Breaker,
+    /// Whether the journal gets no words from here that it has from a turn.
+    confidential: bool,
     /// Parts that are over of messages that must wait: when the rest comes again, they must not take
     /// the places that the rest waits for.
     over: Mutex<HashMap<Uuid, Step>>,
@@ -148,7 +150,18 @@ impl Sender {
             alarm,
             clock,
             breaker: Breaker::default(),
+            confidential: false,
             over: Mutex::default(),
+        }
+    }
+
+    /// Whether words of turns and of the staff are not journalled once more: who records a turn decides which
+    /// of them are kept.
+    #[must_use]
+    pub fn confidential(self, confidential: bool) -> Self {
+        Self {
+            confidential,
+            ..self
         }
     }
 
@@ -524,7 +537,8 @@ impl Sender {
             Content::Message { text, staff, .. } => {
                 event.owner = Some(if staff.is_some() { "staff" } else { "bot" }.into());
                 event.staff_id.clone_from(staff);
-                event.bot_response = Some(text.clone());
+                let is_recorded = part.turn.is_some() || staff.is_some();
+                event.bot_response = (!(self.confidential && is_recorded)).then(|| text.clone());
             }
             Content::Card(card) => event.reason = Some(card.reason.clone()),
             Content::Relay { .. }

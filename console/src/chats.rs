@@ -12,13 +12,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
+use tracing::debug;
 use uuid::Uuid;
 use zapis_core::event::Event;
-use zapis_core::ids;
 use zapis_core::intake::Arrival;
 use zapis_core::message::{ConversationId, Inbound, Outbound, Profile, What, tail};
 use zapis_core::store::{Chat, ChatFilter, NewOwner, OwnershipChange, Role, Shelf, Whose};
 use zapis_core::trace::TraceParent;
+use zapis_core::{causes, hush, ids};
 
 use crate::door::{Me, note as journalled};
 use crate::lines::{Versions, lines as lines_of, preview};
@@ -237,6 +238,11 @@ async fn shown(
     events: &[Event],
     sought: Option<Uuid>,
 ) -> Result<Value, Refusal> {
+    let mut events = events.to_vec();
+    let read = hush::overhear(&*console.sessions, &chat.conversation, &mut events).await;
+    if let Err(error) = read {
+        debug!(error = %causes(&error), "Words that are not kept cannot be shown");
+    }
     let store = console.store();
     let conversation = &chat.conversation;
     let versions = Versions {
@@ -286,7 +292,7 @@ async fn shown(
             manages => me.member.role >= Role::Manager,
         },
         past => sought.is_some(),
-        lines => Value::from(Serde(lines_of(view, events, &files, &versions, sought))),
+        lines => Value::from(Serde(lines_of(view, &events, &files, &versions, sought))),
         visits => visits.iter().take(5).map(visit).collect::<Vec<_>>(),
         drafts => drafts.map(|draft| crate::drafts::card(view, draft)).collect::<Vec<_>>(),
         people => Value::from(Serde(people.collect::<Vec<_>>())),

@@ -214,6 +214,10 @@ impl Telling<'_> {
     /// A message went out: of a turn, of a person, or of nobody's asking.
     fn sent(&mut self, event: &Event) {
         let Some(text) = event.bot_response.clone() else {
+            let known = event.turn_id.and_then(|turn| self.of_turn.get(&turn));
+            if let (Some(id), Some(at)) = (event.outbound_id, known) {
+                self.of_outbound.insert(id, *at);
+            }
             return;
         };
         let said_so =

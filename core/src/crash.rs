@@ -5,7 +5,7 @@
 //! third time (without a number: the first).
 
 /// All places, in the order in which a message passes them. A test holds this list equal to the code.
-pub const POINTS: [&str; 43] = [
+pub const POINTS: [&str; 45] = [
     "intake.owned",
     "intake.buried",
     "intake.published",
@@ -49,6 +49,8 @@ pub const POINTS: [&str; 43] = [
     "erase.scrubbed",
     "export.planned",
     "export.written",
+    "retain.swept",
+    "retain.ended",
 ];
 
 /// Passes a place.

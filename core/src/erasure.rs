@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::broker::{Broker, BrokerError};
 use crate::clock::Clock;
 use crate::crash;
+use crate::hush;
 use crate::ids;
 use crate::message::ConversationId;
 use crate::session::{Outbox, Session};
@@ -165,6 +166,7 @@ impl Eraser<'_> {
         for conversation in &person.conversations {
             forgotten += u64::from(self.sessions.load(conversation).await?.is_some());
             self.sessions.forget(conversation).await?;
+            hush::forget(self.sessions, conversation).await?;
         }
         let mut names: Vec<String> = self.store.names_of(person).await?.into_iter().collect();
         let phones = person.phones.iter();

@@ -29,6 +29,7 @@ mod people;
 mod questions;
 mod queue_troubles;
 mod reminders;
+mod retention;
 mod search;
 mod second_factor;
 mod small;
@@ -64,6 +65,7 @@ pub use feeds::{Feed, FeedOf};
 pub use inbox::{CannedReply, Chat, ChatFilter};
 pub use kpi::{DialogueRow, VisitRow};
 pub use reminders::{Followed, Reminder, ReminderState, ReminderTry};
+pub use retention::{Over, RETAINED, Retained, Swept};
 pub use search::{Findings, Sought};
 pub use spend::{Spend, Spent};
 pub use staff::{BadRole, NewStaff, Role, StaffChange, StaffChanged, StaffMember, StaffSession};
@@ -212,7 +214,7 @@ pub enum SendOutcome {
 }
 
 impl LedgerEntry {
-    /// Whether it only counts: the person was erased.
+    /// Whether it only counts: the person was erased, or forgotten by time.
     pub fn is_erased(&self) -> bool {
         erase::is_pseudonym(&self.conversation)
     }

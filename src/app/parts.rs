@@ -22,6 +22,7 @@ use zapis_core::config::Findings;
 use zapis_core::intake::Intake;
 use zapis_core::lanes::{self, Limits};
 use zapis_core::message::{Content, ConversationId, Fence, Outbound};
+use zapis_core::retention::Retention;
 use zapis_core::store::{NewStaff, Role, StaffMember, Store};
 use zapis_core::{Clock, causes, ids};
 use zapis_workers::answer::{Answer, PublishedTurns, TurnRules};
@@ -259,17 +260,17 @@ pub async fn start_workers(
         if has(WorkerName::Answer) {
             let (answer, equipped) = answering(config, watch, &shared, llm, &desks, engines)?;
             watch = equipped;
-            let topic = Topic::inbound();
-            let stop = stop.clone();
+            let (topic, stop) = (Topic::inbound(), stop.clone());
             tasks.spawn(consume(Arc::new(answer), topic, engines.clone(), stop));
         }
         if has(WorkerName::Remind) {
             start_reminders(tasks, config, watch.live(), &desks, engines, stop);
-            let (notices, stop) = (notices(config, content_dir, &desks, engines), stop.clone());
+            let (notices, stopped) = (notices(config, content_dir, &desks, engines), stop.clone());
             tasks.spawn(async move {
-                notices.run(stop).await;
+                notices.run(stopped).await;
                 Ok(())
             });
+            start_retention(tasks, config, watch.live(), engines, stop);
         }
         if crm {
             start_crm(tasks, config, watch.live(), &desks, engines, stop)?;
@@ -292,6 +293,7 @@ pub async fn start_workers(
                 Arc::clone(&alarm),
                 engines.clock.clone(),
             );
+            let sender = sender.confidential(config.privacy.medical);
             tasks.spawn(consume(
                 Arc::new(sender),
                 topic,
@@ -428,6 +430,28 @@ fn start_reminders(
     });
 }
 
+/// Who puts away what was kept long enough.
+fn start_retention(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    config: &Config,
+    content: Live,
+    engines: &Engines,
+    stop: &CancellationToken,
+) {
+    let retention = Retention {
+        store: engines.store.clone(),
+        config: config.privacy.clone(),
+        clock: engines.clock.clone(),
+        holder: holder(config),
+    };
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        let zone = || content.now().business.time_zone;
+        retention.run(zone, stop).await;
+        Ok(())
+    });
+}
+
 /// Those who bring enquiries to the CRM, and what becomes of them back.
 fn start_crm(
     tasks: &mut JoinSet<anyhow::Result<()>>,
@@ -503,6 +527,7 @@ fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines)
             stale_after: minutes(dialogue.stale_after_minutes),
             remind_after: minutes(config.staff.remind_after_minutes),
             typing: true,
+            medical: config.privacy.medical,
         },
         enquiries: config
             .crm

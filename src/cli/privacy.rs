@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use clap::Args;
+use clap::{Args, Subcommand};
 use zapis_core::message::ConversationId;
 
 use crate::warehouse::{Format, Target};
@@ -81,4 +81,34 @@ pub struct EraseArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What time does to the data of customers.
+#[derive(Debug, Subcommand)]
+pub enum PrivacyCommand {
+    /// Put away what was kept long enough, as is done by itself every night; it runs beside the program.
+    #[command(after_help = "Examples:
+  zapis privacy run --dry-run          a table of what would go
+  zapis privacy run
+  zapis privacy run --compact          also write an SQLite file anew; it is locked meanwhile")]
+    Run {
+        /// Only tell what would go.
+        #[arg(long)]
+        dry_run: bool,
+        /// Write an SQLite file anew, so that nothing that went is left in it.
+        #[arg(long, conflicts_with = "dry_run")]
+        compact: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell how long what is kept, and what went last.
+    #[command(after_help = "Examples:
+  zapis privacy status
+  zapis privacy status --json")]
+    Status {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }

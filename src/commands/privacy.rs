@@ -1,4 +1,4 @@
-//! `zapis export` and `zapis erase`: what a person may ask of the firm by law.
+//! `zapis export` and `zapis erase`: what a person may ask of the firm by law; `zapis privacy`: what time does by itself.
 
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use zapis_core::Clock;
 use zapis_core::erasure::{Eraser, sessions_of};
 use zapis_core::event::{Event, Kind};
 use zapis_core::message::ConversationId;
-use zapis_core::store::{Begun, Person, Receipt, Store};
+use zapis_core::retention::Retention;
+use zapis_core::store::{Begun, Over, Person, Receipt, Store, Swept};
 use zapis_workers::understand::phone_number;
 
 use super::{Failure, operator, store};
 use crate::app::{open_queue, open_sessions, staff_groups};
-use crate::cli::EraseArgs;
+use crate::cli::{EraseArgs, PrivacyCommand};
 use crate::config::Loaded;
 use crate::control::{self, Wake};
 use crate::output::{self, Table, plain};
@@ -335,6 +336,122 @@ fn table(deleted: &Counts, kept: &Counts) {
     for name in deleted.keys().chain(kept.keys()) {
         let count = |counts: &Counts| counts.get(name).map(u64::to_string).unwrap_or_default();
         table.row([name.clone(), count(deleted), count(kept)]);
+    }
+    table.print();
+}
+
+/// `zapis privacy`
+pub(super) async fn retain(loaded: &Loaded, command: PrivacyCommand) -> Result<(), Failure> {
+    let store = store(loaded).await?;
+    let retention = Retention {
+        store: store.clone(),
+        config: loaded.config.privacy.clone(),
+        clock: Clock::system(),
+        holder: Uuid::new_v4().to_string(),
+    };
+    let done = match command {
+        PrivacyCommand::Run {
+            dry_run: true,
+            json,
+            ..
+        } => tell_over(&retention, json).await,
+        PrivacyCommand::Run { compact, json, .. } => sweep(&retention, compact, json).await,
+        PrivacyCommand::Status { json } => status(&retention, json).await,
+    };
+    store.close().await;
+    done
+}
+
+async fn over(retention: &Retention) -> Result<Vec<Over>, Failure> {
+    let now = retention.clock.now();
+    let over = retention.store.over(&retention.config, now).await;
+    Ok(over.context("counting what is over")?)
+}
+
+async fn tell_over(retention: &Retention, json: bool) -> Result<(), Failure> {
+    let over = over(retention).await?;
+    if json {
+        return Ok(output::json(&over)?);
+    }
+    if over.is_empty() {
+        output::line("Nothing is over.");
+        return Ok(());
+    }
+    let mut table = Table::new(&["table", "goes", "rows", "oldest"]);
+    for one in &over {
+        let oldest = one.oldest.map(|at| at.to_rfc3339()).unwrap_or_default();
+        table.row([
+            one.table.to_owned(),
+            one.what.to_owned(),
+            one.rows.to_string(),
+            oldest,
+        ]);
+    }
+    table.print();
+    Ok(())
+}
+
+async fn sweep(retention: &Retention, compact: bool, json: bool) -> Result<(), Failure> {
+    let swept = retention.sweep().await;
+    let swept = swept.context("putting away what is over; run this again to go on")?;
+    let Some(swept) = swept else {
+        return Err(Failure::Failed(anyhow!(
+            "another process is putting away what is over: see `zapis privacy status`"
+        )));
+    };
+    if compact {
+        let compacted = retention.store.compact().await;
+        compacted.context("writing the file anew")?;
+    }
+    if json {
+        return Ok(output::json(&swept)?);
+    }
+    show_sweep(&swept);
+    Ok(())
+}
+
+async fn status(retention: &Retention, json: bool) -> Result<(), Failure> {
+    let last = retention.store.last_sweep().await;
+    let last = last.context("reading what went last")?;
+    let config = &retention.config;
+    if json {
+        return Ok(output::json(&json!({
+            "technical_days": config.technical_days, "details_days": config.details_days,
+            "pseudonyms_days": config.pseudonyms_days, "persons_days": config.persons_days,
+            "hour": config.hour, "medical": config.medical, "last": last,
+        }))?);
+    }
+    let days = |days: u32| match days {
+        0 => "for ever".to_owned(),
+        days => format!("{days} days"),
+    };
+    output::line(format!("technical   {}", days(config.technical_days)));
+    output::line(format!("details     {}", days(config.details_days)));
+    output::line(format!("pseudonyms  {}", days(config.pseudonyms_days)));
+    output::line(format!("persons     {}", days(config.persons_days)));
+    let medical = if config.medical {
+        "is not kept"
+    } else {
+        "is kept as everything else"
+    };
+    output::line(format!("health      {medical}"));
+    match last {
+        Some(last) => show_sweep(&last),
+        None => output::line("Nothing was put away yet."),
+    }
+    Ok(())
+}
+
+fn show_sweep(swept: &Swept) {
+    let ended = swept.ended_at.map(|at| at.to_rfc3339());
+    let begun = swept.begun_at.to_rfc3339();
+    output::line(format!("begun       {begun}"));
+    let ended = ended.as_deref().unwrap_or("not yet");
+    output::line(format!("finished    {ended}"));
+    let mut table = Table::new(&["table", "goes", "rows"]);
+    for (name, rows) in &swept.rows {
+        let (name, what) = name.split_once(": ").unwrap_or((name, ""));
+        table.row([name.to_owned(), what.to_owned(), rows.to_string()]);
     }
     table.print();
 }

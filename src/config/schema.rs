@@ -8,7 +8,7 @@ use super::tree::{Item, Source, Value};
 pub const DOCUMENTED: &str = include_str!("../../config/zapis.toml");
 
 /// Sections that the documentation of later versions speaks of.
-const PLANNED: [&str; 2] = ["privacy", "reminders"];
+const PLANNED: [&str; 1] = ["reminders"];
 
 /// Sections whose keys the operator makes up; each takes what the documented one takes.
 const FREE: [&str; 6] = [

@@ -23,6 +23,7 @@ use serde_json::Value;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 use zapis_core::broker::Broker;
+use zapis_core::hush::{HUSHED, hush, whisper};
 use zapis_core::intake::outbound_message;
 use zapis_core::lanes::{Failure, Gather, Message, Worker, unreadable};
 use zapis_core::measure::{CHANNELS, Stage};
@@ -53,6 +54,11 @@ pub trait Mind: Send + Sync + fmt::Debug + 'static {
     /// Decides.
     async fn think(&self, heard: &Heard<'_>) -> Result<Thought, StoreError>;
 
+    /// Whether words tell of somebody's health.
+    fn is_about_health(&self, _words: &str) -> bool {
+        false
+    }
+
     /// What the customer wants, as an intent's id, where a person answers in the bot's place.
     fn overhears(&self, _heard: &[&Inbound]) -> Option<String> {
         None
@@ -74,6 +80,10 @@ pub trait Mind: Send + Sync + fmt::Debug + 'static {
 
 /// What a turn has to think about.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each tells another thing of the turn"
+)]
 pub struct Heard<'a> {
     /// Whose conversation.
     pub conversation: &'a ConversationId,
@@ -93,6 +103,8 @@ pub struct Heard<'a> {
     pub staff_called: bool,
     /// Whether a CRM is to hear what the customer wants.
     pub for_crm: bool,
+    /// Whether nobody else may hear it, a language model neither.
+    pub confidential: bool,
     /// The dialogue's state of the last turn, `Null` at first.
     pub state: &'a Value,
     /// The newest lines of the conversation, oldest first, with those of this turn.
@@ -114,6 +126,21 @@ pub struct Thought {
     pub language: String,
     /// For the journal.
     pub facts: Facts,
+}
+
+impl Thought {
+    /// Forgets the words that it answers and what was found by them.
+    fn keep_confidential(&mut self) {
+        if let Some(draft) = &mut self.draft {
+            HUSHED.clone_into(&mut draft.question);
+            draft.sources.clear();
+        }
+        if let Some(handover) = &mut self.handover {
+            handover.unanswered = None;
+            handover.hints.clear();
+        }
+        self.facts.sources = None;
+    }
 }
 
 /// One message to the customer.
@@ -224,6 +251,8 @@ pub struct TurnRules {
     pub remind_after: TimeDelta,
     /// Whether to show that the bot is typing.
     pub typing: bool,
+    /// Whether words about health are not kept.
+    pub medical: bool,
 }
 
 /// The answer worker.
@@ -306,9 +335,9 @@ impl Answer {
         if ownership.blocked {
             turn.shut();
         }
-        turn.record(&fresh, &mut session, &self.desks);
+        let confidential = self.record(&mut turn, &fresh, &mut session).await?;
         let outcome = self
-            .answer(&mut turn, &ownership, &fresh, &mut session)
+            .answer(&mut turn, &ownership, &fresh, confidential, &mut session)
             .await?;
         // Thinking takes seconds, in which its customer may have been erased: begin anew, and find nothing to do.
         if self.erased_at(conversation).await? != erased_at {
@@ -353,6 +382,37 @@ impl Answer {
     ) -> Result<Option<DateTime<Utc>>, Failure> {
         let erased_at = self.store.erased_at(conversation).await;
         erased_at.map_err(Failure::systemic)
+    }
+
+    /// Records what happened, without words that must not be kept; whether there are such.
+    async fn record(
+        &self,
+        turn: &mut turn::Turn,
+        fresh: &[&Inbound],
+        session: &mut Session,
+    ) -> Result<bool, Failure> {
+        if !self.rules.medical {
+            turn.record(fresh, session, &self.desks);
+            return Ok(false);
+        }
+        let conversation = turn.conversation.clone();
+        let mut told: Vec<Inbound> = fresh.iter().map(|&inbound| inbound.clone()).collect();
+        let mut confidential = false;
+        for (n, inbound) in told.iter_mut().enumerate() {
+            let is_secret = |words: &str| self.mind.is_about_health(words);
+            let Some(words) = hush(&mut inbound.what, is_secret) else {
+                continue;
+            };
+            confidential = true;
+            let event = ids::of(turn.id, "inbound", n);
+            let whispered = whisper(&*self.sessions, &conversation, event, &words);
+            whispered.await.map_err(Failure::systemic)?;
+            let reworded = self.store.chat_reword(&conversation, &inbound.id, HUSHED);
+            reworded.await.map_err(Failure::systemic)?;
+        }
+        turn.is_confidential = confidential;
+        turn.record(&told.iter().collect::<Vec<_>>(), session, &self.desks);
+        Ok(confidential)
     }
 
     /// The session and its version. A damaged one is as good as lost, which costs an unfinished dialogue
@@ -460,6 +520,7 @@ impl Answer {
         turn: &mut turn::Turn,
         ownership: &Ownership,
         fresh: &[&Inbound],
+        confidential: bool,
         session: &mut Session,
     ) -> Result<&'static str, Failure> {
         let expecting: Vec<&Inbound> = fresh
@@ -485,7 +546,7 @@ impl Answer {
             return Ok("silent");
         }
         let stage = Stage::begin("think");
-        let thought = match (newest, refused) {
+        let mut thought = match (newest, refused) {
             (None, Some(decided)) => self.mind.refused(decided, &session.dialogue, turn.now),
             (newest, _) => {
                 let phone = session.phone.clone().or_else(|| turn.client.phone.clone());
@@ -499,6 +560,7 @@ impl Answer {
                     stale: newest.is_some_and(|at| turn.now - at > self.rules.stale_after),
                     staff_called: session.called_staff.is_some(),
                     for_crm: self.enquiries.is_some(),
+                    confidential,
                     state: &session.dialogue,
                     transcript: &session.transcript,
                 };
@@ -506,6 +568,18 @@ impl Answer {
             }
         };
         drop(stage);
+        if confidential {
+            thought.keep_confidential();
+            let said: Vec<&str> = thought
+                .replies
+                .iter()
+                .map(|one| one.text.as_str())
+                .collect();
+            let event = ids::of(turn.id, "turn", 0);
+            let said = said.join("\n\n");
+            let whispered = whisper(&*self.sessions, &turn.conversation, event, &said);
+            whispered.await.map_err(Failure::systemic)?;
+        }
         session.dialogue.clone_from(&thought.state);
         turn.speak(&thought, newest, session, &self.desks);
         info!(

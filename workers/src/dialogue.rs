@@ -121,19 +121,20 @@ impl Mind for Receptionist {
         };
         let mut decision = draft(&situation);
         let mut models = Vec::new();
+        let may_ask = !heard.confidential;
         let better = match &self.interpreter {
-            Some(interpreter) => {
+            Some(interpreter) if may_ask => {
                 let (better, used) = interpreter.hear(&decision, &situation, heard).await;
                 models.extend(used);
                 better
             }
-            None => None,
+            _ => None,
         };
         if let Some(better) = &better {
             situation.understood = better;
             decision = draft(&situation);
         }
-        if let Some(generator) = &self.generator {
+        if let Some(generator) = self.generator.as_ref().filter(|_| may_ask) {
             models.extend(generator.improve(&mut decision, &situation, heard).await);
         }
         restrain(&self.autonomy, &situation, &mut decision);
@@ -154,6 +155,10 @@ impl Mind for Receptionist {
             thought.facts.wish = Some(Box::new(wish));
         }
         Ok(thought)
+    }
+
+    fn is_about_health(&self, words: &str) -> bool {
+        self.content.now().understander.is_about_health(words)
     }
 
     fn overhears(&self, heard: &[&Inbound]) -> Option<String> {
@@ -262,8 +267,11 @@ impl Receptionist {
         else {
             return Meanings::default();
         };
-        let asks =
-            !said.text.is_empty() && !heard.stale && !understood.injection && !understood.opt_out;
+        let asks = !said.text.is_empty()
+            && !heard.confidential
+            && !heard.stale
+            && !understood.injection
+            && !understood.opt_out;
         if !asks {
             return Meanings::default();
         }

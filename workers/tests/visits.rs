@@ -159,6 +159,7 @@ impl Scene {
             stale: false,
             staff_called: customer.called,
             for_crm: false,
+            confidential: false,
             state: &customer.state,
             transcript: &[],
         };

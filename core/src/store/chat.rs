@@ -8,6 +8,18 @@ use super::db::{CHUNK, Sql, Value, sql};
 use super::{Appended, ChatEntry, Store, StoreError};
 use crate::message::ConversationId;
 
+impl ChatEntry {
+    /// Only its place.
+    pub(super) fn without_words(self) -> Self {
+        Self {
+            name: None,
+            text: String::new(),
+            buttons: Vec::new(),
+            ..self
+        }
+    }
+}
+
 impl Store {
     /// Appends an event once per id and gives it the next `seq`; a repeat gets the seq of the first.
     /// `published`: true for our own messages, which do not go to the queue.
@@ -32,15 +44,16 @@ impl Store {
             });
         }
         let statement = sql(
-            "INSERT INTO chat_log (conversation, seq, id, entry, published) \
-             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4 FROM chat_log WHERE conversation = $1 \
-             RETURNING seq",
+            "INSERT INTO chat_log (conversation, seq, id, entry, published, at) \
+             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5 FROM chat_log \
+             WHERE conversation = $1 RETURNING seq",
         );
         let statement = statement
             .bind(conversation)
             .bind(&entry.id)
             .bind(json)
-            .bind(published);
+            .bind(published)
+            .bind(entry.at);
         let rows = tx.fetch(statement).await?;
         let seq = rows.first().map_or(Ok(0), |row| row.get(0))?;
         tx.commit().await?;
@@ -59,6 +72,31 @@ impl Store {
             .execute(statement.bind(conversation).bind(id))
             .await?;
         Ok(())
+    }
+
+    /// Puts other words into an event that was appended.
+    pub async fn chat_reword(
+        &self,
+        conversation: &ConversationId,
+        id: &str,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let said = sql("SELECT entry FROM chat_log WHERE conversation = $1 AND id = $2");
+        let said = tx.fetch_one(said.bind(conversation).bind(id).for_update());
+        let Some(row) = said.await? else {
+            return Ok(());
+        };
+        let entry = ChatEntry {
+            text: text.to_owned(),
+            ..row.json(0)?
+        };
+        let json = serde_json::to_string(&entry)
+            .map_err(|_| StoreError::Refused("a chat entry cannot be written as JSON".into()))?;
+        let update = sql("UPDATE chat_log SET entry = $1 WHERE conversation = $2 AND id = $3");
+        tx.execute(update.bind(json).bind(conversation).bind(id))
+            .await?;
+        Ok(tx.commit().await?)
     }
 
     /// Events with a larger `seq`, oldest first, at most `limit`.
@@ -94,10 +132,14 @@ impl Store {
     async fn entries(&self, statement: Sql) -> Result<Vec<ChatEntry>, StoreError> {
         let mut entries = Vec::new();
         for row in self.db.fetch(statement).await? {
-            entries.push(ChatEntry {
+            let entry = ChatEntry {
                 seq: row.get(0)?,
                 ..row.json(1)?
-            });
+            };
+            // Of one whose time is over only the number is left.
+            if !entry.text.is_empty() {
+                entries.push(entry);
+            }
         }
         Ok(entries)
     }

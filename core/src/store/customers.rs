@@ -67,9 +67,6 @@ pub struct Look {
 /// How many pairs are looked through for persons who may be one.
 const LOOKED_THROUGH: u32 = 500;
 
-/// How long it is known who looked at whom.
-const LOOKS_KEPT: TimeDelta = TimeDelta::days(365);
-
 macro_rules! merges {
     ($rest:literal) => {
         sql(concat!(
@@ -335,8 +332,6 @@ impl Store {
         self.db
             .execute(note.bind(conversation).bind(staff).bind(hour))
             .await?;
-        let old = sql("DELETE FROM staff_looks WHERE hour < $1").bind(now - LOOKS_KEPT);
-        self.db.execute(old).await?;
         Ok(())
     }
 

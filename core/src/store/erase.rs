@@ -45,7 +45,7 @@ pub struct Table {
     columns: &'static str,
     /// Which rows are hers: `{c}` are her conversations, `{p}` her phones, `{n}` names of small values; the
     /// other letters are rows that only their content tells (see [`Hers`]).
-    whose: &'static str,
+    pub(super) whose: &'static str,
 }
 
 const fn goes(name: &'static str, columns: &'static str, whose: &'static str) -> Table {
@@ -326,17 +326,36 @@ pub(super) type Key = Arc<OnceCell<Vec<u8>>>;
 
 /// Begins what stands for the id of somebody who was erased.
 const ERASED: &str = "erased-";
+/// Begins what stands for the id, or the phone, of somebody who is kept in figures only. An erasure finds it.
+pub(super) const KEPT: &str = "kept-";
 
-/// Whether it only stands for a conversation that was erased.
+/// Whether it only stands for a conversation.
 pub(crate) fn is_pseudonym(conversation: &ConversationId) -> bool {
-    conversation.peer().starts_with(ERASED)
+    let peer = conversation.peer();
+    peer.starts_with(ERASED) || peer.starts_with(KEPT)
+}
+
+/// What stands for a conversation that is kept in figures only.
+pub(super) fn kept_as(key: &[u8], conversation: &ConversationId) -> ConversationId {
+    if is_pseudonym(conversation) {
+        return conversation.clone();
+    }
+    let hash = hash(key, conversation.as_str());
+    standing_for(conversation, &format!("{KEPT}{}", &hash[..SHORT]))
+}
+
+/// How much of a hash names somebody.
+pub(super) const SHORT: usize = 24;
+
+fn standing_for(conversation: &ConversationId, peer: &str) -> ConversationId {
+    let (channel, account) = (conversation.channel(), conversation.account());
+    ConversationId::new(channel, account, peer).unwrap_or_else(|_| conversation.clone())
 }
 
 /// Made of the keyed hash of a conversation.
 pub(super) fn pseudonym_of(conversation: &ConversationId, hash: &str) -> ConversationId {
-    let peer = format!("{ERASED}{}", hash.get(..24).unwrap_or(hash));
-    let (channel, account) = (conversation.channel(), conversation.account());
-    ConversationId::new(channel, account, &peer).unwrap_or_else(|_| conversation.clone())
+    let hash = hash.get(..SHORT).unwrap_or(hash);
+    standing_for(conversation, &format!("{ERASED}{hash}"))
 }
 
 /// When these were erased, those that were.
@@ -363,7 +382,7 @@ fn by_sms(phone: &str) -> Option<ConversationId> {
 pub(super) const KEY: &str = "privacy: key";
 
 impl Store {
-    async fn privacy_key(&self) -> Result<&[u8], StoreError> {
+    pub(super) async fn privacy_key(&self) -> Result<&[u8], StoreError> {
         let read = async || Ok::<_, StoreError>(self.own_secret(KEY).await?.into_bytes());
         Ok(self.key.get_or_try_init(read).await?)
     }
@@ -619,7 +638,7 @@ impl Store {
         if row.get::<Option<String>>(1)?.is_none() {
             return Ok(receipt.cancelled);
         }
-        let hers = hers(&mut tx, person).await?;
+        let hers = hers(&mut tx, person, key).await?;
         let ahead = ahead(&hers, receipt.begun_at).for_update();
         for row in tx.fetch(ahead).await? {
             let visit = row.json::<Booking>(0)?.id;
@@ -692,8 +711,10 @@ impl Table {
 }
 
 /// A person's rows, with those that only their content tells.
-struct Hers<'a> {
+pub(super) struct Hers<'a> {
     person: &'a Person,
+    /// What stands for her conversations in rows that are kept for figures.
+    kept: Vec<ConversationId>,
     /// Events of her visits that name no conversation.
     events: Vec<i64>,
     /// What was set aside and names her.
@@ -705,15 +726,21 @@ struct Hers<'a> {
 }
 
 impl<'a> Hers<'a> {
-    fn of(person: &'a Person) -> Self {
-        let (events, dead, parked, lessons) = Default::default();
+    pub(super) fn of(person: &'a Person) -> Self {
+        let (kept, events, dead, parked, lessons) = Default::default();
         Self {
             person,
+            kept,
             events,
             dead,
             parked,
             lessons,
         }
+    }
+
+    /// Everything that her rows are found by.
+    fn conversations(&self) -> impl Iterator<Item = &ConversationId> {
+        self.person.conversations.iter().chain(&self.kept)
     }
 
     /// Whether a message is about her: it holds the name of a conversation of hers, or came from her
@@ -742,13 +769,16 @@ impl<'a> Hers<'a> {
 
 impl Store {
     async fn hers<'a>(&self, person: &'a Person) -> Result<Hers<'a>, StoreError> {
+        let key = self.privacy_key().await?;
         let mut tx = self.db.begin().await?;
-        Ok(hers(&mut tx, person).await?)
+        Ok(hers(&mut tx, person, key).await?)
     }
 }
 
-async fn hers<'a>(tx: &mut Tx, person: &'a Person) -> Result<Hers<'a>, sqlx::Error> {
+async fn hers<'a>(tx: &mut Tx, person: &'a Person, key: &[u8]) -> Result<Hers<'a>, sqlx::Error> {
     let mut hers = Hers::of(person);
+    let conversations = person.conversations.iter();
+    hers.kept = conversations.map(|one| kept_as(key, one)).collect();
     let visits = whose("SELECT id FROM bookings WHERE ", her_visits!(), &hers);
     let rows = tx.fetch(visits).await?;
     let visits = rows
@@ -841,7 +871,7 @@ impl Forget<'_> {
 
     async fn rename(&self, tx: &mut Tx, update: &'static str) -> Result<u64, sqlx::Error> {
         let mut touched = 0;
-        for conversation in &self.hers.person.conversations {
+        for conversation in self.hers.conversations() {
             let statement = sql(update)
                 .bind(&self.pseudonym(conversation))
                 .bind(conversation);
@@ -970,14 +1000,15 @@ impl Forget<'_> {
 
 /// Stands for a conversation: the same for the same one, so that figures that count conversations stay right.
 fn pseudonym(key: &[u8], conversation: &ConversationId) -> ConversationId {
-    if is_pseudonym(conversation) {
+    if conversation.peer().starts_with(ERASED) {
         return conversation.clone();
     }
-    pseudonym_of(conversation, &hash(key, conversation.as_str()))
+    let kept = kept_as(key, conversation);
+    pseudonym_of(conversation, kept.peer().trim_start_matches(KEPT))
 }
 
 /// A visit of which nobody knows whose it was.
-fn nobodys(booking: Booking) -> Booking {
+pub(super) fn nobodys(booking: Booking) -> Booking {
     Booking {
         conversation: None,
         name: String::new(),
@@ -1021,7 +1052,7 @@ pub(super) fn hash(key: &[u8], name: &str) -> String {
 }
 
 /// A statement and which rows it is about.
-fn whose(begin: &str, rows: &str, hers: &Hers<'_>) -> Sql {
+pub(super) fn whose(begin: &str, rows: &str, hers: &Hers<'_>) -> Sql {
     let mut statement = sql("").then(begin).then("(");
     let mut rest = rows;
     while let Some((text, after)) = rest.split_once('{') {
@@ -1041,7 +1072,7 @@ fn values(what: &str, hers: &Hers<'_>) -> Vec<Value> {
     let texts = std::iter::once(Value::from(NOBODY));
     let positions = std::iter::once(Value::from(-1_i64));
     match what {
-        "c" => texts.chain(conversations.map(Value::from)).collect(),
+        "c" => texts.chain(hers.conversations().map(Value::from)).collect(),
         "p" => texts
             .chain(hers.person.phones.iter().map(Value::from))
             .collect(),
@@ -1105,6 +1136,6 @@ fn written(value: &impl Serialize) -> Result<String, StoreError> {
         .map_err(|_| StoreError::Refused("what is erased cannot be written as JSON".into()))
 }
 
-fn written_row(value: &impl Serialize) -> Result<String, sqlx::Error> {
+pub(super) fn written_row(value: &impl Serialize) -> Result<String, sqlx::Error> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }

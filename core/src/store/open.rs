@@ -36,6 +36,7 @@ macro_rules! migrations {
             migrations!($folder, "00", 18, "privacy"),
             migrations!($folder, "00", 19, "settings"),
             migrations!($folder, "00", 20, "attachments"),
+            migrations!($folder, "00", 21, "retention"),
             migrations!($folder, "00", 22, "journal"),
             migrations!($folder, "00", 23, "kpi"),
         ]

@@ -331,7 +331,7 @@ fn columns_count_letters_and_not_bytes() {
 
 #[test]
 fn sections_of_later_versions_are_only_warned_of() {
-    let text = "[privacy]\nretention_days = 90\ntoken = \"env:NOT_SET\"\n";
+    let text = "[reminders]\nsoon_days = 90\ntoken = \"env:NOT_SET\"\n";
 
     let loaded = load_text(text, [("ZAPIS__REMINDERS__SOON", "-2h")]).unwrap();
 
@@ -340,9 +340,9 @@ fn sections_of_later_versions_are_only_warned_of() {
         .iter()
         .map(|problem| problem.key.as_str())
         .collect();
-    assert_eq!(keys, ["reminders", "privacy"]);
+    assert_eq!(keys, ["reminders", "reminders"]);
     assert!(
-        told(text, [])[0].starts_with("my.toml:1:2: warning: privacy: not in this version yet"),
+        told(text, [])[0].starts_with("my.toml:1:2: warning: reminders: not in this version yet"),
         "{:?}",
         told(text, [])
     );

@@ -16,6 +16,7 @@ mod ownership;
 mod privacy;
 mod reminders;
 mod rest;
+mod retention;
 mod search;
 mod staff;
 mod story;

@@ -97,7 +97,7 @@ pub(super) fn of_role(role: &[&str]) -> Vec<Place> {
 
 /// Those of the CRM have a test of their own: a portal is left alone for a minute before it is asked. So have those of
 /// an erasure, which is no message's path.
-const ITS_OWN: [&str; 3] = ["crm.", "erase.", "export."];
+const ITS_OWN: [&str; 4] = ["crm.", "erase.", "export.", "retain."];
 
 /// The one that needs RabbitMQ: embedded, a publish is one transaction.
 const ONLY_RABBIT: &str = "queue.published_some";

@@ -90,6 +90,7 @@ impl Ground {
                 stale_after: TimeDelta::minutes(30),
                 remind_after: TimeDelta::minutes(5),
                 typing: false,
+                medical: false,
             },
             enquiries: None,
             clock: self.clock.clone(),

@@ -80,6 +80,7 @@ impl World {
                         stale_after: TimeDelta::minutes(30),
                         remind_after: TimeDelta::minutes(5),
                         typing: false,
+                        medical: false,
                     },
                     enquiries: None,
                     clock: clock.clone(),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use zapis_core::broker::Publish;
 use zapis_core::event::{Client, Event, Kind, Seen};
 use zapis_core::files::SentFile;
+use zapis_core::hush::HUSHED;
 use zapis_core::ids;
 use zapis_core::intake::outbound_message;
 use zapis_core::message::{
@@ -43,6 +44,8 @@ pub(super) struct Turn {
     files: Vec<SentFile>,
     crm: Option<ForCrm>,
     is_shut: bool,
+    /// Whether what the bot answers is written down nowhere.
+    pub(super) is_confidential: bool,
     pub(super) deeds: Deeds,
 }
 
@@ -90,6 +93,7 @@ impl Turn {
             files: Vec::new(),
             crm: None,
             is_shut: false,
+            is_confidential: false,
             deeds: Deeds::default(),
             conversation,
         }
@@ -213,7 +217,7 @@ impl Turn {
         let mut mask = Mask::new(self.client.name.as_deref());
         let personal = [question, answer]
             .iter()
-            .any(|text| mask.hide(text) != **text);
+            .any(|text| mask.hide(text) != **text || text.contains(HUSHED));
         let words = answer.split_whitespace().count();
         if personal || question.is_empty() || words < LESSON_WORDS || answer.ends_with('?') {
             return false;
@@ -292,19 +296,15 @@ impl Turn {
                 at: self.now,
                 trace: self.trace.child(),
             });
+            let text = self.noted(&reply.text);
             let line = Line {
                 from: Author::Bot,
-                text: reply.text.clone(),
+                text: text.clone(),
                 at: self.now,
             };
             self.say(line, session);
             if session.called_staff.is_some() {
-                self.relay(
-                    desks,
-                    ids::of(self.id, "echo", n),
-                    Author::Bot,
-                    reply.text.clone(),
-                );
+                self.relay(desks, ids::of(self.id, "echo", n), Author::Bot, text);
             }
         }
         self.journal_turn(thought);
@@ -411,6 +411,12 @@ impl Turn {
         }
     }
 
+    /// What is written down of an answer.
+    fn noted(&self, text: &str) -> String {
+        let noted = if self.is_confidential { HUSHED } else { text };
+        noted.to_owned()
+    }
+
     fn relay(&mut self, desks: &Desks, id: Uuid, from: Author, text: String) {
         let content = Content::Relay {
             about: self.conversation.clone(),
@@ -496,7 +502,7 @@ impl Turn {
             .iter()
             .map(|reply| reply.text.as_str())
             .collect();
-        event.bot_response = (!texts.is_empty()).then(|| texts.join("\n\n"));
+        event.bot_response = (!texts.is_empty()).then(|| self.noted(&texts.join("\n\n")));
         event.intent.clone_from(&thought.facts.intent);
         event.confidence = thought.facts.confidence;
         event.sentiment.clone_from(&thought.facts.sentiment);

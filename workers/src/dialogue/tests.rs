@@ -93,6 +93,7 @@ impl Customer {
             stale: self.stale,
             staff_called: self.staff_called,
             for_crm: false,
+            confidential: false,
             state: &self.state,
             transcript: &[],
         };

@@ -73,6 +73,7 @@ impl Tryout {
             stale: false,
             staff_called: false,
             for_crm: false,
+            confidential: false,
             state: &state,
             transcript,
         };

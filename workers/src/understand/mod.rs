@@ -183,6 +183,12 @@ impl Understander {
         }
     }
 
+    /// Whether words tell of somebody's health: illness, pregnancy, medicine, or a question about them.
+    pub fn is_about_health(&self, words: &str) -> bool {
+        let understood = self.understand(words);
+        understood.urgent || understood.believes(Intent::Medical)
+    }
+
     /// The likeliest intents; where none is believed, perhaps of the same text in other words.
     fn classified(&self, text: &str) -> Vec<Scored> {
         let surest = |scored: &[Scored]| scored.first().map_or(0.0, |best| best.confidence);

@@ -206,10 +206,11 @@ async fn keep(
                 rank(report.status).into(),
                 error.map(|error| error.code.as_str()).into(),
                 error.map(|error| error.text.as_str()).into(),
+                report.at.into(),
             ]
         });
         let statement = sql("INSERT INTO provider_messages AS kept \
-             (account, provider_id, outbound, delivery, error_code, error_text) VALUES ")
+             (account, provider_id, outbound, delivery, error_code, error_text, at) VALUES ")
         .rows(rows)
         .then(
             " ON CONFLICT (account, provider_id) DO UPDATE SET \

@@ -24,7 +24,7 @@ on_both!(
 );
 
 /// The tables of the schema.
-fn tables(ground: &Ground) -> BTreeSet<String> {
+pub(super) fn tables(ground: &Ground) -> BTreeSet<String> {
     match ground {
         Ground::Sqlite(folder) => {
             let file = rusqlite::Connection::open(folder.path().join("new/z.db")).unwrap();
