@@ -98,12 +98,15 @@ const refreshTalk = refreshing(async () => {
   now.scrollTop = end ? now.scrollHeight : top;
 }, 100);
 
-// A file that cannot be shown says why.
+// A file that cannot be shown says why, or can be saved.
 const tellFile = async (file) => {
   const answer = await fetch(file.src).catch(() => undefined);
   const page = answer && !answer.ok ? new DOMParser().parseFromString(await answer.text(), 'text/html') : undefined;
   const words = page?.querySelector('main p')?.textContent;
-  file.replaceWith(words ?? file.alt ?? file.getAttribute('aria-label'));
+  const link = document.createElement('a');
+  Object.assign(link, { href: file.src, target: '_blank', textContent: file.getAttribute('aria-label') });
+  // A picture is in a link already.
+  file.replaceWith(words ?? file.alt ?? link);
 };
 talk?.addEventListener('error', (event) => {
   if (event.target.matches('[data-file] :is(img, audio, video)')) tellFile(event.target);

@@ -367,13 +367,13 @@ async fn a_visit_is_dragged_while_a_customer_books_the_same_time() {
     assert_eq!(browser.run(tap).await, format!("{}T14:00", &at[..10]));
 }
 
-fn sends(firm: &Firm, chat: i64, kind: FileKind) {
+fn sends(firm: &Firm, chat: i64, kind: FileKind, content: Option<&str>) {
     let sends = TelegramAction::Sends {
         chat,
         kind,
         caption: None,
         file_name: None,
-        content: None,
+        content: content.map(str::to_owned),
         size: None,
     };
     firm.sandbox.telegram(sends).unwrap();
@@ -391,12 +391,12 @@ async fn pictures_are_seen_as_they_come_and_a_voice_message_plays_on() {
     has(&browser, ".chat", "Здравствуйте").await;
     browser.goto(&format!("{}{}", firm.url, chat(anna))).await;
 
-    sends(&firm, anna, FileKind::Photo);
+    sends(&firm, anna, FileKind::Photo, None);
     let seen = "const image = document.querySelector('.file img');
          image?.scrollIntoView();
          return image?.naturalWidth === 160";
     browser.until(seen).await;
-    sends(&firm, anna, FileKind::Voice);
+    sends(&firm, anna, FileKind::Voice, None);
     browser
         .until("return Boolean(document.querySelector('.file audio'))")
         .await;
@@ -408,7 +408,7 @@ async fn pictures_are_seen_as_they_come_and_a_voice_message_plays_on() {
          await sound.play();
          return !sound.paused && sound.duration > 1";
     assert_eq!(browser.run(plays).await, true);
-    sends(&firm, anna, FileKind::Document);
+    sends(&firm, anna, FileKind::Document, None);
     has(&browser, ".file", "document.pdf").await;
     let plays = "return !document.querySelector('.file audio').paused";
     assert_eq!(browser.run(plays).await, true);
@@ -423,6 +423,13 @@ async fn pictures_are_seen_as_they_come_and_a_voice_message_plays_on() {
         .until("return document.images[0]?.naturalWidth === 160")
         .await;
 
+    // What cannot be played can be saved.
+    sends(&firm, anna, FileKind::Audio, Some("#!AMR"));
+    let play = "const sounds = document.querySelectorAll('.file audio');
+         if (sounds.length === 2) sounds[1].play().catch(() => {});
+         return [...document.querySelectorAll('.file > a')].some(one => one.innerText.includes('Голосовое'))";
+    browser.until(play).await;
+
     // What is gone is said in its place.
     let gone = FaultKind::Refuse {
         status: 400,
@@ -431,7 +438,7 @@ async fn pictures_are_seen_as_they_come_and_a_voice_message_plays_on() {
     };
     firm.sandbox
         .add_fault(Fault::new(Provider::Telegram, gone).on("getFile"));
-    sends(&firm, anna, FileKind::Photo);
+    sends(&firm, anna, FileKind::Photo, None);
     has(&browser, ".file", "Telegram больше не хранит этот файл").await;
     is_fine(&browser, "a chat with files").await;
 
