@@ -10,7 +10,7 @@ use crate::support::console::{PASSWORD, Person, chat, code, step};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 26] = [
+const PAGES: [&str; 27] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
