@@ -288,7 +288,7 @@ mod tests {
         clock.advance(Duration::from_hours(2));
         assert_eq!(duty.round(Moscow).await.unwrap(), None);
         clock.advance(Duration::from_hours(1));
-        let other = store.lease("retention", "other", Duration::from_mins(1), clock.now());
+        let other = store.lease("retention", "other", Duration::from_secs(20), clock.now());
         assert!(other.await.unwrap());
         assert_eq!(duty.round(Moscow).await.unwrap(), None);
         clock.advance(Duration::from_mins(2));
