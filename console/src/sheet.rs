@@ -184,7 +184,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// The locations that are looked at, with when they are open.
-    fn places(&self) -> Vec<Value> {
+    fn locations_here(&self) -> Vec<Value> {
         let all = self.firm.locations.iter();
         let here = all.filter(|one| self.location.is_empty() || one.id == self.location);
         let place = |one: &Location| {
@@ -346,7 +346,7 @@ pub(crate) async fn day(
     let what = context! {
         day_words => words::day(language, sheet.first),
         columns => sheet.columns(),
-        places => sheet.places(),
+        locations_here => sheet.locations_here(),
         opens,
         closes,
         services => Value::from(Serde(services.collect::<Vec<_>>())),

@@ -425,9 +425,16 @@ timeout_ms = 60000
     assert!(erased.status.success(), "{}", printed(&erased));
     firm.sandbox.release();
     rests(&firm).await;
-    let canaries = canaries("webchat:site:nobody").into_iter();
-    let canaries: Vec<String> = canaries.filter(|one| one != "nobody").collect();
-    nothing_is_found(&firm, &canaries).await;
+    for table in ["people", "drafts", "escalations", "chat_marks", "answered"] {
+        let rows = firm.count(&format!("SELECT count(*) FROM {table}"));
+        assert_eq!(rows, 0, "{table}");
+    }
+    let named =
+        format!("SELECT count(*) FROM events WHERE event LIKE '%Кенар%' OR event LIKE '%{CHAT}%'");
+    assert_eq!(firm.count(&named), 0);
+    let answers = firm.sandbox.telegram_transcript(CHAT, None);
+    let answers = answers.iter().filter(|line| line.from == "bot").count();
+    assert_eq!(answers, 1, "the question of who is gone is not answered");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use zapis_core::store::Role;
 
-use crate::support::console::{Person, chat};
+use crate::support::console::Person;
 use crate::support::firm::{Firm, On, PATIENCE, STAFF};
 
 const ASKS: i64 = 7_901;
@@ -100,10 +100,8 @@ async fn what_happened_is_counted(on: On, roles: Vec<Vec<&'static str>>) {
     let page = olga
         .reads("/console/figures?by=intent&behind=escalated")
         .await;
-    assert!(
-        page.contains(&chat(CALLS)) && !page.contains(&chat(ASKS)),
-        "{page}"
-    );
+    let leads_to = |who: i64| page.contains(&format!("main%3A{who}"));
+    assert!(leads_to(CALLS) && !leads_to(ASKS), "{page}");
     assert!(page.contains("Деньги") && page.contains("<svg"), "{page}");
     let irina = Person::joins(&firm, "irina", "Ирина", Role::Manager).await;
     assert!(!irina.reads("/console/figures").await.contains("Деньги"));
