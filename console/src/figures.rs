@@ -284,38 +284,31 @@ fn value(language: Language, figure: &Figure) -> String {
 }
 
 fn said(language: Language, value: f64, unit: Unit) -> String {
-    let number = |digits: usize| {
-        let text = format!("{value:.digits$}");
-        match language {
-            Language::Ru => text.replace('.', ","),
-            Language::En => text,
-        }
-    };
-    let timed = |value: f64, unit| {
-        let text = format!("{value:.1}");
-        let text = if language == Language::Ru {
-            text.replace('.', ",")
-        } else {
-            text
-        };
-        texts::fill(language, unit, &[("count", &text)]).unwrap_or(text)
-    };
     match unit {
-        Unit::Count | Unit::Tokens => number(0),
-        Unit::Share => {
-            let text = format!("{:.1} %", value * 100.0);
-            if language == Language::Ru {
-                text.replace('.', ",")
-            } else {
-                text
-            }
-        }
-        Unit::Seconds if value < 120.0 => timed(value, "seconds"),
-        Unit::Seconds if value < 7_200.0 => timed(value / 60.0, "minutes"),
-        Unit::Seconds => timed(value / 3_600.0, "hours"),
-        Unit::Stars => number(2),
-        Unit::Money => number(4),
+        Unit::Count | Unit::Tokens => decimal(language, value, 0),
+        Unit::Share => format!("{} %", decimal(language, value * 100.0, 1)),
+        Unit::Seconds => timed(language, value),
+        Unit::Stars => decimal(language, value, 2),
+        Unit::Money => decimal(language, value, 4),
     }
+}
+
+fn decimal(language: Language, value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    match language {
+        Language::Ru => text.replace('.', ","),
+        Language::En => text,
+    }
+}
+
+fn timed(language: Language, seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        short if short < 120.0 => (short, "seconds"),
+        some if some < 7_200.0 => (some / 60.0, "minutes"),
+        long => (long / 3_600.0, "hours"),
+    };
+    let text = decimal(language, value, 1);
+    texts::fill(language, unit, &[("count", &text)]).unwrap_or(text)
 }
 
 /// Enquiries by day, or by week where there are many days; days of which there is nothing are there too.
@@ -354,7 +347,7 @@ fn chats(view: &View<'_>, entries: &[&Entry]) -> Vec<Value> {
             at => view.at(entry.dialogue.started_at),
             channel => entry.conversation.channel(),
             intent => entry.dialogue.intent.as_deref(),
-            waited => wait.map(|wait| words::span(view.language(), wait)),
+            waited => wait.map(|wait| timed(view.language(), wait.as_seconds_f64())),
             stars => entry.dialogue.stars,
         }
     };

@@ -303,26 +303,36 @@ pub async fn start_workers(
         }
     }
     if has(WorkerName::Journal) {
-        let follower = Follower {
-            store: engines.store.clone(),
-            desks: desks.clone(),
-            clock: engines.clock.clone(),
-        };
-        let stopped = stop.clone();
-        tasks.spawn(async move {
-            follower.run(stopped).await;
-            Ok(())
-        });
-        let journal = JournalWorker {
-            store: engines.store.clone(),
-            broker: Arc::clone(&engines.broker),
-            desks,
-            clock: engines.clock.clone(),
-        };
-        let stop = stop.clone();
-        tasks.spawn(async move { journal.run(stop).await.context("writing the journal") });
+        start_journal(tasks, desks, engines, stop);
     }
     Ok(shared)
+}
+
+/// Those who write the journal, and count what it comes to.
+fn start_journal(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    desks: Desks,
+    engines: &Engines,
+    stop: &CancellationToken,
+) {
+    let follower = Follower {
+        store: engines.store.clone(),
+        desks: desks.clone(),
+        clock: engines.clock.clone(),
+    };
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        follower.run(stopped).await;
+        Ok(())
+    });
+    let journal = JournalWorker {
+        store: engines.store.clone(),
+        broker: Arc::clone(&engines.broker),
+        desks,
+        clock: engines.clock.clone(),
+    };
+    let stop = stop.clone();
+    tasks.spawn(async move { journal.run(stop).await.context("writing the journal") });
 }
 
 /// Looks after what the bot may say by itself, and judges it where `judges` says so.

@@ -170,13 +170,12 @@ fn value(figure: &Figure) -> String {
 
 fn said(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Count => format!("{value:.0}"),
+        Unit::Count | Unit::Tokens => format!("{value:.0}"),
         Unit::Share => format!("{:.1} %", value * 100.0),
         Unit::Seconds if value < 120.0 => format!("{value:.1} s"),
         Unit::Seconds if value < 7_200.0 => format!("{:.1} min", value / 60.0),
         Unit::Seconds => format!("{:.1} h", value / 3_600.0),
         Unit::Stars => format!("{value:.2}"),
-        Unit::Tokens => format!("{value:.0}"),
         Unit::Money => format!("{value:.4}"),
     }
 }

@@ -148,15 +148,12 @@ async fn time_is_kept_free(on: On, roles: Vec<Vec<&'static str>>) {
     };
     let book = async |key: &str| {
         let typed = booked(key);
-        let typed: Vec<_> = typed
-            .iter()
-            .map(|(name, typed)| (*name, typed.as_str()))
-            .collect();
+        let typed = typed.iter().map(|(name, typed)| (*name, typed.as_str()));
+        let typed: Vec<_> = typed.collect();
         maria.does("/console/visits", &typed).await.status()
     };
     let key = Uuid::new_v4().to_string();
     assert_eq!(book(&key).await, StatusCode::CONFLICT);
-
     let (_, id) = page.split_once("action=\"/console/visits/blocks/").unwrap();
     let open = format!("/console/visits/blocks/{}", id.split('"').next().unwrap());
     let seen = [("person", person.as_str()), ("day", &at[..10])];

@@ -21,6 +21,7 @@ const COURTESY: [&str; 5] = ["greeting", "thanks", "goodbye", "smalltalk", "conf
 /// done about them. Times are absolute and the earliest wins, so that the order in which processes write their lines
 /// of the journal does not matter within a dialogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Dialogue {
     /// When the customer wrote first.
     pub started_at: DateTime<Utc>,

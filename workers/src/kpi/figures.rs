@@ -280,7 +280,7 @@ impl Counted {
         ));
         figures.push(share("negative", enquiries.iter().map(|one| one.negative)));
         figures.extend(quality(&dialogues));
-        figures.extend(self.money(&enquiries));
+        figures.extend(money(&enquiries));
         figures
     }
 
@@ -301,28 +301,28 @@ impl Counted {
             share("no_show", marked.iter().copied()),
         ]
     }
+}
 
-    fn money(&self, enquiries: &[&Dialogue]) -> Vec<Figure> {
-        let tokens = enquiries.iter().map(|one| real(one.tokens));
-        let cost: f64 = enquiries.iter().map(|one| one.cost).sum();
-        let booked: BTreeSet<&String> = enquiries.iter().flat_map(|one| &one.bookings).collect();
-        let per_booking = (!booked.is_empty()).then(|| cost / size(booked.len()));
-        vec![
-            mean("tokens_per_enquiry", Unit::Tokens, tokens),
-            mean(
-                "cost_per_enquiry",
-                Unit::Money,
-                enquiries.iter().map(|one| one.cost),
-            ),
-            Figure {
-                id: "cost_per_booking",
-                value: per_booking,
-                unit: Unit::Money,
-                of: booked.len(),
-                interval: None,
-            },
-        ]
-    }
+fn money(enquiries: &[&Dialogue]) -> Vec<Figure> {
+    let tokens = enquiries.iter().map(|one| real(one.tokens));
+    let cost: f64 = enquiries.iter().map(|one| one.cost).sum();
+    let booked: BTreeSet<&String> = enquiries.iter().flat_map(|one| &one.bookings).collect();
+    let per_booking = (!booked.is_empty()).then(|| cost / size(booked.len()));
+    vec![
+        mean("tokens_per_enquiry", Unit::Tokens, tokens),
+        mean(
+            "cost_per_enquiry",
+            Unit::Money,
+            enquiries.iter().map(|one| one.cost),
+        ),
+        Figure {
+            id: "cost_per_booking",
+            value: per_booking,
+            unit: Unit::Money,
+            of: booked.len(),
+            interval: None,
+        },
+    ]
 }
 
 /// What the bot led alone, and how that ended. Who may still write again is not judged yet.

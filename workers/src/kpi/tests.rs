@@ -86,7 +86,7 @@ impl Journal {
 
     fn draft(&mut self, who: u32, minute: i64, outcome: &str) -> &mut Self {
         self.add(who, minute, Kind::Draft, |event| {
-            event.outcome = Some(outcome.into())
+            event.outcome = Some(outcome.into());
         })
     }
 
@@ -131,8 +131,8 @@ fn figure(figures: &[Figure], id: &str) -> (Option<f64>, usize) {
     (found.value, found.of)
 }
 
-#[tokio::test]
-async fn every_figure_is_what_its_definition_says() {
+/// Five customers, two of whom book.
+fn a_week() -> Journal {
     let mut journal = Journal::default();
     // Asks, is answered after a minute and says thanks.
     journal.writes(1, 0).thinks(1, 0, "price").answers(1, 1);
@@ -174,7 +174,12 @@ async fn every_figure_is_what_its_definition_says() {
         "no_show",
         2,
     );
-    let counted = counted(&journal).await;
+    journal
+}
+
+#[tokio::test]
+async fn every_figure_is_what_its_definition_says() {
+    let counted = counted(&a_week()).await;
 
     let groups = counted.figures(Some(By::Intent), ZONE, at(100_000));
 
@@ -279,7 +284,13 @@ fn written(steps: &[(u32, i64, u8)]) -> Vec<Event> {
             4 => journal.calls(who, minute),
             5 => journal.person(who, minute),
             6 => journal.presses(who, minute),
-            _ => journal.books(who, minute, "create_booking", "booked", n as i64),
+            _ => journal.books(
+                who,
+                minute,
+                "create_booking",
+                "booked",
+                i64::try_from(n).unwrap(),
+            ),
         };
     }
     journal.0
