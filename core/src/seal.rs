@@ -247,7 +247,7 @@ mod tests {
     fn nothing_can_be_slipped_in_beside_the_signature() {
         let mut lines = record();
         let (words, _) = lines[4].rsplit_once(HASH.0).unwrap();
-        let words = words.replacen("{", "{\"record\":{\"a\":4},", 1);
+        let words = words.replacen('{', "{\"record\":{\"a\":4},", 1);
         lines[4] = format!("{words}{}{}{}\n", HASH.0, hash(&words), HASH.1);
         assert_eq!(checked(&lines), Err((5, Why::Forged)));
     }
