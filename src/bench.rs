@@ -13,6 +13,7 @@ mod growth;
 mod http;
 mod idle;
 mod ingress;
+mod kpi;
 mod load;
 mod path;
 mod process;
@@ -54,6 +55,7 @@ async fn measure(loaded: &Loaded, bench: &Bench) -> anyhow::Result<Report> {
         BenchTarget::Growth => growth::growth(loaded, bench).await,
         BenchTarget::Duplicates => idle::duplicates(loaded, bench).await,
         BenchTarget::Console => console::console(loaded).await,
+        BenchTarget::Kpi => kpi::kpi(loaded, bench).await,
         BenchTarget::Idle => idle::idle(loaded).await,
         BenchTarget::Sockets => idle::sockets(loaded, bench).await,
         BenchTarget::Understand => understand::understand(loaded, bench),

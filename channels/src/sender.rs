@@ -537,7 +537,8 @@ impl Sender {
             Content::Message { text, staff, .. } => {
                 event.owner = Some(if staff.is_some() { "staff" } else { "bot" }.into());
                 event.staff_id.clone_from(staff);
-                let is_recorded = part.turn.is_some() || staff.is_some();
+                // What a person wrote or let through is noted by its own event.
+                let is_recorded = part.turn.is_some() || matches!(part.fence, Fence::Staff);
                 event.bot_response = (!(self.confidential && is_recorded)).then(|| text.clone());
             }
             Content::Card(card) => event.reason = Some(card.reason.clone()),

@@ -183,7 +183,12 @@ pub(crate) async fn open(talk: Talk, Query(wish): Query<Wish>) -> Result<Html<St
     here.await.unwrap_or_default();
     let (events, sought) = told(console, &talk.chat, wish.at).await?;
     let shown = shown(console, &view, me, &talk.chat, &events, sought).await?;
-    let help = crate::copilot::help(console, &view, &talk.chat, &events, false).await?;
+    // What helps is about now, also where an old place is shown.
+    let newest = match wish.at {
+        Some(_) => told(console, &talk.chat, None).await?.0,
+        None => events,
+    };
+    let help = crate::copilot::help(console, &view, &talk.chat, &newest, false).await?;
     let page = context! { ..shown, ..context! { ..list, ..help } };
     view.page("chat.html", "inbox", page).await
 }

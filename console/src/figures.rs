@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use axum::extract::{Extension, Query, State};
 use axum::response::Html;
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::door::Me;
 use crate::page::{View, link};
 use crate::refusal::Refusal;
 use crate::sheet::bounds;
-use crate::{Console, texts, words};
+use crate::{Console, beside, texts, words};
 
 /// How many days are looked at where nothing is said.
 const DAYS: u64 = 30;
@@ -139,7 +139,7 @@ impl From<FollowError> for Refusal {
     fn from(error: FollowError) -> Self {
         match error {
             FollowError::Store(error) => Self::Store(error),
-            FollowError::Unreadable { .. } => Self::Bad("figures-unreadable"),
+            FollowError::Unreadable { .. } | FollowError::Bared => Self::Bad("figures-unreadable"),
         }
     }
 }
@@ -153,31 +153,43 @@ pub(crate) async fn show(
     let view = View::of(&console, &me).await;
     let today = view.now.with_timezone(&view.zone).date_naive();
     let to = asked.to.unwrap_or(today);
-    let from = asked.from.unwrap_or(to - Days::new(DAYS - 1));
+    let back = |from: NaiveDate, days| from.checked_sub_days(Days::new(days));
+    let wrong = || Refusal::Bad("figures-span");
+    let from = asked
+        .from
+        .or_else(|| back(to, DAYS - 1))
+        .ok_or_else(wrong)?;
     let days = (to - from).num_days() + 1;
     if !(1..=LONGEST).contains(&days) {
-        return Err(Refusal::Bad("figures-span"));
+        return Err(wrong());
     }
     let span = whole_days(&view, from, to);
-    let before = whole_days(
-        &view,
-        from - TimeDelta::days(days),
-        from - TimeDelta::days(1),
-    );
-    let store = console.store();
-    let counted = Counted::of(store, &span).await?;
+    let (first, last) = back(from, days.unsigned_abs())
+        .zip(back(from, 1))
+        .ok_or_else(wrong)?;
+    let before = whole_days(&view, first, last);
     let by = by(&asked.by);
-    let groups = counted.figures(by, view.zone, view.now);
-    let earlier = Counted::of(store, &before)
-        .await?
-        .figures(None, view.zone, view.now);
+    let (store, zone, now) = (console.store().clone(), view.zone, view.now);
+    let (counted, groups, earlier, with_chats) = beside(move || async move {
+        let counted = Counted::of(&store, &span).await?;
+        let groups = counted.figures(by, zone, now);
+        let earlier = Counted::of(&store, &before).await?.figures(None, zone, now);
+        let all = SECTIONS.iter().flat_map(|(_, ids)| ids.iter().copied());
+        let has_chats = |id: &&str| {
+            counted
+                .behind(id, now)
+                .is_some_and(|chats| !chats.is_empty())
+        };
+        let with_chats: Vec<&str> = all.filter(has_chats).collect();
+        Ok((counted, groups, earlier, with_chats))
+    })
+    .await?;
     let language = view.language();
     let sections = SECTIONS
         .iter()
         .filter(|(name, _)| *name != "money" || me.member.role == Role::Owner);
     let sections = sections.map(|(name, ids)| {
-        let line =
-            |id: &&'static str| line(language, id, &groups[0], &earlier[0], &counted, view.now);
+        let line = |id: &&'static str| line(language, id, &groups[0], &earlier[0], &with_chats);
         let lines: Vec<Line> = ids.iter().filter_map(line).collect();
         context! { name => *name, lines => Value::from(Serde(lines)) }
     });
@@ -239,8 +251,7 @@ fn line(
     id: &'static str,
     now: &Group,
     before: &Group,
-    counted: &Counted,
-    at: DateTime<Utc>,
+    with_chats: &[&str],
 ) -> Option<Line> {
     let (figure, before) = (of_group(now, id)?, of_group(before, id)?);
     let sure = figure
@@ -260,9 +271,7 @@ fn line(
             .map(|(low, high)| format!("{} … {}", told(low), told(high))),
         before: value(language, before),
         sure,
-        has_chats: counted
-            .behind(id, at)
-            .is_some_and(|chats| !chats.is_empty()),
+        has_chats: with_chats.contains(&id),
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::extract::{Extension, Query, State};
 use axum::response::Html;
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,9 @@ impl Wish {
             conversations,
             channel: trimmed(&self.channel),
             from: day(&self.from)?.and_then(|day| begin(view, day)),
-            until: day(&self.until)?.and_then(|day| begin(view, day + TimeDelta::days(1))),
+            until: day(&self.until)?
+                .and_then(|day| day.succ_opt())
+                .and_then(|day| begin(view, day)),
             kind: Kind::ALL.into_iter().find(|kind| kind.name() == self.kind),
             intent: trimmed(&self.intent),
             did: trimmed(&self.did),

@@ -214,10 +214,7 @@ impl Telling<'_> {
     /// A message went out: of a turn, of a person, or of nobody's asking.
     fn sent(&mut self, event: &Event) {
         let Some(text) = event.bot_response.clone() else {
-            let known = event.turn_id.and_then(|turn| self.of_turn.get(&turn));
-            if let (Some(id), Some(at)) = (event.outbound_id, known) {
-                self.of_outbound.insert(id, *at);
-            }
+            self.sent_without_words(event);
             return;
         };
         let said_so =
@@ -239,6 +236,26 @@ impl Telling<'_> {
             self.alone.push(at);
             at
         });
+        if let Some(id) = event.outbound_id {
+            self.of_outbound.insert(id, at);
+        }
+        if let Some(mark) = event.outcome.clone() {
+            self.mark(at, mark, event);
+        }
+    }
+
+    /// In medical mode the words stand in the line that is there already.
+    fn sent_without_words(&mut self, event: &Event) {
+        let of_outbound = event.outbound_id.and_then(|id| self.of_outbound.get(&id));
+        let of_turn = event.turn_id.and_then(|turn| self.of_turn.get(&turn));
+        let of_person =
+            |line: &Line| line.side == "staff" && line.mark.is_none() && line.who == event.staff_id;
+        let at = of_outbound.or(of_turn).copied();
+        let at = at.or_else(|| {
+            event.staff_id.as_ref()?;
+            self.lines.iter().rposition(of_person)
+        });
+        let Some(at) = at else { return };
         if let Some(id) = event.outbound_id {
             self.of_outbound.insert(id, at);
         }

@@ -44,7 +44,7 @@ impl Store {
         Ok(value.and_then(|value| value.parse().ok()).unwrap_or(0))
     }
 
-    /// The newest two dialogues of each of these conversations, the older first.
+    /// The newest four dialogues of each of these conversations, the oldest first: as many as 72 hours can hold.
     pub async fn last_dialogues(
         &self,
         conversations: &[&ConversationId],
@@ -55,7 +55,7 @@ impl Store {
                 "SELECT id, conversation, started_at, facts FROM kpi_dialogues AS d \
                  WHERE started_at >= coalesce((SELECT started_at FROM kpi_dialogues AS newer \
                  WHERE newer.conversation = d.conversation \
-                 ORDER BY started_at DESC LIMIT 1 OFFSET 1), 0) AND conversation IN ",
+                 ORDER BY started_at DESC LIMIT 1 OFFSET 3), 0) AND conversation IN ",
             );
             let statement = statement.list(chunk.iter().map(|&one| Value::from(one)));
             let statement = statement.then(" ORDER BY started_at");
@@ -167,6 +167,12 @@ impl Store {
         let statement = statement.bind(span.start).bind(span.end);
         let rows = self.db.fetch(statement).await?;
         Ok(rows.iter().map(visit).collect::<Result<_, _>>()?)
+    }
+
+    /// Whether retention has taken the words out of an event: a recount would not find what it came to.
+    pub async fn has_bared_events(&self) -> Result<bool, StoreError> {
+        let statement = sql("SELECT 1 FROM events WHERE bared > 0 AND kind <> 'delivery' LIMIT 1");
+        Ok(self.db.fetch_one(statement).await?.is_some())
     }
 
     /// Forgets all of it: it is counted anew from the journal.

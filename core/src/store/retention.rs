@@ -443,7 +443,10 @@ pub const RETAINED: &[(&str, Retained)] = &[
                 "coalesce(wrote_at, name_at, phone_at, username_at, blocked_at, no_advertising_at, 0) < $1 AND NOT ",
                 active!("people.conversation"),
                 " AND NOT ",
-                phone_active!("people.phone")
+                phone_active!("people.phone"),
+                // A person of the firm may have written first.
+                " AND NOT EXISTS (SELECT 1 FROM events AS lately \
+                 WHERE lately.conversation = people.conversation AND lately.timestamp >= $1)"
             ),
         )]),
     ),

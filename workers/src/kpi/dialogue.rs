@@ -35,8 +35,9 @@ pub struct Dialogue {
     pub bot_at: Option<DateTime<Utc>>,
     /// Messages of the bot that answered.
     pub replies: u32,
-    /// When a person answered first.
-    pub staff_at: Option<DateTime<Utc>>,
+    /// When people of the firm wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub staff_said: Vec<DateTime<Utc>>,
     /// Messages of people of the firm, by who wrote them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub staff: BTreeMap<String, u32>,
@@ -107,7 +108,7 @@ impl Dialogue {
             typed: 0,
             bot_at: None,
             replies: 0,
-            staff_at: None,
+            staff_said: Vec::new(),
             staff: BTreeMap::new(),
             handoff_at: None,
             drafts: Drafts::default(),
@@ -127,13 +128,15 @@ impl Dialogue {
         }
     }
 
-    /// Whether an event opens a dialogue where none goes on: a message of the customer, or an answer to one that
-    /// the journal has not told yet.
+    /// Whether an event opens a dialogue where none goes on: a message of the customer, what was done about one that
+    /// the journal has not told yet, or words of a person who writes first.
     pub(super) fn opens(event: &Event) -> bool {
         match event.kind {
-            Kind::Inbound => event.customer_text.is_some(),
+            Kind::Inbound => is_message(event),
             Kind::Outbound => is_reply(event),
             Kind::Turn => true,
+            Kind::Takeover => event.bot_response.is_some(),
+            Kind::Booking => event.turn_id.is_some(),
             _ => false,
         }
     }
@@ -147,7 +150,7 @@ impl Dialogue {
     pub(super) fn take(&mut self, event: &Event) {
         let at = event.timestamp;
         match event.kind {
-            Kind::Inbound if event.customer_text.is_some() => {
+            Kind::Inbound if is_message(event) => {
                 self.started_at = match self.messages {
                     0 => at,
                     _ => self.started_at.min(at),
@@ -157,19 +160,20 @@ impl Dialogue {
                 self.last_at = self.last_at.max(at);
             }
             Kind::Turn => self.decided(event),
-            Kind::Outbound if is_reply(event) => {
-                earliest(&mut self.bot_at, at);
-                self.replies += 1;
-                self.last_at = self.last_at.max(at);
-            }
+            Kind::Outbound if is_reply(event) => self.replied(at),
             Kind::Takeover if event.bot_response.is_some() => {
-                earliest(&mut self.staff_at, at);
+                self.staff_said.push(at);
                 let who = event.staff_id.clone().unwrap_or_default();
                 *self.staff.entry(who).or_default() += 1;
                 self.last_at = self.last_at.max(at);
             }
             Kind::Handoff => earliest(&mut self.handoff_at, at),
-            Kind::Draft => self.drafts.take(event),
+            Kind::Draft => {
+                self.drafts.take(event);
+                if matches!(event.outcome.as_deref(), Some("sent" | "edited")) {
+                    self.replied(at);
+                }
+            }
             Kind::Booking => self.booked(event),
             Kind::Lead => {
                 let opened = matches!(event.outcome.as_deref(), Some("created" | "joined"));
@@ -184,6 +188,12 @@ impl Dialogue {
             }
             _ => {}
         }
+    }
+
+    fn replied(&mut self, at: DateTime<Utc>) {
+        earliest(&mut self.bot_at, at);
+        self.replies += 1;
+        self.last_at = self.last_at.max(at);
     }
 
     fn decided(&mut self, event: &Event) {
@@ -210,7 +220,7 @@ impl Dialogue {
         match event.action.as_deref() {
             Some("create_booking") => {
                 self.bookings.insert(booking.clone());
-                self.settled = true;
+                self.settled |= event.staff_id.is_none();
             }
             Some("move_booking" | "confirm_booking") => self.settled |= event.staff_id.is_none(),
             Some("cancel_booking") => {
@@ -228,14 +238,14 @@ impl Dialogue {
 
     /// Whether somebody answered.
     pub fn is_answered(&self) -> bool {
-        self.bot_at.is_some() || self.staff_at.is_some()
+        self.bot_at.is_some() || !self.staff_said.is_empty()
     }
 
     /// Whether the bot led it alone: it answered, and no person was called, spoke or approved.
     pub fn is_automated(&self) -> bool {
         self.bot_at.is_some()
             && self.handoff_at.is_none()
-            && self.staff_at.is_none()
+            && self.staff_said.is_empty()
             && self.drafts.proposed == 0
     }
 
@@ -264,10 +274,11 @@ impl Dialogue {
             .map(|at| (at - self.started_at).max(TimeDelta::zero()))
     }
 
-    /// From the call for a person, or else from the first message, to the first answer of a person.
+    /// From the call for a person, or else from the first message, to the next words of a person.
     pub fn staff_after(&self) -> Option<TimeDelta> {
         let asked = self.handoff_at.unwrap_or(self.started_at);
-        self.staff_at.map(|at| (at - asked).max(TimeDelta::zero()))
+        let said = self.staff_said.iter().filter(|said| **said >= asked);
+        said.min().map(|said| *said - asked)
     }
 
     /// From the first message to the call for a person.
@@ -289,12 +300,29 @@ impl Drafts {
     }
 }
 
-/// Whether a message that was sent answered a customer: it belongs to a turn, and no person wrote it.
+/// Whether it is a message that wants an answer. Told by its kind: the words of old ones are gone.
+fn is_message(event: &Event) -> bool {
+    let kinds = [
+        "text",
+        "press",
+        "command",
+        "media",
+        "contact",
+        "location",
+        "unreadable",
+    ];
+    event
+        .outcome
+        .as_deref()
+        .is_some_and(|kind| kinds.contains(&kind))
+}
+
+/// Whether a message that was sent answered a customer: it belongs to a turn, and no person wrote it. One that a person
+/// let through belongs to none, and is told as a draft.
 fn is_reply(event: &Event) -> bool {
     event.outcome.as_deref() == Some("sent")
         && event.turn_id.is_some()
-        && event.bot_response.is_some()
-        && event.staff_id.is_none()
+        && event.owner.as_deref() == Some("bot")
 }
 
 fn earliest(known: &mut Option<DateTime<Utc>>, at: DateTime<Utc>) {

@@ -177,7 +177,9 @@ impl Counted {
             "drafts_edited" => Box::new(|one| one.drafts.edited > 0),
             "drafts_rejected" => Box::new(|one| one.drafts.rejected > 0),
             "bot_first_answer_p90" => Box::new(move |one| enquiry(one, one.bot_at.is_some())),
-            "staff_first_answer_p90" => Box::new(move |one| enquiry(one, one.staff_at.is_some())),
+            "staff_first_answer_p90" => {
+                Box::new(move |one| enquiry(one, !one.staff_said.is_empty()))
+            }
             _ => return None,
         };
         let all = self.dialogues.iter();

@@ -19,6 +19,9 @@ const BATCH: u32 = 1_000;
 /// How long it waits where nothing is new.
 const IDLE: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// How long it waits between two steps.
+const BREATH: std::time::Duration = std::time::Duration::from_millis(5);
+
 /// Why the journal was not followed. It goes on where it stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
@@ -33,6 +36,11 @@ pub enum FollowError {
         /// Why.
         source: serde_json::Error,
     },
+    /// Counting anew would lose what was counted of them.
+    #[error(
+        "retention has taken the words out of events of the journal: counted anew, what they came to would be lost; nothing was changed"
+    )]
+    Bared,
 }
 
 /// Keeps what the journal comes to.
@@ -71,7 +79,10 @@ impl Follower {
 
     /// Takes everything that is in the journal by now.
     pub async fn catch_up(&self) -> Result<(), FollowError> {
-        while self.step().await? {}
+        while self.step().await? {
+            // Whoever writes the journal waits for each step: they come one after another.
+            tokio::time::sleep(BREATH).await;
+        }
         Ok(())
     }
 
@@ -102,8 +113,11 @@ impl Follower {
     }
 }
 
-/// Counts everything anew from the journal.
+/// Counts everything anew from the journal, where it is whole.
 pub async fn recount(follower: &Follower) -> Result<(), FollowError> {
+    if follower.store.has_bared_events().await? {
+        return Err(FollowError::Bared);
+    }
     follower.store.forget_kpi().await?;
     follower.catch_up().await
 }
@@ -115,7 +129,7 @@ struct Open {
     dialogue: Dialogue,
 }
 
-/// What is known while some events are taken: of each conversation the dialogues from the newest that was kept on.
+/// What is known while some events are taken: of each conversation the newest dialogues that were kept, and what followed.
 #[derive(Debug, Default)]
 pub(super) struct State {
     dialogues: BTreeMap<ConversationId, Vec<Open>>,
@@ -186,10 +200,13 @@ impl State {
             return;
         };
         open.dialogue.take(event);
-        if let [.., before, open] = known.as_mut_slice() {
-            let again = open.dialogue.is_enquiry()
-                && open.dialogue.started_at - before.dialogue.last_at <= REOPENED;
-            before.dialogue.reopened |= again;
+        if let Some((open, before)) = known.split_last_mut()
+            && open.dialogue.is_enquiry()
+        {
+            for before in before {
+                let silent = open.dialogue.started_at - before.dialogue.last_at;
+                before.dialogue.reopened |= silent <= REOPENED;
+            }
         }
     }
 

@@ -69,6 +69,7 @@ impl Journal {
     fn answers(&mut self, who: u32, minute: i64) -> &mut Self {
         self.add(who, minute, Kind::Outbound, |event| {
             event.outcome = Some("sent".into());
+            event.owner = Some("bot".into());
             event.bot_response = Some("…".into());
         })
     }
@@ -161,7 +162,13 @@ fn a_week() -> Journal {
         .writes(4, 30)
         .thinks(4, 30, "price")
         .draft(4, 30, "proposed");
-    journal.draft(4, 33, "sent").answers(4, 33);
+    journal.draft(4, 33, "sent");
+    // What a person lets through belongs to no turn.
+    journal.add(4, 33, Kind::Outbound, |event| {
+        event.turn_id = None;
+        event.owner = Some("bot".into());
+        event.outcome = Some("sent".into());
+    });
     // Books and does not come.
     journal
         .writes(5, 40)
@@ -235,6 +242,45 @@ async fn every_figure_is_what_its_definition_says() {
     assert_eq!(by(By::Day), ["2026-11-02", "2026-11-04", "2026-11-05"]);
     assert_eq!(by(By::Staff), ["Мария"]);
     assert_eq!(by(By::Service), ["cut"]);
+}
+
+#[tokio::test]
+async fn who_writes_first_and_who_wrote_before_the_call_is_told_apart() {
+    let mut journal = Journal::default();
+    // The bot alone; weeks later a person writes first, the customer answers and asks for somebody.
+    journal.writes(1, 0).thinks(1, 0, "price").answers(1, 1);
+    journal
+        .person(1, 30_000)
+        .writes(1, 30_010)
+        .thinks(1, 30_010, "human");
+    journal
+        .answers(1, 30_011)
+        .calls(1, 30_011)
+        .person(1, 30_041);
+    // Writes, presses a button a day later, and writes again within 72 hours of the first.
+    journal
+        .writes(2, 0)
+        .answers(2, 1)
+        .presses(2, 1_500)
+        .writes(2, 3_000)
+        .answers(2, 3_000);
+    // The visit is told before the press that confirms it.
+    journal
+        .books(3, 50, "confirm_booking", "confirmed", 2)
+        .presses(3, 50);
+
+    let counted = counted(&journal).await;
+
+    let all = &counted.figures(None, ZONE, at(100_000))[0].figures;
+    assert_eq!(figure(all, "enquiries"), (Some(4.0), 4));
+    assert_eq!(figure(all, "automated"), (Some(0.75), 4));
+    assert_eq!(figure(all, "staff_first_answer_median"), (Some(1_800.0), 1));
+    assert_eq!(figure(all, "automated_reopened").0, Some(1.0 / 3.0));
+    let mut presses = counted
+        .dialogues
+        .iter()
+        .filter(|one| one.conversation == whose(3));
+    assert!(presses.next().unwrap().dialogue.settled);
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ async fn positions_are_taken_once_and_rows_grow(ground: Ground) {
         .last_dialogues(&[&her, &conversation("2")])
         .await
         .unwrap();
-    assert_eq!(last, [first[1].clone(), grown.clone()]);
+    assert_eq!(last, [first[0].clone(), first[1].clone(), grown.clone()]);
     let between = store.dialogues_between(&(at(5)..at(8))).await.unwrap();
     assert_eq!(between, [first[1].clone()]);
     let visits = store.kpi_visits(&["v", "w"]).await.unwrap();
