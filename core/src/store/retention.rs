@@ -445,8 +445,8 @@ pub const RETAINED: &[(&str, Retained)] = &[
                 " AND NOT ",
                 phone_active!("people.phone"),
                 // A person of the firm may have written first.
-                " AND NOT EXISTS (SELECT 1 FROM events AS lately \
-                 WHERE lately.conversation = people.conversation AND lately.timestamp >= $1)"
+                " AND NOT EXISTS (SELECT 1 FROM events AS lately WHERE lately.kind = 'takeover' \
+                 AND lately.conversation = people.conversation AND lately.timestamp >= $1)"
             ),
         )]),
     ),

@@ -449,13 +449,6 @@ async fn the_first_owner_comes_in_by_the_link_that_the_program_prints() {
     assert!(health.contains("Всё работает"), "{health}");
 }
 
-/// What a page of the book says first after a mark.
-fn after<'a>(page: &'a str, mark: &str) -> &'a str {
-    let found = page.split(mark).nth(1);
-    let found = found.unwrap_or_else(|| panic!("no {mark}: {page}"));
-    found.split('"').next().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visits_are_added_moved_marked_and_cancelled_and_never_two_at_once() {
     let firm = Firm::with(On::Embedded, "", vec![vec!["run"]]).await;
@@ -528,11 +521,8 @@ async fn visits_are_added_moved_marked_and_cancelled_and_never_two_at_once() {
 
 /// Moves the visit of a page to this time, marks it and cancels it.
 async fn moves_and_cancels(maria: &Person, page: &str, later: &str) {
-    let id = after(page, "action=\"/console/visits/")
-        .split('/')
-        .next()
-        .unwrap()
-        .to_owned();
+    let (before, _) = page.split_once("/mark\"").unwrap();
+    let id = before.rsplit('/').next().unwrap();
     let moves = key();
     let to = [("key", moves.as_str()), ("at", later)];
     maria

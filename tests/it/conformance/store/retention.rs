@@ -18,6 +18,7 @@ on_both!(
     every_table_is_decided_on,
     what_is_over_is_found_nowhere,
     who_is_active_stays_whole,
+    whom_a_person_wrote_to_first_stays,
     a_phone_stays_one_person_in_figures,
     who_is_kept_for_figures_is_erased_when_she_asks,
     the_numbers_of_a_web_chat_go_on,
@@ -416,6 +417,23 @@ async fn who_is_active_stays_whole(ground: Ground) {
         swept(&store, &CONFIG).await;
     }
     assert_eq!(found_of("hers1200"), Vec::<String>::new());
+}
+
+async fn whom_a_person_wrote_to_first_stays(ground: Ground) {
+    let store = ground.open().await;
+    let [lately, long_ago] = ["1", "2"].map(conversation);
+    for (her, days) in [(&lately, 1), (&long_ago, 1_200)] {
+        ground.sql(&format!(
+            "INSERT INTO people (conversation) VALUES ('{}')",
+            her.as_str()
+        ));
+        said(&ground, her, Kind::Takeover, days, "+79210000001");
+    }
+
+    swept(&store, &CONFIG).await;
+
+    assert!(store.person_of(&lately).await.unwrap().is_some());
+    assert_eq!(store.person_of(&long_ago).await.unwrap(), None);
 }
 
 async fn a_phone_stays_one_person_in_figures(ground: Ground) {
