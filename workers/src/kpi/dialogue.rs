@@ -12,6 +12,9 @@ pub(super) const QUIET: TimeDelta = TimeDelta::hours(24);
 /// Who writes again within this time after a dialogue was not helped by it, or not for long.
 pub(super) const REOPENED: TimeDelta = TimeDelta::hours(72);
 
+/// So much may the clock of a messenger, which often tells whole seconds, be behind ours.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
+
 /// What somebody says who was helped.
 const CONTENT: [&str; 3] = ["thanks", "goodbye", "confirm_yes"];
 /// What says nothing about what somebody wants.
@@ -277,8 +280,9 @@ impl Dialogue {
     /// From the call for a person, or else from the first message, to the next words of a person.
     pub fn staff_after(&self) -> Option<TimeDelta> {
         let asked = self.handoff_at.unwrap_or(self.started_at);
-        let said = self.staff_said.iter().filter(|said| **said >= asked);
-        said.min().map(|said| *said - asked)
+        let said = self.staff_said.iter().map(|said| *said - asked);
+        let said = said.filter(|after| *after >= -SKEW).min();
+        said.map(|after| after.max(TimeDelta::zero()))
     }
 
     /// From the first message to the call for a person.
