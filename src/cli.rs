@@ -9,9 +9,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 use zapis_core::message::ConversationId;
+use zapis_workers::kpi::figures::By;
 
 pub use book::{BookCommand, FeedCommand, FeedWhose, Wished};
 pub use privacy::{EraseArgs, ExportArgs, PrivacyCommand};
@@ -344,8 +346,8 @@ pub struct KpiArgs {
     #[arg(long, default_value_t = 30, value_parser = days(), conflicts_with = "from")]
     pub days: u16,
     /// Tell them apart by this, too.
-    #[arg(long, value_enum)]
-    pub by: Option<KpiBy>,
+    #[arg(long, value_parser = by())]
+    pub by: Option<By>,
     /// Count everything anew from the journal first.
     #[arg(long)]
     pub recount: bool,
@@ -360,27 +362,9 @@ pub struct KpiArgs {
     pub xlsx: Option<PathBuf>,
 }
 
-/// By what figures are told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum KpiBy {
-    /// The messenger.
-    Channel,
-    /// The bot, number or widget.
-    Account,
-    /// What the customer wanted.
-    Intent,
-    /// What was booked.
-    Service,
-    /// The variant of an experiment.
-    Variant,
-    /// Who of the staff wrote.
-    Staff,
-    /// Days at the firm.
-    Day,
-    /// Weeks at the firm.
-    Week,
-    /// Months at the firm.
-    Month,
+fn by() -> impl TypedValueParser<Value = By> {
+    PossibleValuesParser::new(By::ALL.map(By::name))
+        .try_map(|name| By::named(&name).ok_or("is none of these"))
 }
 
 /// What is asked, and of what.

@@ -537,8 +537,8 @@ impl Sender {
             Content::Message { text, staff, .. } => {
                 event.owner = Some(if staff.is_some() { "staff" } else { "bot" }.into());
                 event.staff_id.clone_from(staff);
-                // What a person wrote or let through is noted by its own event.
-                let is_recorded = part.turn.is_some() || matches!(part.fence, Fence::Staff);
+                // By the turn, or by the event of the person who wrote it.
+                let is_recorded = part.turn.is_some() || staff.is_some();
                 event.bot_response = (!(self.confidential && is_recorded)).then(|| text.clone());
             }
             Content::Card(card) => event.reason = Some(card.reason.clone()),

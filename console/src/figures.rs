@@ -12,14 +12,14 @@ use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 use zapis_core::store::Role;
 use zapis_workers::kpi::FollowError;
-use zapis_workers::kpi::figures::{By, Counted, Entry, Figure, Group, Unit};
+use zapis_workers::kpi::figures::{By, Counted, Entry, Group, Unit};
 use zapis_workers::words::Language;
 
 use crate::door::Me;
 use crate::page::{View, link};
 use crate::refusal::Refusal;
 use crate::sheet::bounds;
-use crate::{Console, beside, texts, words};
+use crate::{Console, beside, words};
 
 /// How many days are looked at where nothing is said.
 const DAYS: u64 = 30;
@@ -168,19 +168,15 @@ pub(crate) async fn show(
         .zip(back(from, 1))
         .ok_or_else(wrong)?;
     let before = whole_days(&view, first, last);
-    let by = by(&asked.by);
+    let by = By::named(&asked.by);
     let (store, zone, now) = (console.store().clone(), view.zone, view.now);
     let (counted, groups, earlier, with_chats) = beside(move || async move {
         let counted = Counted::of(&store, &span).await?;
         let groups = counted.figures(by, zone, now);
         let earlier = Counted::of(&store, &before).await?.figures(None, zone, now);
         let all = SECTIONS.iter().flat_map(|(_, ids)| ids.iter().copied());
-        let has_chats = |id: &&str| {
-            counted
-                .behind(id, now)
-                .is_some_and(|chats| !chats.is_empty())
-        };
-        let with_chats: Vec<&str> = all.filter(has_chats).collect();
+        let has_chats = |id: &&'static str| counted.has_behind(id, now);
+        let with_chats: Vec<&'static str> = all.filter(has_chats).collect();
         Ok((counted, groups, earlier, with_chats))
     })
     .await?;
@@ -198,13 +194,14 @@ pub(crate) async fn show(
         .iter()
         .map(|bar| bar.automated + bar.person + bar.unanswered)
         .max();
-    let behind = counted.behind(&asked.behind, view.now);
+    let behind = with_chats.contains(&asked.behind.as_str());
+    let behind = behind.then(|| counted.behind(&asked.behind, view.now));
     let chats = behind.as_ref().map(|all| chats(&view, all));
     let what = context! {
         from => from.to_string(),
         to => to.to_string(),
         by => asked.by,
-        all_by => BY,
+        all_by => By::ALL.map(By::name),
         sections => sections.collect::<Vec<_>>(),
         columns => COLUMNS,
         groups => by.map(|_| Value::from(Serde(table(language, &groups[1..])))),
@@ -224,28 +221,6 @@ fn whole_days(view: &View<'_>, from: NaiveDate, to: NaiveDate) -> Range<DateTime
     begin..end
 }
 
-const BY: [&str; 8] = [
-    "channel", "intent", "service", "staff", "variant", "day", "week", "month",
-];
-
-fn by(name: &str) -> Option<By> {
-    Some(match name {
-        "channel" => By::Channel,
-        "intent" => By::Intent,
-        "service" => By::Service,
-        "staff" => By::Staff,
-        "variant" => By::Variant,
-        "day" => By::Day,
-        "week" => By::Week,
-        "month" => By::Month,
-        _ => return None,
-    })
-}
-
-fn of_group<'g>(group: &'g Group, id: &str) -> Option<&'g Figure> {
-    group.figures.iter().find(|figure| figure.id == id)
-}
-
 fn line(
     language: Language,
     id: &'static str,
@@ -253,7 +228,7 @@ fn line(
     before: &Group,
     with_chats: &[&str],
 ) -> Option<Line> {
-    let (figure, before) = (of_group(now, id)?, of_group(before, id)?);
+    let (figure, before) = (now.figure(id)?, before.figure(id)?);
     let sure = figure
         .interval
         .zip(before.interval)
@@ -261,15 +236,12 @@ fn line(
             let up = (now.0 > before.1).then_some("up");
             up.or_else(|| (now.1 < before.0).then_some("down"))
         });
-    let told = |value| said(language, value, figure.unit);
     Some(Line {
         id,
-        value: value(language, figure),
+        value: figure.told(language),
         of: figure.of,
-        interval: figure
-            .interval
-            .map(|(low, high)| format!("{} … {}", told(low), told(high))),
-        before: value(language, before),
+        interval: figure.interval_told(language),
+        before: before.told(language),
         sure,
         has_chats: with_chats.contains(&id),
     })
@@ -277,47 +249,12 @@ fn line(
 
 /// A row for each group: its name, and the columns.
 fn table(language: Language, groups: &[Group]) -> Vec<(String, Vec<String>)> {
-    let cell = |group: &Group, id: &&str| of_group(group, id).map(|figure| value(language, figure));
+    let cell = |group: &Group, id: &&str| group.figure(id).map(|figure| figure.told(language));
     let row = |group: &Group| {
         let cells = COLUMNS.iter().map(|id| cell(group, id).unwrap_or_default());
         (group.name.clone().unwrap_or_default(), cells.collect())
     };
     groups.iter().map(row).collect()
-}
-
-fn value(language: Language, figure: &Figure) -> String {
-    figure.value.map_or_else(
-        || "–".to_owned(),
-        |value| said(language, value, figure.unit),
-    )
-}
-
-fn said(language: Language, value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Count | Unit::Tokens => decimal(language, value, 0),
-        Unit::Share => format!("{} %", decimal(language, value * 100.0, 1)),
-        Unit::Seconds => timed(language, value),
-        Unit::Stars => decimal(language, value, 2),
-        Unit::Money => decimal(language, value, 4),
-    }
-}
-
-fn decimal(language: Language, value: f64, digits: usize) -> String {
-    let text = format!("{value:.digits$}");
-    match language {
-        Language::Ru => text.replace('.', ","),
-        Language::En => text,
-    }
-}
-
-fn timed(language: Language, seconds: f64) -> String {
-    let (value, unit) = match seconds {
-        short if short < 120.0 => (short, "seconds"),
-        some if some < 7_200.0 => (some / 60.0, "minutes"),
-        long => (long / 3_600.0, "hours"),
-    };
-    let text = decimal(language, value, 1);
-    texts::fill(language, unit, &[("count", &text)]).unwrap_or(text)
 }
 
 /// Enquiries by day, or by week where there are many days; days of which there is nothing are there too.
@@ -356,7 +293,7 @@ fn chats(view: &View<'_>, entries: &[&Entry]) -> Vec<Value> {
             at => view.at(entry.dialogue.started_at),
             channel => entry.conversation.channel(),
             intent => entry.dialogue.intent.as_deref(),
-            waited => wait.map(|wait| timed(view.language(), wait.as_seconds_f64())),
+            waited => wait.map(|wait| Unit::Seconds.told(wait.as_seconds_f64(), view.language())),
             stars => entry.dialogue.stars,
         }
     };

@@ -12,12 +12,13 @@ use zapis_core::Clock;
 use zapis_core::store::Store;
 use zapis_workers::book::open_of;
 use zapis_workers::business::Business;
-use zapis_workers::kpi::figures::{By, Counted, Figure, Group, Unit};
+use zapis_workers::kpi::figures::{By, Counted, Group, Unit};
 use zapis_workers::kpi::{Follower, recount};
+use zapis_workers::words::Language;
 
 use super::Failure;
 use crate::app::desks;
-use crate::cli::{KpiArgs, KpiBy};
+use crate::cli::KpiArgs;
 use crate::config::Loaded;
 use crate::output::{self, Table};
 
@@ -63,7 +64,7 @@ pub(super) async fn kpi(loaded: &Loaded, store: &Store, args: &KpiArgs) -> Resul
     let counted = Counted::of(store, &span)
         .await
         .context("reading the figures")?;
-    let by = args.by.map(By::from);
+    let by = args.by;
     let report = Report {
         from: span.start,
         until: span.end,
@@ -107,35 +108,16 @@ fn span(
     Ok(from..until)
 }
 
-impl From<KpiBy> for By {
-    fn from(by: KpiBy) -> Self {
-        match by {
-            KpiBy::Channel => Self::Channel,
-            KpiBy::Account => Self::Account,
-            KpiBy::Intent => Self::Intent,
-            KpiBy::Service => Self::Service,
-            KpiBy::Variant => Self::Variant,
-            KpiBy::Staff => Self::Staff,
-            KpiBy::Day => Self::Day,
-            KpiBy::Week => Self::Week,
-            KpiBy::Month => Self::Month,
-        }
-    }
-}
-
 fn tell(report: &Report, firm: &Business) {
     let at = |at| firm.local(at).format("%Y-%m-%d %H:%M").to_string();
     output::line(format!("{} to {}", at(report.from), at(report.until)));
     let mut table = Table::new(&["figure", "value", "of", "95 % of such periods"]);
     for figure in report.groups.iter().take(1).flat_map(|all| &all.figures) {
-        let interval = figure
-            .interval
-            .map(|(low, high)| format!("{} … {}", said(low, figure.unit), said(high, figure.unit)));
         table.row([
             figure.id.to_owned(),
-            value(figure),
+            figure.told(Language::En),
             figure.of.to_string(),
-            interval.unwrap_or_default(),
+            figure.interval_told(Language::En).unwrap_or_default(),
         ]);
     }
     table.print();
@@ -145,39 +127,13 @@ fn tell(report: &Report, firm: &Business) {
     output::line("");
     let mut table = Table::new(&[["group"].as_slice(), &COLUMNS.map(|(_, name)| name)].concat());
     for group in &report.groups[1..] {
-        let cell = |id: &str| {
-            let mut figures = group.figures.iter();
-            figures
-                .find(|figure| figure.id == id)
-                .map(value)
-                .unwrap_or_default()
-        };
-        let mut cells = [const { String::new() }; 11];
-        cells[0] = group.name.clone().unwrap_or_default();
-        for (to, (id, _)) in cells[1..].iter_mut().zip(COLUMNS) {
-            *to = cell(id);
-        }
-        table.row(cells);
+        let cell = |id| group.figure(id).map(|figure| figure.told(Language::En));
+        table.row::<{ COLUMNS.len() + 1 }>(std::array::from_fn(|n| match n {
+            0 => group.name.clone().unwrap_or_default(),
+            n => cell(COLUMNS[n - 1].0).unwrap_or_default(),
+        }));
     }
     table.print();
-}
-
-fn value(figure: &Figure) -> String {
-    figure
-        .value
-        .map_or_else(|| "–".to_owned(), |value| said(value, figure.unit))
-}
-
-fn said(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Count | Unit::Tokens => format!("{value:.0}"),
-        Unit::Share => format!("{:.1} %", value * 100.0),
-        Unit::Seconds if value < 120.0 => format!("{value:.1} s"),
-        Unit::Seconds if value < 7_200.0 => format!("{:.1} min", value / 60.0),
-        Unit::Seconds => format!("{:.1} h", value / 3_600.0),
-        Unit::Stars => format!("{value:.2}"),
-        Unit::Money => format!("{value:.4}"),
-    }
 }
 
 /// A row of CSV and of the workbook.

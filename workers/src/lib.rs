@@ -28,5 +28,6 @@ pub mod when;
 pub mod words;
 
 mod source_text;
+mod statistics;
 #[cfg(test)]
 mod testing;

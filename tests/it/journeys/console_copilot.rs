@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 use zapis_core::store::Role;
-use zapis_sandbox::{TelegramAction, TelegramRequest};
 
 use super::models::{asked, firm_with, says};
 use crate::support::console::{Person, chat};
@@ -117,17 +116,11 @@ async fn a_model_words_what_is_suggested_when_asked_and_hears_no_name() {
     let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
     let anna = 7_903;
     // A name that no dictionary knows.
-    let asks = TelegramAction::Writes {
-        chat: anna,
-        text: "Пишет вам Бересклета, где вы находитесь?".into(),
-        reply_to: None,
-        at: None,
-    };
-    let asks = TelegramRequest {
-        name: Some("Бересклета".into()),
-        ..asks.into()
-    };
-    firm.sandbox.telegram(asks).unwrap();
+    firm.telegram_writes_as(
+        "Бересклета",
+        anna,
+        "Пишет вам Бересклета, где вы находитесь?",
+    );
     firm.telegram_answer(anna, 0).await;
     firm.sandbox
         .telegram_writes(anna, "Позовите администратора")

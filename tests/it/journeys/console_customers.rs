@@ -4,7 +4,6 @@ use reqwest::StatusCode;
 use uuid::Uuid;
 use zapis_core::message::ConversationId;
 use zapis_core::store::Role;
-use zapis_sandbox::{TelegramAction, TelegramRequest};
 
 use crate::support::console::{Person, chat};
 use crate::support::firm::{Firm, On, STAFF};
@@ -14,20 +13,6 @@ const BORIS: i64 = 7_332;
 
 fn customer(id: i64) -> String {
     chat(id).replace("/chats/", "/customers/")
-}
-
-fn writes(firm: &Firm, id: i64, name: &str, text: &str) {
-    let writes = TelegramAction::Writes {
-        chat: id,
-        text: text.into(),
-        reply_to: None,
-        at: None,
-    };
-    let writes = TelegramRequest {
-        name: Some(name.into()),
-        ..writes.into()
-    };
-    firm.sandbox.telegram(writes).unwrap();
 }
 
 fn bot_lines(firm: &Firm, id: i64) -> usize {
@@ -50,7 +35,7 @@ async fn silent(firm: &Firm, times: i64) {
 async fn who_is_blocked_is_heard_and_not_answered(on: On, roles: Vec<Vec<&'static str>>) {
     let mut firm = Firm::with(on, "{crm}", roles).await;
     let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
-    writes(&firm, ANNA, "Анна", "Позовите администратора");
+    firm.telegram_writes_as("Анна", ANNA, "Позовите администратора");
     firm.telegram_answer(ANNA, 0).await;
     firm.staff_sees("Позовите").await;
     let waits = "/console/inbox?show=waiting";
@@ -78,10 +63,9 @@ async fn who_is_blocked_is_heard_and_not_answered(on: On, roles: Vec<Vec<&'stati
     );
     let shown = firm.sandbox.telegram_transcript(STAFF, None).len();
     let heard = bot_lines(&firm, ANNA);
-    writes(
-        &firm,
-        ANNA,
+    firm.telegram_writes_as(
         "Анна",
+        ANNA,
         "Сколько стоит мужская стрижка? Позовите человека!",
     );
     silent(&firm, 1).await;
@@ -89,9 +73,9 @@ async fn who_is_blocked_is_heard_and_not_answered(on: On, roles: Vec<Vec<&'stati
     // It holds after a restart, and others do not notice.
     firm.kill();
     firm.start().await;
-    writes(&firm, ANNA, "Анна", "Ау?");
+    firm.telegram_writes_as("Анна", ANNA, "Ау?");
     silent(&firm, 2).await;
-    writes(&firm, BORIS, "Борис", "Сколько стоит мужская стрижка?");
+    firm.telegram_writes_as("Борис", BORIS, "Сколько стоит мужская стрижка?");
     assert!(firm.telegram_answer(BORIS, 0).await.contains("1\u{a0}900"));
     assert_eq!(bot_lines(&firm, ANNA), heard);
     let told = firm.sandbox.telegram_transcript(STAFF, None);
@@ -110,7 +94,7 @@ async fn who_is_blocked_is_heard_and_not_answered(on: On, roles: Vec<Vec<&'stati
     maria
         .has_done(&format!("{}/block", customer(ANNA)), &free)
         .await;
-    writes(&firm, ANNA, "Анна", "Сколько стоит мужская стрижка?");
+    firm.telegram_writes_as("Анна", ANNA, "Сколько стоит мужская стрижка?");
     assert!(
         firm.telegram_answer(ANNA, heard)
             .await
@@ -138,7 +122,7 @@ async fn a_customer_is_found_merged_told_and_erased() {
     let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
     let olga = Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
     for (id, name) in [(ANNA, "Анна Первая"), (BORIS, "Борис")] {
-        writes(&firm, id, name, "где вы находитесь?");
+        firm.telegram_writes_as(name, id, "где вы находитесь?");
         firm.telegram_answer(id, 0).await;
     }
     let list = maria

@@ -5,26 +5,11 @@ use std::fs;
 use reqwest::StatusCode;
 use serde_json::Value;
 use zapis_core::store::Role;
-use zapis_sandbox::{TelegramAction, TelegramRequest};
 
 use crate::support::console::{Person, chat};
 use crate::support::firm::{Firm, On, copy};
 
 const ANNA: i64 = 7_441;
-
-fn writes(firm: &Firm, id: i64, name: &str, text: &str) {
-    let writes = TelegramAction::Writes {
-        chat: id,
-        text: text.into(),
-        reply_to: None,
-        at: None,
-    };
-    let writes = TelegramRequest {
-        name: Some(name.into()),
-        ..writes.into()
-    };
-    firm.sandbox.telegram(writes).unwrap();
-}
 
 /// The address behind the name of a customer in a line of the search.
 fn link(page: &str) -> String {
@@ -91,14 +76,9 @@ async fn a_dispute_is_settled(on: On, roles: Vec<Vec<&'static str>>) {
     let firm = Firm::with(on, "", roles).await;
     let olga = Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
     let maria = Person::joins(&firm, "maria", "Мария", Role::Administrator).await;
-    writes(&firm, ANNA, "Анна <i>", "Сколько стоит мужская стрижка?");
+    firm.telegram_writes_as("Анна <i>", ANNA, "Сколько стоит мужская стрижка?");
     assert!(firm.telegram_answer(ANNA, 0).await.contains("1\u{a0}900"));
-    writes(
-        &firm,
-        ANNA,
-        "Анна <i>",
-        "<script>alert(1)</script> обещали скидку",
-    );
+    firm.telegram_writes_as("Анна <i>", ANNA, "<script>alert(1)</script> обещали скидку");
     firm.telegram_answer(ANNA, 1).await;
 
     // Found by words, kind and person; nothing of what was written is markup.
@@ -180,7 +160,7 @@ async fn a_replay_shows_exactly_what_another_price_would_change() {
     .into_iter()
     .enumerate()
     {
-        writes(&firm, ANNA, "Зоя", text);
+        firm.telegram_writes_as("Зоя", ANNA, text);
         firm.telegram_answer(ANNA, n).await;
     }
     let new = firm.data_dir().join("new");

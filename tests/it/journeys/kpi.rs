@@ -103,6 +103,18 @@ async fn what_happened_is_counted(on: On, roles: Vec<Vec<&'static str>>) {
     let leads_to = |who: i64| page.contains(&format!("main%3A{who}"));
     assert!(leads_to(CALLS) && !leads_to(ASKS), "{page}");
     assert!(page.contains("Деньги") && page.contains("<svg"), "{page}");
+    for wrong in [
+        "to=-262143-01-01",
+        "from=2020-01-01&to=2026-01-01",
+        "from=2026-02-01&to=2026-01-01",
+    ] {
+        let refused = olga.get(&format!("/console/figures?{wrong}")).await;
+        assert_eq!(
+            refused.status(),
+            reqwest::StatusCode::UNPROCESSABLE_ENTITY,
+            "{wrong}"
+        );
+    }
     let irina = Person::joins(&firm, "irina", "Ирина", Role::Manager).await;
     assert!(!irina.reads("/console/figures").await.contains("Деньги"));
 }

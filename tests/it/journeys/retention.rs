@@ -161,6 +161,27 @@ fn kept(firm: &Firm) -> String {
 /// What is said of health. The knowledge of the firm has none of it in these forms.
 const SECRETS: [&str; 4] = ["беременна", "диабет", "гемофили", "псориаз"];
 
+/// What a person said and how far it came is seen beside the words, though the sender keeps none.
+async fn its_mark_is_seen(firm: &Firm, person: &Person, chat: i64) {
+    let address = format!("/console/chats/telegram:main:{chat}");
+    let give_up = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let page = person.reads(&address).await;
+        let staff = page.split("class=\"line staff").nth(1);
+        let line = staff.and_then(|line| line.split("</li>").next());
+        let line = line.unwrap_or_default();
+        if line.contains("При гемофилии") && line.contains("class=\"mark sent") {
+            return;
+        }
+        assert!(
+            tokio::time::Instant::now() < give_up,
+            "{page}\n{}",
+            firm.log()
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
 async fn health_is_not_kept_of(on: On, roles: Vec<Vec<&'static str>>) {
     let mut firm = Firm::with(on, "[privacy]\nmedical = true\n{crm}", roles).await;
     let (store, chat) = (firm.store().await, 5_550_009);
@@ -184,6 +205,7 @@ async fn health_is_not_kept_of(on: On, roles: Vec<Vec<&'static str>>) {
         .unwrap();
     let answer = firm.telegram_answer(chat, 2).await;
     assert!(answer.contains("При гемофилии"), "{answer}");
+    its_mark_is_seen(&firm, &person, chat).await;
 
     // A visitor of the site.
     let mut visitor = Visitor::open(&firm.url, None, 0).await.unwrap();

@@ -17,7 +17,8 @@ use zapis_core::message::ConversationId;
 use zapis_core::store::Store;
 use zapis_sandbox::{
     Bitrix24App, Bitrix24Outgoing, Bitrix24Portal, Bitrix24Webhook, Call, CallFilter, Provider,
-    Sandbox, SandboxConfig, StaffChat, TelegramBot, WhatsAppNumber,
+    Sandbox, SandboxConfig, StaffChat, TelegramAction, TelegramBot, TelegramRequest,
+    WhatsAppNumber,
 };
 
 /// The staff group of every firm.
@@ -683,6 +684,21 @@ format = "json"
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("nobody follows the book:\n{}", self.log());
+    }
+
+    /// A customer of this name writes to the bot in Telegram.
+    pub(crate) fn telegram_writes_as(&self, name: &str, chat: i64, text: &str) {
+        let writes = TelegramAction::Writes {
+            chat,
+            text: text.into(),
+            reply_to: None,
+            at: None,
+        };
+        let writes = TelegramRequest {
+            name: Some(name.into()),
+            ..writes.into()
+        };
+        self.sandbox.telegram(writes).unwrap();
     }
 
     /// Waits until the staff group shows a text; the topic it stands in.

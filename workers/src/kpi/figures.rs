@@ -1,5 +1,6 @@
 //! The figures themselves. Each has one definition, in `docs/kpi.md`, and how sure it is.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -12,9 +13,8 @@ use zapis_core::store::Store;
 use super::dialogue::{Ending, REOPENED};
 use super::follow::{FollowError, read};
 use super::{Dialogue, Visit};
-
-/// The quantile of the normal distribution for intervals of 95 %.
-const Z: f64 = 1.959_964;
+use crate::statistics::{Z, wilson};
+use crate::words::Language;
 
 /// What a figure is a number of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,6 +49,47 @@ pub struct Figure {
     pub interval: Option<(f64, f64)>,
 }
 
+impl Unit {
+    /// A value of it in words: `83.2 %`, `1,5 мин`.
+    pub fn told(self, value: f64, language: Language) -> String {
+        let number = |value: f64, digits: usize| {
+            let text = format!("{value:.digits$}");
+            match language {
+                Language::Ru => text.replace('.', ","),
+                Language::En => text,
+            }
+        };
+        let timed = |value, ru, en| {
+            let unit = if language == Language::Ru { ru } else { en };
+            format!("{} {unit}", number(value, 1))
+        };
+        match self {
+            Self::Count | Self::Tokens => number(value, 0),
+            Self::Share => format!("{} %", number(value * 100.0, 1)),
+            Self::Seconds if value < 120.0 => timed(value, "с", "s"),
+            Self::Seconds if value < 7_200.0 => timed(value / 60.0, "мин", "min"),
+            Self::Seconds => timed(value / 3_600.0, "ч", "h"),
+            Self::Stars => number(value, 2),
+            Self::Money => number(value, 4),
+        }
+    }
+}
+
+impl Figure {
+    /// The value in words; a dash where there is none.
+    pub fn told(&self, language: Language) -> String {
+        let value = self.value.map(|value| self.unit.told(value, language));
+        value.unwrap_or_else(|| "–".to_owned())
+    }
+
+    /// The interval in words.
+    pub fn interval_told(&self, language: Language) -> Option<String> {
+        let (low, high) = self.interval?;
+        let told = |value| self.unit.told(value, language);
+        Some(format!("{} … {}", told(low), told(high)))
+    }
+}
+
 /// By what figures are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +114,41 @@ pub enum By {
     Month,
 }
 
+impl By {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Channel,
+        Self::Account,
+        Self::Intent,
+        Self::Service,
+        Self::Variant,
+        Self::Staff,
+        Self::Day,
+        Self::Week,
+        Self::Month,
+    ];
+
+    /// Its name in commands, JSON and addresses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Channel => "channel",
+            Self::Account => "account",
+            Self::Intent => "intent",
+            Self::Service => "service",
+            Self::Variant => "variant",
+            Self::Staff => "staff",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
+
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.name() == name)
+    }
+}
+
 /// The figures of one group.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Group {
@@ -80,6 +156,13 @@ pub struct Group {
     pub name: Option<String>,
     /// All figures, always in the same order.
     pub figures: Vec<Figure>,
+}
+
+impl Group {
+    /// The figure with this name.
+    pub fn figure(&self, id: &str) -> Option<&Figure> {
+        self.figures.iter().find(|figure| figure.id == id)
+    }
 }
 
 /// A dialogue and whose it is.
@@ -151,51 +234,51 @@ impl Counted {
         groups
     }
 
-    /// The dialogues behind a figure, those to look at first first: of a share those that it counts (of `answered`
-    /// those that nobody answered), of times the longest. Nothing where a figure has none.
-    pub fn behind(&self, id: &str, now: DateTime<Utc>) -> Option<Vec<&Entry>> {
-        let ended = |one: &Dialogue, wanted| {
-            one.last_at + REOPENED <= now && one.is_enquiry() && one.ending() == Some(wanted)
-        };
-        let enquiry = |one: &Dialogue, holds: bool| one.is_enquiry() && holds;
-        let missed = |one: &Dialogue| {
-            let visits = one.bookings.iter().filter_map(|id| self.visits.get(id));
-            visits.into_iter().any(Visit::missed)
-        };
-        let is_behind: Box<dyn Fn(&Dialogue) -> bool> = match id {
-            "answered" => Box::new(move |one| enquiry(one, !one.is_answered())),
-            "automated" => Box::new(move |one| enquiry(one, one.is_automated())),
-            "automated_confirmed" => Box::new(move |one| ended(one, Ending::Confirmed)),
-            "automated_silent" => Box::new(move |one| ended(one, Ending::Silent)),
-            "automated_reopened" => Box::new(move |one| ended(one, Ending::Reopened)),
-            "escalated" => Box::new(move |one| enquiry(one, one.handoff_at.is_some())),
-            "qualified" => Box::new(move |one| enquiry(one, one.is_qualified())),
-            "booked" => Box::new(move |one| enquiry(one, !one.bookings.is_empty())),
-            "no_show" => Box::new(missed),
-            "csat" => Box::new(|one| one.stars.is_some_and(|stars| stars <= 3)),
-            "negative" => Box::new(move |one| enquiry(one, one.negative)),
-            "drafts_edited" => Box::new(|one| one.drafts.edited > 0),
-            "drafts_rejected" => Box::new(|one| one.drafts.rejected > 0),
-            "bot_first_answer_p90" => Box::new(move |one| enquiry(one, one.bot_at.is_some())),
-            "staff_first_answer_p90" => {
-                Box::new(move |one| enquiry(one, !one.staff_said.is_empty()))
-            }
-            _ => return None,
-        };
-        let all = self.dialogues.iter();
-        let mut behind: Vec<&Entry> = all.filter(|entry| is_behind(&entry.dialogue)).collect();
-        let newest = |entry: &&Entry| std::cmp::Reverse(entry.dialogue.started_at);
-        behind.sort_by_key(newest);
+    /// Whether a dialogue is one of those behind a figure: of a share one of those that it counts (of `answered` one
+    /// that nobody answered), of times one that has it. No figure but these has any.
+    fn is_behind(&self, one: &Dialogue, id: &str, now: DateTime<Utc>) -> bool {
+        let enquiry = one.is_enquiry();
+        let ended =
+            |wanted| enquiry && one.last_at + REOPENED <= now && one.ending() == Some(wanted);
+        let visits = || one.bookings.iter().filter_map(|id| self.visits.get(id));
         match id {
-            "bot_first_answer_p90" => {
-                behind.sort_by_key(|entry| std::cmp::Reverse(entry.dialogue.bot_after()));
-            }
-            "staff_first_answer_p90" => {
-                behind.sort_by_key(|entry| std::cmp::Reverse(entry.dialogue.staff_after()));
-            }
-            _ => {}
+            "answered" => enquiry && !one.is_answered(),
+            "automated" => enquiry && one.is_automated(),
+            "automated_confirmed" => ended(Ending::Confirmed),
+            "automated_silent" => ended(Ending::Silent),
+            "automated_reopened" => ended(Ending::Reopened),
+            "escalated" => enquiry && one.handoff_at.is_some(),
+            "qualified" => enquiry && one.is_qualified(),
+            "booked" => enquiry && !one.bookings.is_empty(),
+            "no_show" => visits().any(Visit::missed),
+            "csat" => one.stars.is_some_and(|stars| stars <= 3),
+            "negative" => enquiry && one.negative,
+            "drafts_edited" => one.drafts.edited > 0,
+            "drafts_rejected" => one.drafts.rejected > 0,
+            "bot_first_answer_p90" => enquiry && one.bot_at.is_some(),
+            "staff_first_answer_p90" => enquiry && one.staff_after().is_some(),
+            _ => false,
         }
-        Some(behind)
+    }
+
+    /// Whether there are dialogues behind a figure.
+    pub fn has_behind(&self, id: &str, now: DateTime<Utc>) -> bool {
+        let mut all = self.dialogues.iter();
+        all.any(|entry| self.is_behind(&entry.dialogue, id, now))
+    }
+
+    /// The dialogues behind a figure, the longest wait first where it is a time, else the newest.
+    pub fn behind(&self, id: &str, now: DateTime<Utc>) -> Vec<&Entry> {
+        let all = self.dialogues.iter().rev();
+        let behind = all.filter(|entry| self.is_behind(&entry.dialogue, id, now));
+        let mut behind: Vec<&Entry> = behind.collect();
+        let wait: fn(&Dialogue) -> Option<TimeDelta> = match id {
+            "bot_first_answer_p90" => Dialogue::bot_after,
+            "staff_first_answer_p90" => Dialogue::staff_after,
+            _ => return behind,
+        };
+        behind.sort_by_key(|entry| Reverse(wait(&entry.dialogue)));
+        behind
     }
 
     /// The groups that a dialogue belongs to: as a rule one.
@@ -250,11 +333,11 @@ impl Counted {
             share("answered", enquiries.iter().map(|one| one.is_answered())),
         ];
         figures.extend(times(
-            "bot_first_answer",
+            ["bot_first_answer_median", "bot_first_answer_p90"],
             enquiries.iter().filter_map(|one| one.bot_after()),
         ));
         figures.extend(times(
-            "staff_first_answer",
+            ["staff_first_answer_median", "staff_first_answer_p90"],
             enquiries.iter().filter_map(|one| one.staff_after()),
         ));
         figures.extend(automated(&enquiries, now));
@@ -263,7 +346,7 @@ impl Counted {
             enquiries.iter().map(|one| one.handoff_at.is_some()),
         ));
         figures.extend(times(
-            "escalation_after",
+            ["escalation_after_median", "escalation_after_p90"],
             enquiries.iter().filter_map(|one| one.handoff_after()),
         ));
         figures.push(share(
@@ -388,34 +471,21 @@ fn share(id: &'static str, of: impl Iterator<Item = bool>) -> Figure {
     part(id, yes, all)
 }
 
-/// A part of a whole, with the interval of Wilson (1927), which holds for few and for shares near 0 and 1 too.
 fn part(id: &'static str, yes: usize, all: usize) -> Figure {
-    let (k, n) = (size(yes), size(all));
-    let interval = (all > 0).then(|| {
-        let middle = (k + Z * Z / 2.0) / (n + Z * Z);
-        let half = Z / (n + Z * Z) * (k * (n - k) / n + Z * Z / 4.0).sqrt();
-        ((middle - half).max(0.0), (middle + half).min(1.0))
-    });
+    let (yes_of, all_of) = (size(yes), size(all));
     Figure {
         id,
-        value: (all > 0).then(|| k / n),
+        value: (all > 0).then(|| yes_of / all_of),
         unit: Unit::Share,
         of: all,
-        interval,
+        interval: wilson(yes_of, all_of),
     }
 }
 
-/// The median and the ninth decile of times.
-fn times(id: &'static str, of: impl Iterator<Item = TimeDelta>) -> [Figure; 2] {
-    let mut seconds: Vec<f64> = of
-        .map(|time| real(time.num_milliseconds()) / 1_000.0)
-        .collect();
+/// The median and the ninth decile of times, under these names.
+fn times([median, p90]: [&'static str; 2], of: impl Iterator<Item = TimeDelta>) -> [Figure; 2] {
+    let mut seconds: Vec<f64> = of.map(TimeDelta::as_seconds_f64).collect();
     seconds.sort_unstable_by(f64::total_cmp);
-    let (median, p90) = match id {
-        "bot_first_answer" => ("bot_first_answer_median", "bot_first_answer_p90"),
-        "staff_first_answer" => ("staff_first_answer_median", "staff_first_answer_p90"),
-        _ => ("escalation_after_median", "escalation_after_p90"),
-    };
     [
         quantile(median, &seconds, 0.5),
         quantile(p90, &seconds, 0.9),

@@ -10,6 +10,7 @@ use zapis_core::event::{Event, Kind};
 use zapis_core::message::ConversationId;
 
 use super::asks_for_person;
+use crate::statistics::wilson;
 
 /// An intent with fewer decided drafts is not promoted.
 pub const PROMOTE_FROM: u32 = 20;
@@ -21,8 +22,6 @@ pub const DEMOTE_FROM: u32 = 10;
 pub const DEMOTE_SHARE: f64 = 0.2;
 /// A takeover, or a wish for a person, so soon after an answer means that it did not help.
 pub const FOLLOWED_WITHIN: TimeDelta = TimeDelta::minutes(10);
-/// The quantile of the normal distribution for 95 % confidence, two-sided.
-const Z: f64 = 1.959_963_984_540_054;
 /// So many conversations are followed at once before those that are over are let go.
 const FOLLOWED: usize = 2_000;
 
@@ -135,16 +134,9 @@ fn on_answers(tally: &Tally) -> (Recommendation, String) {
     }
 }
 
-/// The lower end of Wilson's interval of a share, with 95 % confidence; 0 of nothing.
+/// The lower end of the interval of a share, with 95 % confidence; 0 of nothing.
 pub fn lower_bound(hits: u32, of: u32) -> f64 {
-    if of == 0 {
-        return 0.0;
-    }
-    let (n, share) = (f64::from(of), f64::from(hits) / f64::from(of));
-    let square = Z * Z;
-    let middle = share + square / (2.0 * n);
-    let width = Z * (share * (1.0 - share) / n + square / (4.0 * n * n)).sqrt();
-    ((middle - width) / (1.0 + square / n)).max(0.0)
+    wilson(hits.into(), of.into()).map_or(0.0, |(low, _)| low)
 }
 
 /// A row of the report.
