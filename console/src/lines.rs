@@ -96,6 +96,10 @@ pub(crate) fn lines(
             telling.find(event);
         }
     }
+    // The sender may have been quicker than the turn that notes the words.
+    for event in events {
+        telling.tells_how_far(event);
+    }
     telling.lines
 }
 
@@ -118,12 +122,7 @@ impl Telling<'_> {
             Kind::Turn => self.thought(event),
             Kind::Takeover => self.said_by_staff(event),
             Kind::Outbound => self.sent(event),
-            Kind::Delivery => {
-                let at = event.outbound_id.and_then(|id| self.of_outbound.get(&id));
-                if let (Some(at), Some(mark)) = (at.copied(), event.outcome.clone()) {
-                    self.mark(at, mark, event);
-                }
-            }
+            Kind::Delivery => {}
             Kind::System if event.action.as_deref() == Some("note") => {
                 let text = event.reason.clone().unwrap_or_default();
                 self.push(event, "note", event.staff_id.clone(), text);
@@ -214,7 +213,6 @@ impl Telling<'_> {
     /// A message went out: of a turn, of a person, or of nobody's asking.
     fn sent(&mut self, event: &Event) {
         let Some(text) = event.bot_response.clone() else {
-            self.sent_without_words(event);
             return;
         };
         let said_so =
@@ -244,8 +242,13 @@ impl Telling<'_> {
         }
     }
 
-    /// In medical mode the words stand in the line that is there already.
-    fn sent_without_words(&mut self, event: &Event) {
+    /// How far a message got whose words stand in a line already: what messengers report, and, in medical mode, that
+    /// it was sent.
+    fn tells_how_far(&mut self, event: &Event) {
+        let is_sent = event.kind == Kind::Outbound && event.bot_response.is_none();
+        if !is_sent && event.kind != Kind::Delivery {
+            return;
+        }
         let of_outbound = event.outbound_id.and_then(|id| self.of_outbound.get(&id));
         let of_turn = event.turn_id.and_then(|turn| self.of_turn.get(&turn));
         let of_person =
@@ -253,7 +256,7 @@ impl Telling<'_> {
         let at = of_outbound.or(of_turn).copied();
         let at = at.or_else(|| {
             event.staff_id.as_ref()?;
-            self.lines.iter().rposition(of_person)
+            self.lines.iter().position(of_person)
         });
         let Some(at) = at else { return };
         if let Some(id) = event.outbound_id {
