@@ -318,6 +318,31 @@ Phones, e-mails and names of customers are hidden. In one week the same conversa
         #[arg(long)]
         json: bool,
     },
+    /// How far the figures are that have a target in zapis.toml, beside what they were before the bot.
+    #[command(after_help = "Examples:
+  zapis report targets
+  zapis report targets --json")]
+    Targets {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The day in numbers, as it comes every evening: answers, visits, who waits, what is not as usual.
+    #[command(after_help = "Examples:
+  zapis report daily
+  zapis report daily --day 2026-11-26")]
+    Daily(PeriodArgs),
+    /// The last whole week: figures and targets, the worst conversations, what the bot did not know, what changed.
+    #[command(after_help = "Examples:
+  zapis report weekly
+  zapis report weekly --day 2026-11-26    the week of that day
+  zapis report weekly --json")]
+    Weekly(PeriodArgs),
+    /// The last whole month: figures, targets, how many conversations wait to be judged.
+    #[command(after_help = "Examples:
+  zapis report monthly
+  zapis report monthly --day 2026-11-26   the month of that day")]
+    Monthly(PeriodArgs),
     /// What became of the messages about visits: planned, sent, delivered, skipped and why; how many
     /// customers confirmed and how many did not come.
     #[command(after_help = "Examples:
@@ -331,6 +356,17 @@ Phones, e-mails and names of customers are hidden. In one week the same conversa
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Which period.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct PeriodArgs {
+    /// A day in it, at the firm; the last whole one when it is not given.
+    #[arg(long, value_name = "DATE")]
+    pub day: Option<NaiveDate>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which figures.

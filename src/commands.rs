@@ -10,6 +10,7 @@ mod gaps;
 mod knowledge;
 mod kpi;
 mod privacy;
+mod regular;
 mod replay;
 mod report;
 mod run;

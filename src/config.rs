@@ -18,11 +18,13 @@ mod tree;
 
 use serde::Deserialize;
 use zapis_channels::sms::SmsConfig;
+use zapis_console::reports::{EmailConfig, ReportsConfig};
 use zapis_core::config::{EnginesConfig, Findings};
 use zapis_core::retention::PrivacyConfig;
 use zapis_workers::autonomy::AutonomyConfig;
 use zapis_workers::crm::CrmConfig;
 use zapis_workers::knowledge::KnowledgeConfig;
+use zapis_workers::kpi::targets::KpiConfig;
 use zapis_workers::llm::LlmConfig;
 
 pub use channels::ChannelsConfig;
@@ -60,6 +62,12 @@ pub struct Config {
     pub crm: CrmConfig,
     /// `[privacy]`
     pub privacy: PrivacyConfig,
+    /// `[kpi]`
+    pub kpi: KpiConfig,
+    /// `[reports]`
+    pub reports: ReportsConfig,
+    /// `[email]`
+    pub email: EmailConfig,
     /// `[observability]`
     pub observability: ObservabilityConfig,
 }
@@ -78,7 +86,17 @@ impl Config {
         self.llm.check(findings);
         self.crm.check(findings);
         self.privacy.check(findings);
+        self.kpi.check(findings);
+        let (has_desk, has_owner) = (self.channels.has_desk(), self.channels.owner().is_some());
+        let reports = &self.reports;
+        reports.check(&self.email, has_desk, has_owner, findings);
+        self.email.check(findings);
         self.observability.check(findings);
+    }
+
+    /// Whether enquiries go to a CRM: there is one, and the bot does not only look on.
+    pub fn tells_crm(&self) -> bool {
+        self.crm.is_used() && !self.dialogue.observes()
     }
 
     /// Whether somebody of the firm can be called: without such a place nobody ever sees that a

@@ -132,8 +132,7 @@ impl Telegram {
         let Content::Card(card) = &outbound.content else {
             return None;
         };
-        let account = &self.account(outbound)?.config;
-        let owner = Address::chat(account.owner_chat?).conversation(&account.account)?;
+        let owner = self.account(outbound)?.config.owner()?;
         let wanted = desk::calls_owner(card) && owner != outbound.conversation;
         wanted.then(|| Outbound {
             conversation: owner,

@@ -101,7 +101,7 @@ async fn rows(
         Row {
             id: chat.conversation.as_str().to_owned(),
             link: link(&chat.conversation),
-            name: name_of(chat),
+            name: name_of(view, chat),
             channel: chat.conversation.channel().to_owned(),
             side,
             last: words,
@@ -119,11 +119,11 @@ async fn rows(
 }
 
 /// What a customer is called: the name, the public name, the phone, the end of the id.
-pub(crate) fn name_of(chat: &Chat) -> String {
+pub(crate) fn name_of(view: &View<'_>, chat: &Chat) -> String {
     let named = |name: &Option<String>| name.clone().filter(|name| !name.trim().is_empty());
     named(&chat.name)
         .or_else(|| named(&chat.username))
-        .or_else(|| named(&chat.phone))
+        .or_else(|| named(&chat.phone).map(|phone| view.phone(&phone)))
         .unwrap_or_else(|| tail(chat.conversation.peer()))
 }
 
@@ -280,9 +280,9 @@ async fn shown(
         chat => context! {
             id => conversation.as_str(),
             link => link(conversation),
-            name => name_of(chat),
+            name => name_of(view, chat),
             channel => conversation.channel(),
-            phone => chat.phone.as_deref(),
+            phone => chat.phone.as_deref().map(|phone| view.phone(phone)),
             username => chat.username.as_deref(),
             staff => chat.staff.as_deref(),
             mine => chat.staff.as_deref() == Some(&me.member.name),

@@ -305,7 +305,7 @@ async fn next(
     }
     match &chat.phone {
         Some(phone) if understood.negative || understood.abusive || understood.urgent => {
-            step("step-call", phone, None);
+            step("step-call", &view.phone(phone), None);
         }
         None if books => step("step-phone", "", None),
         _ => {}

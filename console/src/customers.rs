@@ -120,7 +120,10 @@ async fn proposals(
     for pair in lookalikes {
         let named = async |conversation: &ConversationId| {
             let chat = console.store().chat(conversation, view.now).await?;
-            let name = chat.as_ref().map(name_of).unwrap_or_default();
+            let name = chat
+                .as_ref()
+                .map(|chat| name_of(view, chat))
+                .unwrap_or_default();
             Ok::<_, Refusal>(context! {
                 id => conversation.as_str(),
                 link => page_of(conversation),
@@ -182,8 +185,8 @@ impl Customer {
             link: newest
                 .map(|chat| page_of(&chat.conversation))
                 .unwrap_or_default(),
-            name: newest.map(name_of).unwrap_or_default(),
-            phone: self.person.phones.first().cloned(),
+            name: newest.map(|chat| name_of(view, chat)).unwrap_or_default(),
+            phone: self.person.phones.first().map(|phone| view.phone(phone)),
             channels: self.channels(),
             last: newest
                 .and_then(|chat| chat.wrote_at)
@@ -316,7 +319,7 @@ async fn shown(case: &Case, problem: Option<&str>) -> Result<Html<String>, Refus
         id => case.conversation.as_str(),
         row => Value::from(Serde(customer.row(&view))),
         chats,
-        phones => Value::from(Serde(&customer.person.phones)),
+        phones => customer.person.phones.iter().map(|phone| view.phone(phone)).collect::<Vec<_>>(),
         visits => customer.visits.iter().rev().map(|one| visit_shown(&view, one)).collect::<Vec<_>>(),
         enquiries => enquiries.iter().map(enquiry).collect::<Vec<_>>(),
         stars => stars.join(", "),
@@ -360,9 +363,9 @@ async fn chat_shown(console: &Shared, view: &View<'_>, chat: &Chat) -> Result<Va
     Ok(context! {
         link => link(&chat.conversation),
         channel => chat.conversation.channel(),
-        name => name_of(chat),
+        name => name_of(view, chat),
         username => chat.username.as_deref(),
-        phone => chat.phone.as_deref(),
+        phone => chat.phone.as_deref().map(|phone| view.phone(phone)),
         at => chat.wrote_at.map(|at| view.at(at)),
         blocked => chat.blocked,
         consents => consents.iter().map(consent).collect::<Vec<_>>(),

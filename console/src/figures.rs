@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use zapis_core::store::Role;
 use zapis_workers::kpi::FollowError;
 use zapis_workers::kpi::figures::{By, Counted, Entry, Group, Unit};
+use zapis_workers::kpi::targets::{Progress, progress};
 use zapis_workers::words::Language;
 
 use crate::door::Me;
@@ -81,6 +82,9 @@ const SECTIONS: [(&str, &[&str]); 6] = [
             "drafts_unchanged",
             "drafts_edited",
             "drafts_rejected",
+            "reviewed_right",
+            "reviewed_tone",
+            "reviewed_should_have_escalated",
         ],
     ),
     (
@@ -170,14 +174,16 @@ pub(crate) async fn show(
     let before = whole_days(&view, first, last);
     let by = By::named(&asked.by);
     let (store, zone, now) = (console.store().clone(), view.zone, view.now);
-    let (counted, groups, earlier, with_chats) = beside(move || async move {
+    let kpi = console.kpi.clone();
+    let (counted, groups, earlier, with_chats, targets) = beside(move || async move {
         let counted = Counted::of(&store, &span).await?;
         let groups = counted.figures(by, zone, now);
         let earlier = Counted::of(&store, &before).await?.figures(None, zone, now);
         let all = SECTIONS.iter().flat_map(|(_, ids)| ids.iter().copied());
         let has_chats = |id: &&'static str| counted.has_behind(id, now);
         let with_chats: Vec<&'static str> = all.filter(has_chats).collect();
-        Ok((counted, groups, earlier, with_chats))
+        let targets = progress(&kpi, &store, zone, now).await?;
+        Ok((counted, groups, earlier, with_chats, targets))
     })
     .await?;
     let language = view.language();
@@ -197,7 +203,12 @@ pub(crate) async fn show(
     let behind = with_chats.contains(&asked.behind.as_str());
     let behind = behind.then(|| counted.behind(&asked.behind, view.now));
     let chats = behind.as_ref().map(|all| chats(&view, all));
+    let money = |one: &&Progress| me.member.role == Role::Owner || one.unit != Unit::Money;
+    let targets = targets.iter().filter(money);
+    let targets = targets.map(|one| target(language, one));
     let what = context! {
+        part => "figures",
+        targets => targets.collect::<Vec<_>>(),
         from => from.to_string(),
         to => to.to_string(),
         by => asked.by,
@@ -212,6 +223,27 @@ pub(crate) async fn show(
         chats,
     };
     view.page("figures.html", "figures", what).await
+}
+
+/// A target as a row of a table.
+fn target(language: Language, one: &Progress) -> Value {
+    let told = |value| one.unit.told(value, language);
+    let difference = one.difference.map(|difference| {
+        let interval = difference.interval;
+        let interval = interval.map(|(low, high)| format!(" ({} … {})", told(low), told(high)));
+        told(difference.value) + &interval.unwrap_or_default()
+    });
+    context! {
+        id => one.target.figure.as_str(),
+        channel => one.target.channel.as_str(),
+        before => one.before.as_ref().map(|before| before.told(language)),
+        now => one.now.told(language),
+        of => one.now.of,
+        difference,
+        wanted => told(one.target.value),
+        by => one.target.by.as_str(),
+        state => one.state.name(),
+    }
 }
 
 /// From the beginning of one day at the firm to the end of another.

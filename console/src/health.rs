@@ -21,6 +21,7 @@ use zapis_workers::words::Language;
 use crate::door::Me;
 use crate::page::View;
 use crate::refusal::Refusal;
+use crate::reports::MAIL;
 use crate::words::file_name;
 use crate::{Console, Shared, texts};
 
@@ -113,6 +114,7 @@ async fn looked(console: &Shared, view: &View<'_>, role: Role) -> Result<Vec<Par
         parts.push(look.crm().await?);
     }
     parts.extend(look.models(role).await?);
+    parts.extend(look.mail());
     parts.push(look.drafts().await?);
     parts.push(look.people().await?);
     Ok(parts)
@@ -311,6 +313,16 @@ impl Look<'_> {
         }
         parts.push(part);
         Ok(parts)
+    }
+
+    /// Letters, where any were tried.
+    fn mail(&self) -> Option<Part> {
+        let standing = self.standing(MAIL)?;
+        let since = self.view.at(standing.since);
+        let told = [("since", &*since)];
+        let wrong = standing.trouble.is_some();
+        let wrong = wrong.then(|| self.say("health-mail-wrong", &told));
+        Some(self.part("health-mail", wrong))
     }
 
     fn model(&self, name: &str) -> Part {

@@ -119,7 +119,10 @@ pub(crate) async fn search(
         if let Some(conversation) = &event.conversation_id {
             if !names.contains_key(conversation) {
                 let chat = store.chat(conversation, view.now).await?;
-                names.insert(conversation.clone(), chat.as_ref().map(name_of));
+                names.insert(
+                    conversation.clone(),
+                    chat.as_ref().map(|chat| name_of(&view, chat)),
+                );
                 // What a person said is shown, or how she is called.
                 store
                     .note_look(conversation, &me.member.name, view.now)
@@ -189,12 +192,16 @@ fn line(view: &View<'_>, position: i64, event: &Event, name: Option<String>) -> 
         customer: event.customer_text.clone(),
         ours: event.bot_response.clone(),
         tags: tags.into_iter().flatten().collect(),
-        fields: fields(event),
+        fields: fields(view, event),
     }
 }
 
 /// What an event says, by the names of the journal.
-fn fields(event: &Event) -> Vec<(String, String)> {
+fn fields(view: &View<'_>, event: &Event) -> Vec<(String, String)> {
+    let mut event = event.clone();
+    if let Some(client) = &mut event.client {
+        client.phone = client.phone.take().map(|phone| view.phone(&phone));
+    }
     let event = serde_json::to_value(event).unwrap_or_default();
     let fields = event.as_object().into_iter().flatten();
     let fields = fields.filter(|(_, value)| !value.is_null());

@@ -562,7 +562,7 @@ pub(crate) async fn versions(
 }
 
 /// The end of the key of the words for what made a version, and what it was about.
-fn did(what: &str) -> (&'static str, &str) {
+pub(crate) fn did(what: &str) -> (&'static str, &str) {
     let verbs = [
         "write",
         "forget",

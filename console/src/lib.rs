@@ -19,6 +19,7 @@ mod page;
 mod people;
 mod presence;
 mod refusal;
+pub mod reports;
 mod rights;
 mod settings;
 mod sheet;
@@ -44,11 +45,14 @@ use zapis_core::files::Files;
 use zapis_core::intake::Intake;
 use zapis_core::message::ConversationId;
 use zapis_core::sessions::Sessions;
-use zapis_core::store::{Store, StoreError};
+use zapis_core::store::{Role, Store, StoreError};
 use zapis_workers::autonomy::Autonomy;
 use zapis_workers::business::{Business, FirmFile};
 use zapis_workers::content::{Content, Live};
+use zapis_workers::desk::Desks;
 use zapis_workers::dialogue::Generator;
+use zapis_workers::kpi::Follower;
+use zapis_workers::kpi::targets::KpiConfig;
 use zapis_workers::llm::LlmConfig;
 
 pub use door::invitation;
@@ -106,6 +110,10 @@ pub struct Setup {
     pub takeover: TimeDelta,
     /// The staff's own groups in messengers, which are no chats with customers.
     pub desks: Vec<ConversationId>,
+    /// What figures are measured against.
+    pub kpi: KpiConfig,
+    /// Who is shown whole phone numbers, at least.
+    pub phones: Role,
     /// Who is logged in without a password, by login: for a demo.
     pub open_for: Option<String>,
 }
@@ -142,6 +150,8 @@ struct Shared {
     public_url: String,
     takeover: TimeDelta,
     desks: Vec<ConversationId>,
+    kpi: KpiConfig,
+    phones: Role,
     open_for: Option<String>,
     pages: Pages,
     live: Changes,
@@ -170,6 +180,15 @@ impl Shared {
         live.map(Live::now).ok_or(Refusal::Bad("knowledge-unread"))
     }
 
+    /// What takes the newest lines of the journal into the figures.
+    fn follower(&self) -> Follower {
+        Follower {
+            store: self.store().clone(),
+            desks: Desks::new(self.desks.iter().cloned()),
+            clock: self.clock().clone(),
+        }
+    }
+
     /// The firm, once its file could be read.
     async fn firm(&self) -> Option<Arc<Business>> {
         self.firm.lock().await.now().await
@@ -191,6 +210,8 @@ pub fn routes(setup: Setup) -> Router {
         public_url,
         takeover,
         desks,
+        kpi,
+        phones,
         open_for,
     } = setup;
     let live = Changes::new(intake.store().clone(), Arc::clone(&sessions));
@@ -209,6 +230,8 @@ pub fn routes(setup: Setup) -> Router {
         public_url,
         takeover,
         desks,
+        kpi,
+        phones,
         open_for,
         pages: Pages::default(),
         live,

@@ -40,6 +40,7 @@ templates![
     "entry.html",
     "erasures.html",
     "field.html",
+    "figures-menu.html",
     "figures.html",
     "file.html",
     "gaps.html",
@@ -52,6 +53,7 @@ templates![
     "journal.html",
     "knowledge-menu.html",
     "knowledge.html",
+    "letter.html",
     "lines.html",
     "list.html",
     "login.html",
@@ -59,10 +61,13 @@ templates![
     "me.html",
     "password.html",
     "people.html",
+    "phone.html",
     "phrases.html",
     "plain.html",
     "refused.html",
     "replies.html",
+    "reports.html",
+    "review.html",
     "settings-menu.html",
     "settings-versions.html",
     "settings.html",
@@ -171,6 +176,16 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A phone as the person may see it: whole, or the end of it.
+    pub(crate) fn phone(&self, phone: &str) -> String {
+        if self.me.member.role >= self.console.phones {
+            return phone.to_owned();
+        }
+        let digits: Vec<char> = phone.chars().filter(char::is_ascii_digit).collect();
+        let end: String = digits[digits.len().saturating_sub(2)..].iter().collect();
+        format!("•••{end}")
+    }
+
     /// The location that the person is bound to.
     pub(crate) fn location(&self) -> Option<&str> {
         self.me.location()
@@ -266,6 +281,10 @@ pub(crate) mod tests {
             include_str!("hours.rs"),
             include_str!("sheet.rs"),
             include_str!("people.rs"),
+            include_str!("reports/alerts.rs"),
+            include_str!("reports/compose.rs"),
+            include_str!("reports/pages.rs"),
+            include_str!("reports/send.rs"),
             include_str!("settings.rs"),
             include_str!("settings/autonomy.rs"),
             include_str!("settings/file.rs"),

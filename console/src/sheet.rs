@@ -284,7 +284,7 @@ impl<'a> Sheet<'a> {
             blocked => self.blocks.iter().any(clashes),
             service => self.service(&item.service),
             name => booking.name.as_str(),
-            phone => booking.phone.as_deref(),
+            phone => booking.phone.as_deref().map(|phone| self.view.phone(phone)),
             notes => booking.notes.as_deref(),
             status => booking.status.name(),
             chat => booking.conversation.as_ref().map(link),

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::causes;
 use crate::clock::Clock;
 use crate::config::Findings;
-use crate::store::{Store, StoreError, Swept};
+use crate::store::{Role, Store, StoreError, Swept};
 
 /// The `[privacy]` section. Days are counted from what happened; 0: for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -31,6 +31,8 @@ pub struct PrivacyConfig {
     pub hour: u32,
     /// Whether words about health are kept out of what is stored and told to the CRM.
     pub medical: bool,
+    /// The least role that is shown whole phone numbers in the console; to others the last two digits tell people apart.
+    pub phones: Role,
 }
 
 impl Default for PrivacyConfig {
@@ -42,6 +44,7 @@ impl Default for PrivacyConfig {
             persons_days: 1095,
             hour: 4,
             medical: false,
+            phones: Role::Administrator,
         }
     }
 }

@@ -17,6 +17,7 @@ use zapis_channels::sms::Sms;
 use zapis_channels::telegram::{Telegram, TelegramConfig};
 use zapis_channels::webchat::WebChat;
 use zapis_channels::whatsapp::WhatsApp;
+use zapis_console::reports::{Mailer, Reporter};
 use zapis_core::broker::Topic;
 use zapis_core::config::Findings;
 use zapis_core::intake::Intake;
@@ -89,6 +90,8 @@ pub(super) fn console(
         public_url: config.server.public_url.clone(),
         takeover: minutes(config.staff.takeover_minutes),
         desks: staff_groups(config),
+        kpi: config.kpi.clone(),
+        phones: config.privacy.phones,
         open_for,
     })
 }
@@ -253,7 +256,7 @@ pub async fn start_workers(
         }),
         content,
     };
-    let crm = has(WorkerName::Crm) && config.crm.is_used();
+    let crm = has(WorkerName::Crm) && config.tells_crm();
     if has(WorkerName::Answer) || has(WorkerName::Remind) || crm {
         let mut watch = Watch::start(content_dir, &engines.store, &engines.clock).await?;
         shared.content.get_or_init(|| watch.live());
@@ -271,6 +274,7 @@ pub async fn start_workers(
                 Ok(())
             });
             start_retention(tasks, config, watch.live(), engines, stop);
+            start_reports(tasks, config, watch.live(), engines, stop)?;
         }
         if crm {
             start_crm(tasks, config, watch.live(), &desks, engines, stop)?;
@@ -388,6 +392,7 @@ fn answering(
                 prompt: config.llm.understand_prompt.clone(),
             }),
         vectors,
+        observes: config.dialogue.observes(),
         autonomy: shared.autonomy.clone(),
         desk: Some(Desk {
             calendar: Arc::new(Book::new(engines.store.clone(), engines.clock.clone())),
@@ -417,10 +422,12 @@ fn start_reminders(
         clock: engines.clock.clone(),
     };
     let stopped = stop.clone();
-    tasks.spawn(async move {
-        visits.run(stopped).await;
-        Ok(())
-    });
+    if !config.dialogue.observes() {
+        tasks.spawn(async move {
+            visits.run(stopped).await;
+            Ok(())
+        });
+    }
     let staff = &config.staff;
     let calls = RemindStaff {
         store: engines.store.clone(),
@@ -460,6 +467,37 @@ fn start_retention(
         retention.run(zone, stop).await;
         Ok(())
     });
+}
+
+/// Who tells what comes by itself.
+fn start_reports(
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    config: &Config,
+    content: Live,
+    engines: &Engines,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mailer = Mailer::new(&config.email).context("setting letters up ([email])")?;
+    let reporter = Reporter {
+        store: engines.store.clone(),
+        broker: Arc::clone(&engines.broker),
+        content,
+        desks: staff_groups(config),
+        owner: config.channels.owner(),
+        config: config.reports.clone(),
+        mailer,
+        kpi: config.kpi.clone(),
+        models: config.llm.clone(),
+        public_url: config.server.public_url.clone(),
+        clock: engines.clock.clone(),
+        holder: holder(config),
+    };
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        reporter.run(stop).await;
+        Ok(())
+    });
+    Ok(())
 }
 
 /// Those who bring enquiries to the CRM, and what becomes of them back.
@@ -536,12 +574,12 @@ fn answer(config: &Config, mind: Receptionist, desks: &Desks, engines: &Engines)
             coalesce_max: Duration::from_millis(dialogue.coalesce_max_ms.into()),
             stale_after: minutes(dialogue.stale_after_minutes),
             remind_after: minutes(config.staff.remind_after_minutes),
-            typing: true,
+            typing: !config.dialogue.observes(),
             medical: config.privacy.medical,
+            observes: config.dialogue.observes(),
         },
         enquiries: config
-            .crm
-            .is_used()
+            .tells_crm()
             .then(|| config.crm.intents.clone().into()),
         clock: engines.clock.clone(),
         published: PublishedTurns::default(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use chrono::{DateTime, Datelike, Utc};
 use serde::Serialize;
+use zapis_console::reports::Which;
 use zapis_core::store::Store;
 use zapis_workers::autonomy::{Adjusted, AutonomyConfig};
 use zapis_workers::business::Business;
@@ -14,8 +15,8 @@ use zapis_workers::report::{
     self, Privacy, Reminded, Reminders, Reviewed, Said, Sampled, WEAK, Weak,
 };
 
-use super::{Failure, kpi, past, store};
-use crate::cli::ReportCommand;
+use super::{Failure, kpi, past, regular, store};
+use crate::cli::{PeriodArgs, ReportCommand};
 use crate::config::Loaded;
 use crate::output::{self, Table};
 
@@ -31,14 +32,22 @@ struct Listed {
     what: &'static str,
 }
 
-const REPORTS: [Listed; 4] = [
+const REPORTS: [Listed; 8] = [
     Listed {
         name: "autonomy",
         what: "which intents the bot may answer alone",
     },
     Listed {
+        name: "daily",
+        what: "the day in numbers, as it comes every evening",
+    },
+    Listed {
         name: "kpi",
         what: "whether the bot earns its money: answers, bookings, ratings, costs",
+    },
+    Listed {
+        name: "monthly",
+        what: "the last month, as it comes on the first",
     },
     Listed {
         name: "reminders",
@@ -47,6 +56,14 @@ const REPORTS: [Listed; 4] = [
     Listed {
         name: "review",
         what: "intents that the bot is unsure of, and conversations to judge",
+    },
+    Listed {
+        name: "targets",
+        what: "how far the figures are that have a target",
+    },
+    Listed {
+        name: "weekly",
+        what: "the last week, as it comes on Mondays",
     },
 ];
 
@@ -83,9 +100,22 @@ pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(),
         ReportCommand::Autonomy { days, json } => autonomy(loaded, &store, days, json).await,
         ReportCommand::Reminders { days, json } => reminders(&store, days, json).await,
         ReportCommand::Kpi(args) => kpi::kpi(loaded, &store, &args).await,
+        ReportCommand::Targets { json } => regular::targets(loaded, &store, json).await,
+        ReportCommand::Daily(args) => of_period(loaded, &store, Which::Daily, args).await,
+        ReportCommand::Weekly(args) => of_period(loaded, &store, Which::Weekly, args).await,
+        ReportCommand::Monthly(args) => of_period(loaded, &store, Which::Monthly, args).await,
     };
     store.close().await;
     done
+}
+
+async fn of_period(
+    loaded: &Loaded,
+    store: &Store,
+    which: Which,
+    PeriodArgs { day, json }: PeriodArgs,
+) -> Result<(), Failure> {
+    regular::regular(loaded, store, which, day, json).await
 }
 
 async fn review(

@@ -7,6 +7,7 @@ use zapis_channels::telegram::TelegramConfig;
 use zapis_channels::webchat::WebChatConfig;
 use zapis_channels::whatsapp::WhatsAppConfig;
 use zapis_core::config::Findings;
+use zapis_core::message::ConversationId;
 
 /// The `[[channels.…]]` sections.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -55,6 +56,12 @@ impl ChannelsConfig {
     pub fn has_desk(&self) -> bool {
         let mut bots = self.telegram.iter();
         bots.any(|bot| bot.enabled && bot.desk().is_some())
+    }
+
+    /// The owner's own chat with the first enabled Telegram bot that knows it.
+    pub fn owner(&self) -> Option<ConversationId> {
+        let mut bots = self.telegram.iter().filter(|bot| bot.enabled);
+        bots.find_map(TelegramConfig::owner)
     }
 
     /// Whether a customer can come in at all.

@@ -7,6 +7,8 @@ use zapis_core::config::Findings;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DialogueConfig {
+    /// `answer`, or `observe`: people answer, and the bot only notes what it would have done.
+    pub mode: DialogueMode,
     /// Messages of a customer that come within this many milliseconds are answered together …
     pub coalesce_ms: u32,
     /// … but nobody waits longer than this many.
@@ -15,6 +17,24 @@ pub struct DialogueConfig {
     pub stale_after_minutes: u32,
     /// `ru` or `en`: spoken until the customer's own language is known.
     pub default_language: DefaultLanguage,
+}
+
+/// Whether the bot answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DialogueMode {
+    /// It does.
+    #[default]
+    Answer,
+    /// It looks on.
+    Observe,
+}
+
+impl DialogueConfig {
+    /// Whether the bot only looks on.
+    pub fn observes(&self) -> bool {
+        self.mode == DialogueMode::Observe
+    }
 }
 
 /// A language that the bot speaks.
@@ -41,6 +61,7 @@ impl DefaultLanguage {
 impl Default for DialogueConfig {
     fn default() -> Self {
         Self {
+            mode: DialogueMode::Answer,
             coalesce_ms: 1200,
             coalesce_max_ms: 5000,
             stale_after_minutes: 30,

@@ -26,6 +26,7 @@ mod models;
 mod operator;
 mod privacy;
 mod reminders;
+mod reports;
 mod retention;
 mod tracing;
 mod understanding;

@@ -9,3 +9,4 @@ pub(crate) mod rabbit;
 pub(crate) mod redis;
 pub(crate) mod servers;
 pub(crate) mod sink;
+pub(crate) mod smtp;

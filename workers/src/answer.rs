@@ -253,7 +253,14 @@ pub struct TurnRules {
     pub typing: bool,
     /// Whether words about health are not kept.
     pub medical: bool,
+    /// Whether the bot says and does nothing, and only notes what it would have done.
+    pub observes: bool,
 }
+
+/// The outcome of a turn in which the bot only observed.
+pub const OBSERVED: &str = "observed";
+/// In its reason: comes between the rule that decided and what would have been done.
+pub(crate) const WOULD: &str = ", would: ";
 
 /// The answer worker.
 #[derive(Debug)]
@@ -332,6 +339,7 @@ impl Answer {
             turn.tell_crm(&fresh, intents);
         }
         self.heed_staff(&mut turn, &fresh, now).await?;
+        turn.observes = self.rules.observes;
         if ownership.blocked {
             turn.shut();
         }
@@ -568,6 +576,10 @@ impl Answer {
             }
         };
         drop(stage);
+        if self.rules.observes {
+            turn.observe(thought, confidential);
+            return Ok(OBSERVED);
+        }
         if confidential {
             thought.keep_confidential();
             let said: Vec<&str> = thought

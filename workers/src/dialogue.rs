@@ -84,6 +84,8 @@ pub struct Receptionist {
     pub interpreter: Option<Interpreter>,
     /// What finds entries by their meaning, if it is configured.
     pub vectors: Option<Arc<Vectors>>,
+    /// Whether it only looks on: it books nothing and asks no language model.
+    pub observes: bool,
 }
 
 #[async_trait]
@@ -121,7 +123,7 @@ impl Mind for Receptionist {
         };
         let mut decision = draft(&situation);
         let mut models = Vec::new();
-        let may_ask = !heard.confidential;
+        let may_ask = !heard.confidential && !self.observes;
         let better = match &self.interpreter {
             Some(interpreter) if may_ask => {
                 let (better, used) = interpreter.hear(&decision, &situation, heard).await;
@@ -218,7 +220,7 @@ impl Receptionist {
                 .of(content.autonomy.as_deref(), Some(Intent::Booking)),
             Mode::Auto(_)
         );
-        self.desk.is_some() && own && wanted
+        self.desk.is_some() && !self.observes && own && wanted
     }
 
     /// Does what the message wants of the book.

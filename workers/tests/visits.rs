@@ -110,6 +110,7 @@ impl Scene {
                 generator: None,
                 interpreter: None,
                 vectors: None,
+                observes: false,
                 autonomy: Autonomy::default(),
                 desk: Some(desk),
             },

@@ -65,6 +65,11 @@ impl TelegramConfig {
         Address::chat(chat).conversation(&self.account)
     }
 
+    /// The owner's own chat with the bot, if it is known.
+    pub fn owner(&self) -> Option<ConversationId> {
+        Address::chat(self.owner_chat?).conversation(&self.account)
+    }
+
     /// Notes what is out of range. `key` is the section's path, e.g. `channels.telegram.0`.
     pub fn check(&self, key: &str, findings: &mut Findings) {
         let key = |name: &str| format!("{key}.{name}");

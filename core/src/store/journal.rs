@@ -112,6 +112,13 @@ impl Store {
         }
     }
 
+    /// Where an event stands, by its id; nothing where there is none.
+    pub async fn position_of(&self, event: &str) -> Result<Option<i64>, StoreError> {
+        let statement = sql("SELECT position FROM events WHERE event_id = $1").bind(event);
+        let row = self.db.fetch_one(statement).await?;
+        Ok(row.map(|row| row.get(0)).transpose()?)
+    }
+
     /// Events of some kinds in a span of time, with positions after `after` and up to `last`, in the
     /// order in which they were written.
     ///

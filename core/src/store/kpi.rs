@@ -67,6 +67,21 @@ impl Store {
         Ok(found)
     }
 
+    /// These dialogues, as far as they are known.
+    pub async fn dialogues(&self, ids: &[&str]) -> Result<Vec<DialogueRow>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in ids.chunks(CHUNK) {
+            let statement =
+                sql("SELECT id, conversation, started_at, facts FROM kpi_dialogues WHERE id IN ");
+            let statement = statement.list(chunk.iter().map(|&one| Value::from(one)));
+            let rows = self.db.fetch(statement).await?;
+            for row in &rows {
+                found.push(dialogue(row)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// These visits, as far as they are known.
     pub async fn kpi_visits(&self, bookings: &[&str]) -> Result<Vec<VisitRow>, StoreError> {
         let mut found = Vec::new();

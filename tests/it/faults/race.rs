@@ -91,6 +91,7 @@ impl Ground {
                 remind_after: TimeDelta::minutes(5),
                 typing: false,
                 medical: false,
+                observes: false,
             },
             enquiries: None,
             clock: self.clock.clone(),

@@ -81,6 +81,7 @@ impl World {
                         remind_after: TimeDelta::minutes(5),
                         typing: false,
                         medical: false,
+                        observes: false,
                     },
                     enquiries: None,
                     clock: clock.clone(),

@@ -18,7 +18,7 @@ use zapis_core::session::{Outbox, Outgoing, Session};
 use zapis_core::store::{Escalation, Ownership, Proposal};
 use zapis_core::trace::TraceParent;
 
-use super::{Handover, ModelUse, Proposed, Thought};
+use super::{Handover, ModelUse, OBSERVED, Proposed, Thought, WOULD};
 use crate::crm::{Called, Told, TurnTold, opens_enquiry, told};
 use crate::desk::Desks;
 use crate::llm::Mask;
@@ -46,6 +46,8 @@ pub(super) struct Turn {
     is_shut: bool,
     /// Whether what the bot answers is written down nowhere.
     pub(super) is_confidential: bool,
+    /// Whether the bot only looks on while people answer.
+    pub(super) observes: bool,
     pub(super) deeds: Deeds,
 }
 
@@ -94,6 +96,7 @@ impl Turn {
             crm: None,
             is_shut: false,
             is_confidential: false,
+            observes: false,
             deeds: Deeds::default(),
             conversation,
         }
@@ -177,7 +180,7 @@ impl Turn {
                 at: inbound.at,
             };
             self.say(line, session);
-            let watched = self.owner.is_some() || session.called_staff.is_some();
+            let watched = self.owner.is_some() || session.called_staff.is_some() || self.observes;
             if watched && from == Author::Customer {
                 self.relay(desks, ids::of(self.id, "relay", n), from, text);
             }
@@ -494,15 +497,24 @@ impl Turn {
         event
     }
 
-    fn journal_turn(&mut self, thought: &Thought) {
+    /// The journal tells what the bot would have done; it says and does nothing.
+    pub(super) fn observe(&mut self, mut thought: Thought, confidential: bool) {
+        if confidential {
+            thought.keep_confidential();
+        }
+        let mut event = self.turn_event(&thought);
+        let rule = thought.facts.reason.unwrap_or_default();
+        let would = event.action.take().unwrap_or_default();
+        event.reason = Some(format!("{rule}{WOULD}{would}"));
+        event.action = Some("none".into());
+        event.outcome = Some(OBSERVED.into());
+        self.events.push(event);
+    }
+
+    /// What was decided, without what is said.
+    fn turn_event(&self, thought: &Thought) -> Event {
         let mut event = self.event(Kind::Turn, "turn", 0);
         event.inbound_ids = Some(self.answers.clone());
-        let texts: Vec<&str> = thought
-            .replies
-            .iter()
-            .map(|reply| reply.text.as_str())
-            .collect();
-        event.bot_response = (!texts.is_empty()).then(|| self.noted(&texts.join("\n\n")));
         event.intent.clone_from(&thought.facts.intent);
         event.confidence = thought.facts.confidence;
         event.sentiment.clone_from(&thought.facts.sentiment);
@@ -516,6 +528,14 @@ impl Turn {
             thought.facts.action.clone()
         });
         event.latency_ms = Some((self.now - self.first_at).num_milliseconds());
+        event
+    }
+
+    fn journal_turn(&mut self, thought: &Thought) {
+        let mut event = self.turn_event(thought);
+        let texts = thought.replies.iter().map(|reply| reply.text.as_str());
+        let texts: Vec<&str> = texts.collect();
+        event.bot_response = (!texts.is_empty()).then(|| self.noted(&texts.join("\n\n")));
         event.outcome = Some(
             if thought.replies.is_empty() {
                 "silent"

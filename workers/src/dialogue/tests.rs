@@ -62,6 +62,7 @@ impl Customer {
             },
             interpreter: None,
             vectors: None,
+            observes: false,
             desk: None,
         }
     }

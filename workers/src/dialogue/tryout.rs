@@ -29,6 +29,7 @@ impl Tryout {
             desk: None,
             interpreter: None,
             vectors: None,
+            observes: false,
         })
     }
 

@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use zapis_core::event::{Event, Kind};
 use zapis_core::store::Status;
 
+use super::review::Verdict;
+
 /// A message after so long a silence begins another dialogue.
 pub(super) const QUIET: TimeDelta = TimeDelta::hours(24);
 /// Who writes again within this time after a dialogue was not helped by it, or not for long.
 pub(super) const REOPENED: TimeDelta = TimeDelta::hours(72);
 
 /// So much may the clock of a messenger, which often tells whole seconds, be behind ours.
-const SKEW: TimeDelta = TimeDelta::minutes(1);
+pub(super) const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// What somebody says who was helped.
 const CONTENT: [&str; 3] = ["thanks", "goodbye", "confirm_yes"];
@@ -76,6 +78,9 @@ pub struct Dialogue {
     pub tokens: i64,
     /// What they cost, in the currency of the configured prices.
     pub cost: f64,
+    /// What a person thought of it who looked through it later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
 }
 
 /// What became of drafts.
@@ -128,6 +133,7 @@ impl Dialogue {
             variant: None,
             tokens: 0,
             cost: 0.0,
+            verdict: None,
         }
     }
 
@@ -189,6 +195,7 @@ impl Dialogue {
                     .and_then(|stars| stars.parse().ok());
                 self.stars = stars.or(self.stars);
             }
+            Kind::System => self.verdict = Verdict::told(event).or(self.verdict),
             _ => {}
         }
     }

@@ -6,18 +6,19 @@ use std::ops::Range;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use chrono_tz::Tz;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zapis_core::message::ConversationId;
 use zapis_core::store::Store;
 
 use super::dialogue::{Ending, REOPENED};
 use super::follow::{FollowError, read};
+use super::review::Verdict;
 use super::{Dialogue, Visit};
 use crate::statistics::{Z, wilson};
 use crate::words::Language;
 
 /// What a figure is a number of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// So many.
@@ -211,6 +212,16 @@ impl Counted {
         Ok(counted)
     }
 
+    /// What of it was said in one messenger; all of it where none is named.
+    #[must_use]
+    pub fn of_channel(&self, channel: &str) -> Self {
+        let of = |entry: &&Entry| channel.is_empty() || entry.conversation.channel() == channel;
+        Self {
+            dialogues: self.dialogues.iter().filter(of).cloned().collect(),
+            visits: self.visits.clone(),
+        }
+    }
+
     /// The figures of all together, then of each group, by name.
     pub fn figures(&self, by: Option<By>, zone: Tz, now: DateTime<Utc>) -> Vec<Group> {
         let all: Vec<&Entry> = self.dialogues.iter().collect();
@@ -253,6 +264,11 @@ impl Counted {
             "no_show" => visits().any(Visit::missed),
             "csat" => one.stars.is_some_and(|stars| stars <= 3),
             "negative" => enquiry && one.negative,
+            "reviewed_right" => one.verdict.is_some_and(|verdict| !verdict.right),
+            "reviewed_tone" => one.verdict.is_some_and(|verdict| verdict.tone),
+            "reviewed_should_have_escalated" => one
+                .verdict
+                .is_some_and(|verdict| verdict.should_have_escalated),
             "drafts_edited" => one.drafts.edited > 0,
             "drafts_rejected" => one.drafts.rejected > 0,
             "bot_first_answer_p90" => enquiry && one.bot_at.is_some(),
@@ -365,6 +381,7 @@ impl Counted {
         ));
         figures.push(share("negative", enquiries.iter().map(|one| one.negative)));
         figures.extend(quality(&dialogues));
+        figures.extend(reviewed(&dialogues));
         figures.extend(money(&enquiries));
         figures
     }
@@ -428,6 +445,12 @@ fn automated(enquiries: &[&Dialogue], now: DateTime<Utc>) -> Vec<Figure> {
 fn quality(dialogues: &[&Dialogue]) -> Vec<Figure> {
     let decided: u32 = dialogues.iter().map(|one| one.decided).sum();
     let sure: f64 = dialogues.iter().map(|one| one.confidence).sum();
+    let surely = (decided > 0).then(|| sure / f64::from(decided));
+    // Turns of one dialogue are alike: the interval is that of dialogues.
+    let each = dialogues.iter().filter(|one| one.decided > 0);
+    let each = each.map(|one| one.confidence / f64::from(one.decided));
+    let each = mean("confidence", Unit::Share, each);
+    let half = each.interval.map(|(low, high)| (high - low) / 2.0);
     let sum = |what: fn(&Dialogue) -> u32| {
         dialogues
             .iter()
@@ -441,14 +464,29 @@ fn quality(dialogues: &[&Dialogue]) -> Vec<Figure> {
     vec![
         Figure {
             id: "confidence",
-            value: (decided > 0).then(|| sure / f64::from(decided)),
+            value: surely,
             unit: Unit::Share,
             of: decided as usize,
-            interval: None,
+            interval: surely
+                .zip(half)
+                .map(|(sure, half)| (sure - half, sure + half)),
         },
         part("drafts_unchanged", sent, judged),
         part("drafts_edited", edited, judged),
         part("drafts_rejected", rejected, judged),
+    ]
+}
+
+/// What people thought of dialogues that were drawn by chance.
+fn reviewed(dialogues: &[&Dialogue]) -> [Figure; 3] {
+    let verdicts: Vec<_> = dialogues.iter().filter_map(|one| one.verdict).collect();
+    let judged = |id, what: fn(&Verdict) -> bool| share(id, verdicts.iter().map(what));
+    [
+        judged("reviewed_right", |one| one.right),
+        judged("reviewed_tone", |one| one.tone),
+        judged("reviewed_should_have_escalated", |one| {
+            one.should_have_escalated
+        }),
     ]
 }
 

@@ -1,7 +1,9 @@
 //! Follows the journal, each event once, in the order in which it was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use zapis_core::event::{Event, Kind};
@@ -10,14 +12,19 @@ use zapis_core::message::ConversationId;
 use zapis_core::store::{DialogueRow, Store, StoreError, VisitRow};
 use zapis_core::{Clock, causes};
 
-use super::dialogue::REOPENED;
+use super::dialogue::{REOPENED, SKEW};
+use super::review::judged;
 use super::{Dialogue, Visit};
+use crate::answer::OBSERVED as OBSERVED_OUTCOME;
 use crate::desk::Desks;
 
 /// How many events are taken at once.
 const BATCH: u32 = 1_000;
 /// How long it waits where nothing is new.
 const IDLE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The first and the last moment in which the program only observed, as a small value.
+const OBSERVED: &str = "kpi: observed";
 
 /// How long it waits between two steps.
 const BREATH: std::time::Duration = std::time::Duration::from_millis(5);
@@ -101,6 +108,7 @@ impl Follower {
             state.take(event);
         }
         let (dialogues, visits) = state.rows()?;
+        note_observed(&self.store, &events).await?;
         // Where somebody else was quicker, the next step begins where they stopped.
         self.store.keep_kpi(from..to, &dialogues, &visits).await?;
         Ok(true)
@@ -111,6 +119,32 @@ impl Follower {
         event.kind == Kind::Booking
             || conversation.is_some_and(|conversation| !self.desks.holds(conversation))
     }
+}
+
+/// From the first to the last moment in which the program only observed; nothing where it never did.
+pub(super) async fn observed(store: &Store) -> Result<Option<Range<DateTime<Utc>>>, StoreError> {
+    let kept = store.value(OBSERVED).await?;
+    Ok(kept.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Whoever takes the same events again notes the same. A message is a little older than what was thought of it.
+async fn note_observed(store: &Store, events: &[Event]) -> Result<(), StoreError> {
+    let times = events.iter().filter(|event| is_observed(event));
+    let times: BTreeSet<DateTime<Utc>> = times.map(|event| event.timestamp).collect();
+    let Some((first, last)) = times.first().zip(times.last()) else {
+        return Ok(());
+    };
+    let first = &(*first - SKEW);
+    let known = observed(store).await?;
+    let span = known.map_or(*first..*last, |known| {
+        known.start.min(*first)..known.end.max(*last)
+    });
+    let text = serde_json::to_string(&span).unwrap_or_default();
+    store.set_value(OBSERVED, &text).await
+}
+
+fn is_observed(event: &Event) -> bool {
+    event.kind == Kind::Turn && event.outcome.as_deref() == Some(OBSERVED_OUTCOME)
 }
 
 /// Counts everything anew from the journal, where it is whole.
@@ -155,6 +189,7 @@ impl State {
                 .or_default()
                 .push(open);
         }
+        self.load_judged(store, events).await?;
         let changes = events.iter().filter(|event| event.kind == Kind::Booking);
         let mut bookings: Vec<&str> = changes
             .filter_map(|event| event.booking_id.as_deref())
@@ -164,6 +199,24 @@ impl State {
         for row in store.kpi_visits(&bookings).await? {
             let visit = read(&row.facts, &row.booking)?;
             self.visits.insert(row.booking, visit);
+        }
+        Ok(())
+    }
+
+    /// Dialogues that somebody has judged, however old they are.
+    async fn load_judged(&mut self, store: &Store, events: &[Event]) -> Result<(), FollowError> {
+        let mut ids: Vec<&str> = events.iter().filter_map(judged).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for row in store.dialogues(&ids).await? {
+            let known = self.dialogues.entry(row.conversation).or_default();
+            if known.iter().all(|open| open.id != row.id) {
+                let dialogue: Dialogue = read(&row.facts, &row.id)?;
+                let later = |open: &Open| open.dialogue.started_at > dialogue.started_at;
+                let place = known.iter().position(later).unwrap_or(known.len());
+                let id = row.id;
+                known.insert(place, Open { id, dialogue });
+            }
         }
         Ok(())
     }
@@ -180,6 +233,12 @@ impl State {
         };
         let at = event.timestamp;
         let known = self.dialogues.entry(conversation.clone()).or_default();
+        if let Some(id) = judged(event) {
+            for open in known.iter_mut().filter(|open| open.id == id) {
+                open.dialogue.take(event);
+            }
+            return;
+        }
         let goes_on = known
             .last()
             .is_some_and(|open| open.dialogue.goes_on_at(at));

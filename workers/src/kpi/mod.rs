@@ -3,10 +3,14 @@
 //! [`Follower`] reads the journal in its order, once, and keeps one row for each dialogue and each visit; [`figures`]
 //! counts from these rows. `docs/kpi.md` has every definition. Counted anew from the raw events the rows are the same.
 
+pub mod bands;
 mod dialogue;
 pub mod figures;
 mod follow;
+pub mod review;
+pub mod targets;
 mod visit;
+pub mod worst;
 
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,7 @@ pub use privacy::Privacy;
 pub use reminders::{Reminded, Reminders, StepTally};
 pub use review::{Reviewed, Said, Sampled, WEAK, Weak};
 
+use crate::answer::WOULD;
 use crate::words::{folded, is_light, tokens};
 
 /// How many positions of the journal are read at once.
@@ -53,10 +54,11 @@ pub async fn read(
     Ok(())
 }
 
-/// The rule that decided a turn, without what the journal adds about a language model.
+/// The rule that decided a turn, without what the journal adds about a language model or of what would have been done.
 fn rule(event: &Event) -> &str {
     let reason = event.reason.as_deref().unwrap_or_default();
-    reason.split(", model: ").next().unwrap_or_default()
+    let rule = reason.split(", model: ").next().unwrap_or_default();
+    rule.split(WOULD).next().unwrap_or_default()
 }
 
 /// Whether the customer of this turn asked for a person.

@@ -8,7 +8,7 @@ use zapis_core::Clock;
 use zapis_core::event::{Client, Event, Kind};
 use zapis_core::message::ConversationId;
 use zapis_core::retention::PrivacyConfig;
-use zapis_core::store::{Begun, ChatEntry, DeadLetter, Parked, RETAINED, Retained, Store};
+use zapis_core::store::{Begun, ChatEntry, DeadLetter, Parked, RETAINED, Retained, Role, Store};
 use zapis_core::trace::TraceParent;
 
 use super::privacy::tables;
@@ -32,6 +32,7 @@ const CONFIG: PrivacyConfig = PrivacyConfig {
     persons_days: 1095,
     hour: 4,
     medical: false,
+    phones: Role::Administrator,
 };
 
 async fn every_table_is_decided_on(ground: Ground) {
