@@ -102,11 +102,11 @@ impl Composer {
                 parts.push(self.visits(first, now).await?);
                 parts.push(self.waiting(now).await?);
                 parts.push(self.alerts().await?);
-                parts.push(self.worst(&counted));
+                parts.push(self.worst(&counted, now));
             }
             Which::Weekly => {
                 parts.push(self.targets(now).await?);
-                parts.push(self.worst(&counted));
+                parts.push(self.worst(&counted, now));
                 parts.extend(self.learnt(&span, first).await?);
                 parts.push(self.missed(&span, days, now).await?);
                 parts.push(self.changed(&span).await?);
@@ -185,6 +185,7 @@ impl Composer {
         let key = match difference.and_then(|difference| difference.is_more()) {
             Some(true) => "report_line-more",
             Some(false) => "report_line-less",
+            None if before.value.is_none() => "report_line-alone",
             None => "report_line-figure",
         };
         let earlier = before.told(self.language);
@@ -282,22 +283,24 @@ impl Composer {
     }
 
     /// The conversations that went worst, without a name.
-    fn worst(&self, counted: &Counted) -> Part {
-        let lines = worst(counted, TOLD).into_iter().map(|(entry, faults)| {
-            let faults = faults
-                .iter()
-                .map(|fault| self.say(&("fault-".to_owned() + fault.name()), &[]));
-            let faults: Vec<String> = faults.collect();
-            let at = entry.dialogue.started_at.with_timezone(&self.zone());
-            let channel = entry.conversation.channel();
-            let channel = self.say(&("channel-".to_owned() + channel), &[]);
-            let text = format!(
-                "{} · {channel}: {}",
-                at.format("%d.%m %H:%M"),
-                faults.join(", ")
-            );
-            Line::new(text, Some(link(&entry.conversation)))
-        });
+    fn worst(&self, counted: &Counted, now: DateTime<Utc>) -> Part {
+        let lines = worst(counted, TOLD, now)
+            .into_iter()
+            .map(|(entry, faults)| {
+                let faults = faults
+                    .iter()
+                    .map(|fault| self.say(&("fault-".to_owned() + fault.name()), &[]));
+                let faults: Vec<String> = faults.collect();
+                let at = entry.dialogue.started_at.with_timezone(&self.zone());
+                let channel = entry.conversation.channel();
+                let channel = self.say(&("channel-".to_owned() + channel), &[]);
+                let text = format!(
+                    "{} · {channel}: {}",
+                    at.format("%d.%m %H:%M"),
+                    faults.join(", ")
+                );
+                Line::new(text, Some(link(&entry.conversation)))
+            });
         self.part("report_part-worst", lines.collect())
     }
 

@@ -75,7 +75,7 @@ async fn what_comes_comes_once(on: On, roles: Vec<Vec<&'static str>>) {
         (Clock::system().now() - TimeDelta::minutes(1)).with_timezone(&chrono_tz::Europe::Moscow);
     let more = format!(
         "[reports]\ndaily = [\"staff\", \"email\"]\nweekly = [\"staff\"]\nalerts = [\"staff\"]\ndaily_at = \"{}\"\n\
-         [email]\nurl = \"{}\"\nfrom = \"bot@salon.example\"\nto = [\"owner@salon.example\"]\n\
+         [privacy]\nphones = \"manager\"\n[email]\nurl = \"{}\"\nfrom = \"bot@salon.example\"\nto = [\"owner@salon.example\"]\n\
          [kpi]\nbaseline_from = \"2020-01-01\"\nbaseline_to = \"2020-01-31\"\n\
          [[kpi.targets]]\nfigure = \"escalated\"\nvalue = 0.05\nby = \"2020-02-01\"\n",
         moment.format("%H:%M"),
@@ -124,6 +124,8 @@ async fn what_comes_comes_once(on: On, roles: Vec<Vec<&'static str>>) {
     let figures = irina.reads("/console/figures").await;
     assert!(figures.contains("не достигнута в срок"), "{figures}");
 
+    phones_are_shown_by_role(&firm, &store, &irina).await;
+
     // Once: a process that comes after tells nothing again.
     firm.stop().await;
     firm.start().await;
@@ -135,6 +137,25 @@ async fn what_comes_comes_once(on: On, roles: Vec<Vec<&'static str>>) {
     assert_eq!(smtp.letters().len(), 1);
     let noted = "SELECT count(*) FROM events WHERE event LIKE '%\"action\":\"report\"%'";
     assert_eq!(firm.count(noted), 2);
+}
+
+/// Who may not see phones can still tell people apart.
+async fn phones_are_shown_by_role(firm: &Firm, store: &Store, irina: &Person) {
+    const PHONE: &str = "79210000951";
+    let wrote = firm.sandbox.whatsapp_writes(PHONE, "Какой у вас адрес?");
+    wrote.unwrap();
+    firm.whatsapp_answer(PHONE, 0).await;
+    let address = format!("whatsapp:main:{PHONE}").parse().unwrap();
+    let her = firm.conversation(store, &address).await;
+    let vera = Person::joins(firm, "vera", "Вера", Role::Administrator).await;
+    let chat = format!("/console/chats/{}", her.as_str().replace(':', "%3A"));
+    let customer = chat.replace("/chats/", "/customers/");
+    let whole = format!("tel:+{PHONE}");
+    irina.until(&chat, |page| page.contains(&whole)).await;
+    for page in [&chat, &customer] {
+        let page = vera.reads(page).await;
+        assert!(page.contains("•••51") && !page.contains("tel:"), "{page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,11 +1,11 @@
 //! The conversations that went worst, to be read by a person.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Dialogue;
 use super::figures::{Counted, Entry};
 
-/// A person who came so late came too late.
+/// A person who came so late came too late, and so did an answer.
 const LATE: TimeDelta = TimeDelta::minutes(30);
 
 /// What went wrong in a conversation, the worst first.
@@ -39,11 +39,17 @@ impl Fault {
     }
 
     /// What is wrong with a dialogue.
-    pub fn all_of(one: &Dialogue) -> Vec<Self> {
-        let waited = one.staff_after();
-        let late = one.handoff_at.is_some() && waited.is_none_or(|waited| waited > LATE);
+    pub fn all_of(one: &Dialogue, now: DateTime<Utc>) -> Vec<Self> {
+        let waits = |since: DateTime<Utc>| now - since > LATE;
+        let late = one.handoff_at.is_some_and(|called| {
+            let waited = one.staff_after();
+            waited.map_or_else(|| waits(called), |waited| waited > LATE)
+        });
         let faults = [
-            (Self::Unanswered, !one.is_answered()),
+            (
+                Self::Unanswered,
+                !one.is_answered() && waits(one.started_at),
+            ),
             (Self::Rating, one.stars.is_some_and(|stars| stars <= 2)),
             (Self::Negative, one.negative),
             (Self::Late, late),
@@ -67,11 +73,11 @@ impl Fault {
 }
 
 /// The enquiries with the gravest faults, the gravest and then the newest first.
-pub fn worst(counted: &Counted, most: usize) -> Vec<(&Entry, Vec<Fault>)> {
+pub fn worst(counted: &Counted, most: usize, now: DateTime<Utc>) -> Vec<(&Entry, Vec<Fault>)> {
     let enquiries = counted.dialogues.iter().rev();
     let enquiries = enquiries.filter(|entry| entry.dialogue.is_enquiry());
     let mut all: Vec<_> = enquiries
-        .map(|entry| (entry, Fault::all_of(&entry.dialogue)))
+        .map(|entry| (entry, Fault::all_of(&entry.dialogue, now)))
         .filter(|(_, faults)| !faults.is_empty())
         .collect();
     let weight = |faults: &[Fault]| faults.iter().map(|fault| fault.weight()).sum::<u32>();
