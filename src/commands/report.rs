@@ -14,7 +14,7 @@ use zapis_workers::report::{
     self, Privacy, Reminded, Reminders, Reviewed, Said, Sampled, WEAK, Weak,
 };
 
-use super::{Failure, kpi, past, store};
+use super::{Failure, ahead, kpi, past, store};
 use crate::cli::ReportCommand;
 use crate::config::Loaded;
 use crate::output::{self, Table};
@@ -31,10 +31,14 @@ struct Listed {
     what: &'static str,
 }
 
-const REPORTS: [Listed; 4] = [
+const REPORTS: [Listed; 6] = [
     Listed {
         name: "autonomy",
         what: "which intents the bot may answer alone",
+    },
+    Listed {
+        name: "forecast",
+        what: "how full the next two weeks are and what they bring",
     },
     Listed {
         name: "kpi",
@@ -47,6 +51,10 @@ const REPORTS: [Listed; 4] = [
     Listed {
         name: "review",
         what: "intents that the bot is unsure of, and conversations to judge",
+    },
+    Listed {
+        name: "risk",
+        what: "visits that may be missed, and enquiries that fell silent",
     },
 ];
 
@@ -82,6 +90,8 @@ pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(),
         }
         ReportCommand::Autonomy { days, json } => autonomy(loaded, &store, days, json).await,
         ReportCommand::Reminders { days, json } => reminders(&store, days, json).await,
+        ReportCommand::Forecast(args) => ahead::forecast(loaded, &store, args).await,
+        ReportCommand::Risk(args) => ahead::risk(loaded, &store, args).await,
         ReportCommand::Kpi(args) => kpi::kpi(loaded, &store, &args).await,
     };
     store.close().await;

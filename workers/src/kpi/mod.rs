@@ -12,5 +12,6 @@ mod visit;
 mod tests;
 
 pub use dialogue::Dialogue;
+pub(crate) use follow::read;
 pub use follow::{FollowError, Follower, recount};
 pub use visit::Visit;
