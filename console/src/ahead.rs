@@ -84,7 +84,7 @@ pub(crate) async fn show(
         forecast => told.as_ref().ok().map(|told| ahead(reader, &firm, told)),
         lacking => told.as_ref().err().map(lacking),
         visits => visits.collect::<Vec<_>>(),
-        judged => judged(&no_shows),
+        judged => judged(view.language(), &no_shows),
         silent => silent.collect::<Vec<_>>(),
     };
     view.page("ahead.html", "ahead", what).await
@@ -127,8 +127,8 @@ fn ahead(reader: Reader, firm: &Business, forecast: &Forecast) -> Value {
 
 impl Reader {
     fn line(self, name: String, outlook: &Outlook) -> Line {
-        let one = |value: f64| self.number(value);
-        let roubles = |value| Price::Exact(whole(value)).text(self.language);
+        let one = |value: f64| number(self.language, value, 1);
+        let roubles = |value| roubles(self.language, value);
         let Range {
             expected,
             low,
@@ -155,15 +155,6 @@ impl Reader {
         }
     }
 
-    /// With one digit after the point.
-    fn number(self, value: f64) -> String {
-        let text = format!("{value:.1}");
-        match self.language {
-            Language::Ru => text.replace('.', ","),
-            Language::En => text,
-        }
-    }
-
     fn tried(self, tried: &BackTest) -> Value {
         let share = |value: f64| Unit::Share.told(value, self.language);
         let errors = |errors: Errors| {
@@ -182,13 +173,22 @@ impl Reader {
     }
 }
 
+fn number(language: Language, value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    match language {
+        Language::Ru => text.replace('.', ","),
+        Language::En => text,
+    }
+}
+
+/// In whole hundreds: it is not known nearer.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "roubles of two weeks, never less than nothing; more than fits is the most"
 )]
-fn whole(value: f64) -> u32 {
-    value.round() as u32
+fn roubles(language: Language, value: f64) -> String {
+    Price::Exact(((value / 100.0).round() * 100.0) as u32).text(language)
 }
 
 fn service(language: Language, firm: &Business, id: &str) -> String {
@@ -205,7 +205,7 @@ fn services(view: &View<'_>, firm: &Business, ids: &[String]) -> String {
 
 fn visit(view: &View<'_>, firm: &Business, one: &AtRisk, booking: Option<&Booking>) -> Value {
     let because = |because: &Because| {
-        let times = because.times.map(|times| format!("{times:.1}"));
+        let times = because.times.map(|times| number(view.language(), times, 1));
         context! { factor => because.factor.name(), times }
     };
     let chance = one.risk.chance;
@@ -225,8 +225,8 @@ fn visit(view: &View<'_>, firm: &Business, one: &AtRisk, booking: Option<&Bookin
     }
 }
 
-fn judged(of: &NoShows) -> Value {
-    let score = |value: f64| format!("{value:.3}");
+fn judged(language: Language, of: &NoShows) -> Value {
+    let score = |value: f64| number(language, value, 3);
     context! {
         marked => of.marked,
         missed => of.missed,

@@ -29,11 +29,13 @@ fn report(firm: &Firm, name: &str) -> Value {
     serde_json::from_slice(&report.stdout).unwrap()
 }
 
-fn at(day: NaiveDate, hour: u32) -> DateTime<Utc> {
+/// An hour of a day at the salon.
+pub(crate) fn at(day: NaiveDate, hour: u32) -> DateTime<Utc> {
     open_of(ZONE, day, hour * 60)
 }
 
-async fn books(
+/// Somebody books on the phone; the booking.
+pub(crate) async fn books(
     store: &Store,
     day: NaiveDate,
     hour: u32,
@@ -231,7 +233,7 @@ async fn the_owner_looks_ahead(on: On, roles: Vec<Vec<&'static str>>) {
     );
 
     let page = olga.reads("/console/ahead").await;
-    let leads_to = |who: i64| page.contains(&format!("/console/chats/telegram%3Amain%3A{who}\""));
+    let leads_to = |who: i64| page.contains(&format!("telegram%3Amain%3A{who}\""));
     assert!(leads_to(ASKS) && !leads_to(LEAVES), "{page}");
     assert!(
         page.contains("<svg") && page.contains("Проверка на прошлом"),

@@ -435,18 +435,18 @@ impl Misses {
 
     fn outlook(&self, of: &Part) -> Outlook {
         let visits = of.estimate.visits.range(self.quantiles(&self.visits));
-        // Visits are whole: between 2.3 and 6.8 lie 3 to 6.
-        let (low, high) = ((visits.low - 1e-6).ceil(), (visits.high + 1e-6).floor());
-        let none = low > high;
-        let whole = |bound: f64| if none { visits.expected.round() } else { bound };
+        // Visits are whole: between 2.3 and 6.8 lie 3 to 6, and always the number that is nearest to what is expected.
+        let nearest = visits.expected.round();
+        let low = (visits.low - 1e-6).ceil().max(0.0).min(nearest);
+        let high = (visits.high + 1e-6).floor().max(nearest);
         Outlook {
             booked: of.booked,
             booked_price: of.price,
             staying: of.estimate.visits.staying,
             coming: of.estimate.visits.coming,
             visits: Range {
-                low: whole(low),
-                high: whole(high),
+                low,
+                high,
                 ..visits
             },
             revenue: of.estimate.revenue.range(self.quantiles(&self.revenue)),

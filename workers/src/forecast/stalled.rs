@@ -272,6 +272,9 @@ async fn candidates(
             continue;
         }
         let state = EnquiryState::of(&row)?;
+        if !state.bookings.is_empty() {
+            continue;
+        }
         let one = candidates.entry(row.conversation).or_default();
         one.last_at = one.last_at.max(state.last_at.unwrap_or(row.opened_at));
         if one.since == DateTime::UNIX_EPOCH {
