@@ -288,6 +288,20 @@ pub enum ReportCommand {
   zapis report kpi --xlsx kpi.xlsx
   zapis report kpi --recount              after an upgrade, or to check")]
     Kpi(KpiArgs),
+    /// How many visits the next two weeks have, booked already and still to come, and what they bring; by day, weekday
+    /// and service, each with an interval, and with the error that this method had on the last weeks (docs/forecast.md).
+    #[command(after_help = "Examples:
+  zapis report forecast
+  zapis report forecast --csv > two-weeks.csv
+  zapis report forecast --json")]
+    Forecast(AheadArgs),
+    /// Visits that may be missed, and enquiries that fell silent: why, and what to do (docs/forecast.md).
+    #[command(after_help = "Examples:
+  zapis report risk
+  zapis report risk --json
+
+Names and phones are not told; the ids lead to them.")]
+    Risk(AheadArgs),
     /// Intents that the bot is unsure of, and conversations drawn by chance, to be judged by a person.
     #[command(after_help = "Examples:
   zapis report review > review.txt
@@ -367,6 +381,17 @@ pub struct PeriodArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// How what lies ahead is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct AheadArgs {
+    /// Print JSON.
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// Print CSV.
+    #[arg(long)]
+    pub csv: bool,
 }
 
 /// Which figures.

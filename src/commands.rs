@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod ahead;
 mod book;
 mod check;
 mod crm;

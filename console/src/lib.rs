@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod ahead;
 mod assets;
 mod chats;
 mod copilot;

@@ -29,6 +29,7 @@ macro_rules! templates {
 }
 
 templates![
+    "ahead.html",
     "autonomy.html",
     "base.html",
     "changes.html",
@@ -278,6 +279,7 @@ pub(crate) mod tests {
             include_str!("drafts.rs"),
             include_str!("visits.rs"),
             include_str!("figures.rs"),
+            include_str!("ahead.rs"),
             include_str!("hours.rs"),
             include_str!("sheet.rs"),
             include_str!("people.rs"),

@@ -11,8 +11,8 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, account, chats, copilot, customers, door, drafts, figures, files, health, hours,
-    journal, knowledge, live, people, presence, reports, settings, sheet, visits,
+    Console, account, ahead, chats, copilot, customers, door, drafts, figures, files, health,
+    hours, journal, knowledge, live, people, presence, reports, settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -132,6 +132,7 @@ fn rooms() -> Ways {
         does("/console/reports/snooze", MANAGERS, reports::snooze),
         reads("/console/review", MANAGERS, reports::review),
         does("/console/review", MANAGERS, reports::judge),
+        reads("/console/ahead", MANAGERS, ahead::show),
         reads("/console/health", MANAGERS, health::show),
         reads("/console/journal/search", MANAGERS, journal::search),
         reads("/console/people", OWNERS, people::list),

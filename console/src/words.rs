@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use crate::texts::say;
 use zapis_workers::words::Language;
 
-const WEEKDAYS: [&str; 7] = [
+pub(crate) const WEEKDAYS: [&str; 7] = [
     "day-mon", "day-tue", "day-wed", "day-thu", "day-fri", "day-sat", "day-sun",
 ];
 

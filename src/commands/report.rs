@@ -15,7 +15,7 @@ use zapis_workers::report::{
     self, Privacy, Reminded, Reminders, Reviewed, Said, Sampled, WEAK, Weak,
 };
 
-use super::{Failure, kpi, past, regular, store};
+use super::{Failure, ahead, kpi, past, regular, store};
 use crate::cli::{PeriodArgs, ReportCommand};
 use crate::config::Loaded;
 use crate::output::{self, Table};
@@ -32,7 +32,7 @@ struct Listed {
     what: &'static str,
 }
 
-const REPORTS: [Listed; 8] = [
+const REPORTS: &[Listed] = &[
     Listed {
         name: "autonomy",
         what: "which intents the bot may answer alone",
@@ -40,6 +40,10 @@ const REPORTS: [Listed; 8] = [
     Listed {
         name: "daily",
         what: "the day in numbers, as it comes every evening",
+    },
+    Listed {
+        name: "forecast",
+        what: "how full the next two weeks are and what they bring",
     },
     Listed {
         name: "kpi",
@@ -56,6 +60,10 @@ const REPORTS: [Listed; 8] = [
     Listed {
         name: "review",
         what: "intents that the bot is unsure of, and conversations to judge",
+    },
+    Listed {
+        name: "risk",
+        what: "visits that may be missed, and enquiries that fell silent",
     },
     Listed {
         name: "targets",
@@ -80,11 +88,11 @@ struct Review {
 /// `zapis report` without a name.
 pub(super) fn list(json: bool) -> Result<(), Failure> {
     if json {
-        return Ok(output::json(&REPORTS)?);
+        return Ok(output::json(REPORTS)?);
     }
     let mut table = Table::new(&["report", "what it tells"]);
     for Listed { name, what } in REPORTS {
-        table.row([name.to_owned(), what.to_owned()]);
+        table.row([(*name).to_owned(), (*what).to_owned()]);
     }
     table.print();
     Ok(())
@@ -99,6 +107,8 @@ pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(),
         }
         ReportCommand::Autonomy { days, json } => autonomy(loaded, &store, days, json).await,
         ReportCommand::Reminders { days, json } => reminders(&store, days, json).await,
+        ReportCommand::Forecast(args) => ahead::forecast(loaded, &store, args).await,
+        ReportCommand::Risk(args) => ahead::risk(loaded, &store, args).await,
         ReportCommand::Kpi(args) => kpi::kpi(loaded, &store, &args).await,
         ReportCommand::Targets { json } => regular::targets(loaded, &store, json).await,
         ReportCommand::Daily(args) => of_period(loaded, &store, Which::Daily, args).await,

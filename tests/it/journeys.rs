@@ -1,5 +1,6 @@
 //! Conversations from end to end: the real binary, its providers emulated, on every set of engines.
 
+pub(crate) mod ahead;
 mod answers;
 mod book_desk;
 mod console;

@@ -10,6 +10,7 @@ pub mod desk;
 pub mod dialogue;
 pub mod eval;
 pub mod feed;
+pub mod forecast;
 pub mod guard;
 pub mod journal;
 pub mod knowledge;

@@ -1,16 +1,19 @@
 //! The console in a browser: a chat taken, answered and given back by keys and buttons, live; and what a
 //! checker of accessibility says of every page, in both languages, on a desk and on a phone.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use zapis_core::Clock;
 use zapis_core::store::Role;
 use zapis_sandbox::{Fault, FaultKind, FileKind, Provider, TelegramAction};
 
 use super::chromium::{Browser, Screen};
+use crate::journeys::ahead::{at, books};
 use crate::support::console::{PASSWORD, Person, chat, code, step};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 30] = [
+const PAGES: &[&str] = &[
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
@@ -26,6 +29,7 @@ const PAGES: [&str; 30] = [
     "/console/reports",
     "/console/reports?report=weekly",
     "/console/review?month=2026-11",
+    "/console/ahead",
     "/console/health",
     "/console/journal/search?words=%D1%81",
     "/console/people",
@@ -189,6 +193,7 @@ async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
     let why = "return [...document.querySelectorAll('.why')].some(one => one.textContent.includes('business.toml'))";
     browser.until(why).await;
 
+    a_month_is_known(&firm).await;
     every_page_is_fine_in_both_languages(&browser, &firm).await;
     let phone = Browser::start(Screen::Phone).await;
     logs_in(&phone, &firm).await;
@@ -197,6 +202,17 @@ async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
         is_fine(&phone, &format!("{page} on a phone")).await;
     }
     a_code_is_asked_for(&phone, &firm).await;
+}
+
+/// There is something to draw of what lies ahead.
+async fn a_month_is_known(firm: &Firm) {
+    let store = firm.store().await;
+    let today = Clock::system().now().date_naive();
+    for (days, made) in [(-30, -32), (3, -7)] {
+        let [day, made] = [days, made].map(|days| today + TimeDelta::days(days));
+        books(&store, day, 12, at(made, 12), "+79210009999").await;
+    }
+    store.close().await;
 }
 
 async fn every_page_is_fine_in_both_languages(browser: &Browser, firm: &Firm) {
@@ -315,7 +331,7 @@ async fn a_visit_is_dragged_while_a_customer_books_the_same_time() {
     };
     let hour = |hours: i64| {
         let begins = chrono::NaiveDateTime::parse_from_str(&at, "%Y-%m-%dT%H:%M").unwrap();
-        let then = begins + chrono::TimeDelta::hours(hours);
+        let then = begins + TimeDelta::hours(hours);
         then.format("%Y-%m-%dT%H:%M").to_string()
     };
     books("Пётр", &at).await;

@@ -294,7 +294,7 @@ impl State {
     }
 }
 
-pub(super) fn read<T: serde::de::DeserializeOwned>(
+pub(crate) fn read<T: serde::de::DeserializeOwned>(
     facts: &str,
     what: &str,
 ) -> Result<T, FollowError> {

@@ -16,5 +16,6 @@ pub mod worst;
 mod tests;
 
 pub use dialogue::Dialogue;
+pub(crate) use follow::read;
 pub use follow::{FollowError, Follower, recount};
 pub use visit::Visit;

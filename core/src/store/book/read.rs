@@ -80,6 +80,22 @@ impl Store {
         Ok(rows.iter().map(dated).collect::<Result<_, _>>()?)
     }
 
+    /// Everything that became of the bookings that now end between two moments: when, and what the booking became,
+    /// those of one booking together and in order.
+    pub async fn booking_steps_between(
+        &self,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<(DateTime<Utc>, Booking)>, StoreError> {
+        let statement = sql("SELECT at, after FROM book_changes \
+             JOIN bookings ON bookings.id = book_changes.booking \
+             WHERE bookings.ends_at > $1 AND bookings.ends_at < $2 \
+             ORDER BY book_changes.booking, position");
+        let rows = self.db.fetch(statement.bind(from).bind(until)).await?;
+        let step = |row: &Row| -> Result<_, sqlx::Error> { Ok((row.time(0)?, row.json(1)?)) };
+        Ok(rows.iter().map(step).collect::<Result<_, _>>()?)
+    }
+
     async fn bookings(&self, statement: Sql) -> Result<Vec<Booking>, StoreError> {
         let rows = self.db.fetch(statement).await?;
         rows.iter().map(|row| Ok(row.json(0)?)).collect()

@@ -29,6 +29,7 @@ on_both!(
     changes_are_told_in_order_with_what_was_before,
     bookings_are_found_by_customer_and_by_time,
     a_booking_is_dated_by_its_last_change,
+    all_that_became_of_bookings_is_told,
     what_is_no_visit_is_refused,
     holds_of_who_never_came_back_and_days_that_are_over_are_put_away,
 );
@@ -491,6 +492,23 @@ async fn bookings_are_found_by_customer_and_by_time(ground: Ground) {
     );
     assert_eq!(between(119, 180).await.unwrap(), [by_phone]);
     assert_eq!(between(120, 300).await.unwrap(), [by_chat]);
+}
+
+async fn all_that_became_of_bookings_is_told(ground: Ground) {
+    let store = ground.open().await;
+    let first = by_staff(1, visit("anna", 60, 60));
+    let first = booked(store.book(&first, at(0)).await.unwrap());
+    let second = by_staff(2, visit("anna", 180, 60));
+    booked(store.book(&second, at(7)).await.unwrap());
+    let moved = Change::Move(Wanted::Visit(visit("vera", 90, 60)));
+    let moved = done(change(&store, &first, 3, moved).await);
+    let until = |minutes| at(0) + TimeDelta::minutes(minutes);
+
+    let steps = store.booking_steps_between(at(0), until(200)).await;
+    assert_eq!(steps.unwrap(), [(at(0), first), (at(100), moved)]);
+    // By where it stands now.
+    let steps = store.booking_steps_between(until(150), until(240)).await;
+    assert_eq!(steps.unwrap(), []);
 }
 
 async fn a_booking_is_dated_by_its_last_change(ground: Ground) {
