@@ -7,6 +7,7 @@ mod copilot;
 mod customers;
 mod door;
 mod drafts;
+mod experiments;
 mod figures;
 mod files;
 mod health;

@@ -11,8 +11,8 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, account, chats, copilot, customers, door, drafts, figures, files, health, hours,
-    journal, knowledge, live, people, presence, settings, sheet, visits,
+    Console, account, chats, copilot, customers, door, drafts, experiments, figures, files, health,
+    hours, journal, knowledge, live, people, presence, settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -128,6 +128,8 @@ fn rooms() -> Ways {
         does("/console/visits/{id}/move", STAFF, visits::shift),
         does("/console/visits/{id}/mark", STAFF, visits::mark),
         reads("/console/figures", MANAGERS, figures::show),
+        reads("/console/experiments", MANAGERS, experiments::show),
+        does("/console/experiments/{id}", OWNERS, experiments::act),
         reads("/console/health", MANAGERS, health::show),
         reads("/console/journal/search", MANAGERS, journal::search),
         reads("/console/people", OWNERS, people::list),

@@ -14,7 +14,7 @@ use zapis_workers::report::{
     self, Privacy, Reminded, Reminders, Reviewed, Said, Sampled, WEAK, Weak,
 };
 
-use super::{Failure, kpi, past, store};
+use super::{Failure, experiments, kpi, past, store};
 use crate::cli::ReportCommand;
 use crate::config::Loaded;
 use crate::output::{self, Table};
@@ -31,10 +31,14 @@ struct Listed {
     what: &'static str,
 }
 
-const REPORTS: [Listed; 4] = [
+const REPORTS: [Listed; 5] = [
     Listed {
         name: "autonomy",
         what: "which intents the bot may answer alone",
+    },
+    Listed {
+        name: "experiments",
+        what: "what came of experiments, and which arm does better",
     },
     Listed {
         name: "kpi",
@@ -82,6 +86,7 @@ pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(),
         }
         ReportCommand::Autonomy { days, json } => autonomy(loaded, &store, days, json).await,
         ReportCommand::Reminders { days, json } => reminders(&store, days, json).await,
+        ReportCommand::Experiments { json } => experiments::report(loaded, &store, json).await,
         ReportCommand::Kpi(args) => kpi::kpi(loaded, &store, &args).await,
     };
     store.close().await;

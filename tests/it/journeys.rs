@@ -17,6 +17,7 @@ mod days;
 mod desk;
 mod drafts;
 mod erase;
+mod experiments;
 mod feeds;
 mod figures;
 mod journal;

@@ -11,6 +11,7 @@ pub use live::{Live, LoadError, Watch};
 
 use crate::autonomy::AutonomyConfig;
 use crate::business::Business;
+use crate::experiments::Experiments;
 use crate::knowledge::{Entry, Knowledge};
 use crate::llm::Prompts;
 use crate::texts::Texts;
@@ -35,6 +36,8 @@ pub struct Content {
     pub prompts: Arc<Prompts>,
     /// `autonomy.toml`, where there is one
     pub autonomy: Option<Arc<AutonomyConfig>>,
+    /// `experiments.toml`, where there is one
+    pub experiments: Arc<Experiments>,
 }
 
 impl Content {
@@ -99,6 +102,11 @@ impl Content {
                 .and_then(|read| Option::clone(&read))
                 .map(Arc::new),
         };
+        // It is small, and whether it is right depends on the prompts.
+        let experiments = prompts.as_ref().and_then(|prompts| {
+            let read = Experiments::load(files, prompts);
+            kept(read, &mut problems)
+        });
         let read = (business, texts, knowledge, understander, synonyms, prompts);
         let (
             Some(business),
@@ -133,6 +141,7 @@ impl Content {
             synonyms,
             prompts,
             autonomy,
+            experiments: experiments.unwrap_or_default(),
         })
     }
 
