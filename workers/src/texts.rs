@@ -358,7 +358,7 @@ impl Phrase {
     pub(crate) fn is_of_dialogue(self) -> bool {
         let key = self.key();
         let is = |name: &&str| key == *name || (name.ends_with('-') && key.starts_with(*name));
-        !ELSEWHERE.iter().any(|name| is(&name))
+        !ELSEWHERE.iter().any(is)
     }
 }
 
@@ -383,6 +383,7 @@ impl fmt::Debug for Texts {
         out.debug_struct("Texts")
             .field("languages", &self.bundles.keys())
             .field("tone", &self.tone)
+            .field("trial", &self.trial)
             .finish()
     }
 }

@@ -116,7 +116,7 @@ impl Store {
         Ok(all)
     }
 
-    /// Which conversations are one person's, where she has several: each with the first of hers.
+    /// Which conversations are one person's, where she has several: each but the first of hers, with that one.
     pub async fn persons(&self) -> Result<BTreeMap<ConversationId, ConversationId>, StoreError> {
         let statement = sql(
             "SELECT conversation, joined FROM customer_merges WHERE undone_at IS NULL \

@@ -147,10 +147,11 @@ impl Generator {
         heard: &Heard<'_>,
     ) -> Option<(&'s Prompt, bool)> {
         let customer = heard.conversation.as_str();
-        let in_use = match situation.trial.prompt() {
-            None => &self.prompts[..],
-            Some(None) => self.prompts.get(..1)?,
-            Some(Some(tried)) => &[tried],
+        let tried = situation.trial.prompt();
+        let in_use = match &tried {
+            Some(tried) => std::slice::from_ref(tried),
+            None if situation.trial.varies_prompt() => self.prompts.get(..1)?,
+            None => &self.prompts,
         };
         let prompts = &situation.content.prompts;
         let prompt = prompts.chosen(Purpose::Answer, in_use, customer)?;

@@ -77,11 +77,14 @@ impl Trial {
         self.ask(|arm| arm.texts.get(&(language, phrase)).cloned())
     }
 
-    /// Which version of the prompt answers: none where no experiment is about it, and then nothing inside where it is the
-    /// usual one.
-    pub(crate) fn prompt(&self) -> Option<Option<String>> {
-        let prompt = |arm: &Arm| arm.prompt.clone();
-        self.varies(prompt).then(|| self.ask(prompt))
+    /// Whether it may be that another version of the prompt answers.
+    pub(crate) fn varies_prompt(&self) -> bool {
+        self.varies(|arm| arm.prompt.clone())
+    }
+
+    /// Which version of the prompt answers, where it is another one.
+    pub(crate) fn prompt(&self) -> Option<String> {
+        self.ask(|arm| arm.prompt.clone())
     }
 
     /// How many times are offered at once, where it is another number.
