@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the program, with examples.
 
 mod book;
+mod experiment;
 mod privacy;
 mod settings;
 mod staff;
@@ -16,6 +17,7 @@ use zapis_core::message::ConversationId;
 use zapis_workers::kpi::figures::By;
 
 pub use book::{BookCommand, FeedCommand, FeedWhose, Wished};
+pub use experiment::ExperimentCommand;
 pub use privacy::{EraseArgs, ExportArgs, PrivacyCommand};
 pub use settings::SettingsCommand;
 pub use staff::StaffCommand;
@@ -264,6 +266,15 @@ with: zapis settings export --out config-new. Texts are shown without names and 
         #[arg(long)]
         json: bool,
     },
+    /// End an experiment, for everybody and at once, or let it go on. What came of it: zapis report experiments.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  zapis experiment stop greeting
+  zapis experiment stop greeting --keep b
+  zapis experiment resume greeting"
+    )]
+    Experiment(ExperimentCommand),
     /// Measure how fast the program is here, next to bare clients of the same engines.
     #[command(after_help = "Examples:
   zapis bench ingress
@@ -302,6 +313,15 @@ pub enum ReportCommand {
 
 Names and phones are not told; the ids lead to them.")]
     Risk(AheadArgs),
+    /// What came of experiments: which arm does better, or how many customers are missing before that can be told.
+    #[command(after_help = "Examples:
+  zapis report experiments
+  zapis report experiments --json")]
+    Experiments {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Intents that the bot is unsure of, and conversations drawn by chance, to be judged by a person.
     #[command(after_help = "Examples:
   zapis report review > review.txt

@@ -6,6 +6,7 @@ mod check;
 mod crm;
 mod crm_test;
 mod dead;
+mod experiments;
 mod export;
 mod gaps;
 mod knowledge;
@@ -130,6 +131,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
             report: Some(report),
             ..
         } => report::report(&load(path)?, report).await,
+        Command::Experiment(command) => experiments::experiment(&load(path)?, command).await,
         Command::Bench(bench) => Ok(crate::bench::run(&load(path)?, &bench).await?),
     }
 }

@@ -80,6 +80,7 @@ button-prices = Services and prices
 button-hours = Opening hours
 button-address = How to find us
 button-booking = Book a visit
+booking-invite = Shall I book you in? Just tell me the day and time.
 
 # Visits.
 visit-which-service = Which service would you like to book?

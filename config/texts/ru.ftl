@@ -106,6 +106,8 @@ button-prices = Услуги и цены
 button-hours = Время работы
 button-address = Как нас найти
 button-booking = Записаться
+booking-invite = Записать вас? Напишите, на какой день и время.
+    .informal = Записать тебя? Напиши, на какой день и время.
 
 # Запись на визит.
 visit-which-service = На какую услугу вас записать?

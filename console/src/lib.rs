@@ -8,6 +8,7 @@ mod copilot;
 mod customers;
 mod door;
 mod drafts;
+mod experiments;
 mod figures;
 mod files;
 mod health;

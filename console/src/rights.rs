@@ -11,8 +11,8 @@ use zapis_core::store::Role;
 
 use crate::refusal::Refusal;
 use crate::{
-    Console, account, ahead, chats, copilot, customers, door, drafts, figures, files, health,
-    hours, journal, knowledge, live, people, presence, reports, settings, sheet, visits,
+    Console, account, ahead, chats, copilot, customers, door, drafts, experiments, figures, files,
+    health, hours, journal, knowledge, live, people, presence, reports, settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -133,6 +133,8 @@ fn rooms() -> Ways {
         reads("/console/review", MANAGERS, reports::review),
         does("/console/review", MANAGERS, reports::judge),
         reads("/console/ahead", MANAGERS, ahead::show),
+        reads("/console/experiments", MANAGERS, experiments::show),
+        does("/console/experiments/{id}", OWNERS, experiments::act),
         reads("/console/health", MANAGERS, health::show),
         reads("/console/journal/search", MANAGERS, journal::search),
         reads("/console/people", OWNERS, people::list),

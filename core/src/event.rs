@@ -172,7 +172,8 @@ pub struct Event {
     pub model: Option<String>,
     /// The version of its prompt.
     pub prompt_version: Option<String>,
-    /// The variant of an experiment.
+    /// What was tried and really used, separated by commas: arms of experiments as `experiment:arm`, and the version
+    /// of a prompt where customers get different ones.
     pub variant: Option<String>,
     /// Tokens used.
     pub tokens: Option<i64>,

@@ -100,7 +100,7 @@ async fn a_year(store: &Store, count: usize, of: usize, now: DateTime<Utc>) -> a
         let facts = json!({
             "started_at": at, "last_at": at, "messages": 3, "typed": 3, "bot_at": at, "replies": 3,
             "handoff_at": null, "intent": "price", "last_intent": "thanks", "confidence": 2.4, "decided": 3,
-            "negative": false, "stars": null, "lead": false, "settled": false, "reopened": false, "variant": null,
+            "negative": false, "stars": null, "lead": false, "settled": false, "reopened": false,
             "tokens": 900, "cost": 0.01,
         });
         anyhow::Ok(DialogueRow {

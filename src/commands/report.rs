@@ -15,7 +15,7 @@ use zapis_workers::report::{
     self, Privacy, Reminded, Reminders, Reviewed, Said, Sampled, WEAK, Weak,
 };
 
-use super::{Failure, ahead, kpi, past, regular, store};
+use super::{Failure, ahead, experiments, kpi, past, regular, store};
 use crate::cli::{PeriodArgs, ReportCommand};
 use crate::config::Loaded;
 use crate::output::{self, Table};
@@ -40,6 +40,10 @@ const REPORTS: &[Listed] = &[
     Listed {
         name: "daily",
         what: "the day in numbers, as it comes every evening",
+    },
+    Listed {
+        name: "experiments",
+        what: "what came of experiments, and which arm does better",
     },
     Listed {
         name: "forecast",
@@ -109,6 +113,7 @@ pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(),
         ReportCommand::Reminders { days, json } => reminders(&store, days, json).await,
         ReportCommand::Forecast(args) => ahead::forecast(loaded, &store, args).await,
         ReportCommand::Risk(args) => ahead::risk(loaded, &store, args).await,
+        ReportCommand::Experiments { json } => experiments::report(loaded, &store, json).await,
         ReportCommand::Kpi(args) => kpi::kpi(loaded, &store, &args).await,
         ReportCommand::Targets { json } => regular::targets(loaded, &store, json).await,
         ReportCommand::Daily(args) => of_period(loaded, &store, Which::Daily, args).await,

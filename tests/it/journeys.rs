@@ -18,6 +18,7 @@ mod days;
 mod desk;
 mod drafts;
 mod erase;
+mod experiments;
 mod feeds;
 mod figures;
 mod journal;

@@ -203,6 +203,8 @@ pub struct Facts {
     pub rating: Option<(Uuid, u8)>,
     /// What language models did for it, in order.
     pub models: Vec<ModelUse>,
+    /// What was tried and really used, as `experiment:arm`.
+    pub variants: Vec<String>,
     /// What the customer wants, for the CRM.
     pub wish: Option<Box<Wish>>,
 }

@@ -10,7 +10,8 @@ pub use files::{AUTONOMY, BUSINESS, CHANGEABLE, Files};
 pub use live::{Live, LoadError, Watch};
 
 use crate::autonomy::AutonomyConfig;
-use crate::business::Business;
+use crate::business::{Business, Tone};
+use crate::experiments::Experiments;
 use crate::knowledge::{Entry, Knowledge};
 use crate::llm::Prompts;
 use crate::texts::Texts;
@@ -35,6 +36,8 @@ pub struct Content {
     pub prompts: Arc<Prompts>,
     /// `autonomy.toml`, where there is one
     pub autonomy: Option<Arc<AutonomyConfig>>,
+    /// `experiments.toml`, where there is one
+    pub experiments: Arc<Experiments>,
 }
 
 impl Content {
@@ -99,6 +102,10 @@ impl Content {
                 .and_then(|read| Option::clone(&read))
                 .map(Arc::new),
         };
+        // It is small, and whether it is right depends on the prompts.
+        let experiments = prompts
+            .as_ref()
+            .and_then(|prompts| kept(Experiments::load(files, prompts), &mut problems));
         let read = (business, texts, knowledge, understander, synonyms, prompts);
         let (
             Some(business),
@@ -114,11 +121,6 @@ impl Content {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let texts = if texts.tone() == business.tone {
-            texts
-        } else {
-            Arc::new(texts.in_tone(business.tone))
-        };
         let understander = if changed.understanding() {
             let understander = understander.with_firm(&business);
             Arc::new(understander.with_synonyms(Arc::clone(&synonyms)))
@@ -126,13 +128,14 @@ impl Content {
             understander
         };
         Ok(Self {
+            texts: toned(texts, business.tone),
             business,
-            texts,
             knowledge,
             understander,
             synonyms,
             prompts,
             autonomy,
+            experiments: experiments.unwrap_or_default(),
         })
     }
 
@@ -192,6 +195,13 @@ impl Changed {
 /// Everything that is wrong with the content files beside `zapis.toml`.
 pub fn check_content(config: &Path) -> Vec<Problem> {
     Content::load(config).err().unwrap_or_default()
+}
+
+fn toned(texts: Arc<Texts>, tone: Tone) -> Arc<Texts> {
+    if texts.tone() == tone {
+        return texts;
+    }
+    Arc::new(texts.in_tone(tone))
 }
 
 fn kept<T>(loaded: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<Arc<T>> {

@@ -32,6 +32,7 @@ use crate::autonomy::{Autonomy, Mode};
 use crate::business::CalendarKind;
 use crate::content::{Content, Live};
 use crate::crm::{Wish, signals};
+use crate::experiments::Trial;
 use crate::knowledge::Vectors;
 use crate::llm::Mask;
 use crate::secretary::{Asked, Secretary};
@@ -97,6 +98,7 @@ impl Mind for Receptionist {
         let state = DialogueState::deserialize(heard.state).unwrap_or_default();
         let said = Said::of(&heard.inbound);
         let understood = content.understander.understand(&said.text);
+        let trial = self.trial(content, heard).await?;
         let meanings = self.meanings(content, &said, &understood, heard).await;
         let local = content.business.local(heard.now).naive_local();
         let mut of_visit = visit::Heard::of(&said, &understood, local);
@@ -111,6 +113,7 @@ impl Mind for Receptionist {
             understood: &understood,
             meanings: &meanings,
             content,
+            trial: &trial,
             now: heard.now,
             stale: heard.stale,
             staff_called: heard.staff_called,
@@ -142,7 +145,7 @@ impl Mind for Receptionist {
         restrain(&self.autonomy, &situation, &mut decision);
         let outcome = self.serve(&mut decision, &situation, heard).await?;
         finish(&situation, &mut decision);
-        let mut thought = phrase(&decision, &situation);
+        let mut thought = phrased(&decision, &situation, &trial);
         thought.facts.models = models;
         if let Some((action, booking)) = outcome.action {
             action.clone_into(&mut thought.facts.action);
@@ -210,6 +213,15 @@ impl Receptionist {
             asked,
         };
         secretary.serve(state).await
+    }
+
+    /// What is tried with the customer; nothing where nothing is remembered of it.
+    async fn trial(&self, content: &Content, heard: &Heard<'_>) -> Result<Arc<Trial>, StoreError> {
+        let Some(desk) = &self.desk else {
+            return Ok(Arc::default());
+        };
+        let trial = Trial::of(content, &desk.store, heard.conversation, heard.now);
+        trial.await.map(Arc::new)
     }
 
     /// Whether visits are the bot's to book: the firm keeps its book here and wants it so.
@@ -280,6 +292,26 @@ impl Receptionist {
         let mask = Mask::new(names(heard).chain(told_names(understood)));
         Meanings::ask(vectors, said, understood, mask).await
     }
+}
+
+/// The words of a decision, as they are tried. What waits for approval is worded as ever: nobody knows whether, and when,
+/// the customer reads it.
+fn phrased(decision: &Decision, situation: &Situation<'_>, trial: &Arc<Trial>) -> Thought {
+    let mut thought = if trial.is_empty() || decision.draft {
+        phrase(decision, situation)
+    } else {
+        let content = Content {
+            texts: Arc::new(situation.content.texts.trying(trial)),
+            ..situation.content.clone()
+        };
+        let situation = Situation {
+            content: &content,
+            ..*situation
+        };
+        phrase(decision, &situation)
+    };
+    thought.facts.variants = trial.used();
+    thought
 }
 
 /// Names of the customer, as the messenger tells them.

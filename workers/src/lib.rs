@@ -9,6 +9,7 @@ pub mod crm;
 pub mod desk;
 pub mod dialogue;
 pub mod eval;
+pub mod experiments;
 pub mod feed;
 pub mod forecast;
 pub mod guard;

@@ -7,6 +7,7 @@
 //! what may stand at its end. The firm's tone chooses.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use fluent_bundle::concurrent::FluentBundle;
@@ -15,6 +16,7 @@ use unic_langid::LanguageIdentifier;
 
 use crate::business::{Address, Tone};
 use crate::content::Files;
+use crate::experiments::Trial;
 use crate::source_text::{SourceText, nearest};
 use crate::words::Language;
 use zapis_core::config::Problem;
@@ -281,6 +283,8 @@ phrases! {
     ButtonAddress = "button-address" [];
     /// Button: book.
     ButtonBooking = "button-booking" [];
+    /// After a price, where that is tried: whether to book.
+    BookingInvite = "booking-invite" [];
     /// A visit is booked.
     RemindBooked = "remind-booked" ["visit"];
     /// The firm cancelled a visit.
@@ -327,6 +331,37 @@ phrases! {
     ButtonNotNow = "button-not-now" [];
 }
 
+/// What is said to the staff, or to customers outside of a turn, by name or beginning.
+const ELSEWHERE: [&str; 18] = [
+    "reason-",
+    "call-",
+    "remind-",
+    "nudge-",
+    "still-checking",
+    "visit-today",
+    "visit-tomorrow",
+    "visit-day",
+    "visit-what",
+    "visit-freed",
+    "visit-apology",
+    "visit-apology-times",
+    "button-take",
+    "button-pass",
+    "button-confirm",
+    "button-go-on",
+    "button-not-now",
+    "button-leave",
+];
+
+impl Phrase {
+    /// Whether it is only said in a turn of a dialogue, to the customer.
+    pub(crate) fn is_of_dialogue(self) -> bool {
+        let key = self.key();
+        let is = |name: &&str| key == *name || (name.ends_with('-') && key.starts_with(*name));
+        !ELSEWHERE.iter().any(is)
+    }
+}
+
 /// How a phrase sounds to whom one says «ты».
 pub(crate) const INFORMAL: &str = "informal";
 /// What may stand at the end of a phrase.
@@ -335,15 +370,20 @@ pub(crate) const EMOJI: &str = "emoji";
 /// The texts of every language, said in a tone.
 #[derive(Clone)]
 pub struct Texts {
-    bundles: Arc<BTreeMap<Language, FluentBundle<FluentResource>>>,
+    bundles: Arc<BTreeMap<Language, Bundle>>,
     tone: Tone,
+    /// What is tried instead.
+    trial: Option<Arc<Trial>>,
 }
 
-impl std::fmt::Debug for Texts {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+type Bundle = FluentBundle<FluentResource>;
+
+impl fmt::Debug for Texts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Texts")
             .field("languages", &self.bundles.keys())
             .field("tone", &self.tone)
+            .field("trial", &self.trial)
             .finish()
     }
 }
@@ -361,7 +401,7 @@ impl Texts {
         let mut problems = Vec::new();
         for (language, name) in Language::ALL.into_iter().zip(Self::files()) {
             let read = files.read(&name).map_err(|problem| vec![problem]);
-            match read.and_then(|source| bundle(language, &source)) {
+            match read.and_then(|source| bundle(language, &source, Phrase::ALL)) {
                 Ok(bundle) => {
                     bundles.insert(language, bundle);
                 }
@@ -372,6 +412,7 @@ impl Texts {
             Ok(Self {
                 bundles: Arc::new(bundles),
                 tone: Tone::default(),
+                trial: None,
             })
         } else {
             Err(problems)
@@ -382,8 +423,17 @@ impl Texts {
     #[must_use]
     pub fn in_tone(&self, tone: Tone) -> Self {
         Self {
-            bundles: Arc::clone(&self.bundles),
             tone,
+            ..self.clone()
+        }
+    }
+
+    /// The same texts with those that are tried.
+    #[must_use]
+    pub(crate) fn trying(&self, trial: &Arc<Trial>) -> Self {
+        Self {
+            trial: Some(Arc::clone(trial)),
+            ..self.clone()
         }
     }
 
@@ -394,7 +444,12 @@ impl Texts {
 
     /// A phrase in a language, with its variables filled in.
     pub fn say(&self, language: Language, phrase: Phrase, variables: &[(&str, &str)]) -> String {
-        let bundle = self.bundles.get(&language);
+        let trial = self.trial.as_ref();
+        let tried = trial.and_then(|trial| trial.wording(language, phrase));
+        let bundle = match &tried {
+            Some(tried) => Some(&*tried.0),
+            None => self.bundles.get(&language),
+        };
         let Some((bundle, message)) =
             bundle.and_then(|bundle| Some((bundle, bundle.get_message(phrase.key())?)))
         else {
@@ -417,10 +472,40 @@ impl Texts {
     }
 }
 
+/// Another wording of one phrase, to be tried.
+#[derive(Clone)]
+pub struct Tried(Arc<Bundle>);
+
+impl fmt::Debug for Tried {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Tried")
+    }
+}
+
+impl Tried {
+    /// Reads what stands after `key =` in a file of texts, its attributes below it; or what is wrong with it.
+    pub(crate) fn read(language: Language, phrase: Phrase, text: &str) -> Result<Self, Problem> {
+        let lines = text.lines().map(|line| format!("\n    {}", line.trim()));
+        let source = SourceText {
+            file: String::new(),
+            text: format!("{} ={}\n", phrase.key(), lines.collect::<String>()),
+        };
+        match bundle(language, &source, &[phrase]) {
+            Ok(bundle) => Ok(Self(Arc::new(bundle))),
+            Err(problems) => {
+                let unreadable = || source.problem_at_line(0, "", "cannot be read", "");
+                Err(problems.into_iter().next().unwrap_or_else(unreadable))
+            }
+        }
+    }
+}
+
+/// The texts of a file, which must have these phrases.
 fn bundle(
     language: Language,
     source: &SourceText,
-) -> Result<FluentBundle<FluentResource>, Vec<Problem>> {
+    needed: &[Phrase],
+) -> Result<Bundle, Vec<Problem>> {
     let resource = FluentResource::try_new(source.text.clone()).map_err(|(_, errors)| {
         let hint = "see https://projectfluent.org/fluent/guide";
         let told = errors
@@ -428,7 +513,7 @@ fn bundle(
             .map(|error| source.problem(&error.pos, "fluent", &error.to_string(), hint));
         told.collect::<Vec<_>>()
     })?;
-    let problems = check(source);
+    let problems = check(source, needed);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -489,10 +574,10 @@ fn variables(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn check(source: &SourceText) -> Vec<Problem> {
+fn check(source: &SourceText, needed: &[Phrase]) -> Vec<Problem> {
     let messages = messages(&source.text);
     let mut problems = Vec::new();
-    for phrase in Phrase::ALL {
+    for phrase in needed {
         if !messages.iter().any(|message| message.key == phrase.key()) {
             let hint = format!("add `{} = …`", phrase.key());
             problems.push(source.problem_at_line(0, phrase.key(), "is missing", &hint));

@@ -3,7 +3,7 @@
 //! There is no row of a person: a person is what hangs together, by a phone that channels vouch for or because
 //! somebody said so. What somebody said is one row per merge, so that each can be undone by itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use uuid::Uuid;
@@ -114,6 +114,22 @@ impl Store {
                 .collect();
         }
         Ok(all)
+    }
+
+    /// Which conversations are one person's, where she has several: each but the first of hers, with that one.
+    pub async fn persons(&self) -> Result<BTreeMap<ConversationId, ConversationId>, StoreError> {
+        let statement = sql(
+            "SELECT conversation, joined FROM customer_merges WHERE undone_at IS NULL \
+             UNION SELECT one.conversation, other.conversation FROM people AS one \
+             JOIN people AS other ON other.phone = one.phone AND other.conversation > one.conversation",
+        );
+        let mut up: BTreeMap<ConversationId, ConversationId> = BTreeMap::new();
+        for row in self.db.fetch(statement).await? {
+            let [one, other]: [ConversationId; 2] = [row.parsed(0)?, row.parsed(1)?];
+            let (one, other) = (top(&up, &one), top(&up, &other));
+            up.insert(one.clone().max(other.clone()), one.min(other));
+        }
+        Ok(up.keys().map(|one| (one.clone(), top(&up, one))).collect())
     }
 
     /// Makes one person of two. Both stay as they are otherwise, and [`Store::undo_merge`] takes it back.
@@ -396,6 +412,15 @@ fn alike(statement: Sql, of: impl Fn(Sql) -> Sql) -> Sql {
            ON same.phone = known.phone \
            WHERE known.conversation = one AND same.conversation = other)",
     )
+}
+
+/// The first of all that a conversation hangs together with.
+fn top(up: &BTreeMap<ConversationId, ConversationId>, one: &ConversationId) -> ConversationId {
+    let mut at = one;
+    while let Some(next) = up.get(at).filter(|next| *next != at) {
+        at = next;
+    }
+    at.clone()
 }
 
 /// One that was not taken to another.

@@ -248,6 +248,7 @@ pub const PERSONAL: &[Table] = &[
     free("settings_versions", "how the firm set the bot"),
     free("settings_sources", "how the firm set the bot"),
     free("kpi_visits", "figures about visits, of nobody"),
+    free("experiment_ends", "which experiments the firm has ended"),
     free("tombstones", "keyed hashes of who was erased"),
     free(
         "erasures",

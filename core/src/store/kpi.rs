@@ -172,6 +172,20 @@ impl Store {
         Ok(rows.iter().map(dialogue).collect::<Result<_, _>>()?)
     }
 
+    /// Dialogues in which one of these variants was used, the first first: those of an experiment begin with
+    /// `experiment:`.
+    pub async fn dialogues_tried(&self, begins: &str) -> Result<Vec<DialogueRow>, StoreError> {
+        let statement = sql(
+            "SELECT id, conversation, started_at, facts FROM kpi_dialogues \
+             WHERE facts LIKE $1 ORDER BY started_at, id",
+        );
+        let rows = self
+            .db
+            .fetch(statement.bind(format!("%\"{begins}%")))
+            .await?;
+        Ok(rows.iter().map(dialogue).collect::<Result<_, _>>()?)
+    }
+
     /// Visits that were booked in a span of time, the first first.
     pub async fn kpi_visits_between(
         &self,

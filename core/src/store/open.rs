@@ -39,6 +39,7 @@ macro_rules! migrations {
             migrations!($folder, "00", 21, "retention"),
             migrations!($folder, "00", 22, "journal"),
             migrations!($folder, "00", 23, "kpi"),
+            migrations!($folder, "00", 25, "experiments"),
         ]
     };
     ($folder:literal, $version:literal, $name:literal) => {

@@ -492,6 +492,10 @@ pub const RETAINED: &[(&str, Retained)] = &[
     ("settings_versions", Stays("how the firm set the bot")),
     ("settings_sources", Stays("how the firm set the bot")),
     (
+        "experiment_ends",
+        Stays("which experiments the firm has ended"),
+    ),
+    (
         "tombstones",
         Stays("keyed hashes, so that nothing of who was erased comes back"),
     ),

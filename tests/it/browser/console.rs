@@ -30,6 +30,7 @@ const PAGES: &[&str] = &[
     "/console/reports?report=weekly",
     "/console/review?month=2026-11",
     "/console/ahead",
+    "/console/experiments",
     "/console/health",
     "/console/journal/search?words=%D1%81",
     "/console/people",
@@ -46,6 +47,15 @@ const PAGES: &[&str] = &[
     "/console/customers/telegram%3Amain%3A7501",
     "/console/erasures",
 ];
+
+/// Something for the page of experiments to show.
+const EXPERIMENT: &str = r#"
+[[experiments]]
+id = "thanks"
+about = "Другие слова на «спасибо»"
+goal = "booked"
+arms = [{ id = "a" }, { id = "b", texts = { ru = { welcome = "Рады помочь!" } } }]
+"#;
 
 fn logging_in() -> String {
     format!(
@@ -123,7 +133,9 @@ async fn a_colleague_takes_it_while_one_writes(browser: &Browser, firm: &Firm, c
 
 #[tokio::test]
 async fn a_chat_is_taken_answered_and_given_back_in_the_browser() {
-    let firm = Firm::with(On::Embedded, "", vec![vec!["run"]]).await;
+    let mut firm = Firm::closed(On::Embedded, "", vec![vec!["run"]]).await;
+    std::fs::write(firm.config_dir().join("experiments.toml"), EXPERIMENT).unwrap();
+    firm.start().await;
     let olga = Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
     let reply = format!("/console/replies/{}", uuid::Uuid::new_v4());
     let often = [("title", "Кто пишет"), ("text", "Это Ольга.")];

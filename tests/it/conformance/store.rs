@@ -5,6 +5,7 @@ mod book;
 mod crm;
 mod crm_tokens;
 mod drafts;
+mod experiments;
 mod feeds;
 mod inbox;
 mod knowledge;

@@ -522,6 +522,11 @@ impl Turn {
         event.reason.clone_from(&thought.facts.reason);
         event.booking_id = thought.facts.booking.map(|id| id.to_string());
         note_models(&mut event, &thought.facts.models);
+        let mut prompts = thought.facts.models.iter();
+        let prompt = prompts.find_map(|used| used.variant.clone());
+        let variants = prompt.into_iter().chain(thought.facts.variants.clone());
+        let variants: Vec<String> = variants.collect();
+        event.variant = (!variants.is_empty()).then(|| variants.join(","));
         event.action = Some(if thought.facts.action.is_empty() {
             "none".into()
         } else {
@@ -604,7 +609,6 @@ fn note_models(event: &mut Event, models: &[ModelUse]) {
     event.model = models.iter().rev().find_map(|used| used.model.clone());
     let prompts = models.iter().map(|used| used.prompt.as_str());
     event.prompt_version = Some(joined(prompts.collect(), "+"));
-    event.variant = models.iter().find_map(|used| used.variant.clone());
     event.tokens = i64::try_from(models.iter().map(|used| used.tokens).sum::<u64>()).ok();
     event.cost = Some(money(models.iter().map(|used| used.micros).sum()));
     let outcomes = joined(models.iter().map(|used| used.outcome).collect(), ", ");

@@ -6,10 +6,9 @@ mod reminders;
 use std::collections::BTreeSet;
 
 use chrono_tz::Tz;
-use toml::de::DeTable;
 
 use super::hours::{self, DAYS, HOURS_HINT, Span, SpecialDays, Week};
-use super::reader::{Reader, Section};
+use super::reader::{self, Section};
 use super::{
     Address, Business, Employee, Escalation, Location, Price, ReminderPlan, Service, Tone,
 };
@@ -19,26 +18,7 @@ use zapis_core::config::Problem;
 
 /// Reads the firm.
 pub(super) fn business(source: &SourceText) -> Result<Business, Vec<Problem>> {
-    let (root, errors) = DeTable::parse_recoverable(&source.text);
-    if !errors.is_empty() {
-        let problem = |error: &toml::de::Error| {
-            source.problem(&error.span().unwrap_or(0..0), "toml", error.message(), "")
-        };
-        return Err(errors.iter().map(problem).collect());
-    }
-    let reader = Reader::new(source);
-    let business = {
-        let top = Section::new(&reader, Some(root.get_ref()), "", 0..0);
-        let business = read(&top, source);
-        top.close();
-        business
-    };
-    let problems = reader.into_problems();
-    if problems.is_empty() {
-        Ok(business)
-    } else {
-        Err(problems)
-    }
+    reader::read(source, |top| read(top, source))
 }
 
 fn read(top: &Section<'_, '_>, source: &SourceText) -> Business {

@@ -4,7 +4,7 @@ mod booking;
 mod file;
 mod hours;
 mod load;
-mod reader;
+pub(crate) mod reader;
 mod reminders;
 mod tone;
 

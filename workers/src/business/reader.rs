@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use chrono::NaiveDate;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -11,15 +12,42 @@ use super::Words;
 use crate::source_text::{SourceText, nearest};
 use zapis_core::config::Problem;
 
+/// Reads a file by its topmost table, or says everything that is wrong with it.
+pub(crate) fn read<T>(
+    source: &SourceText,
+    of: impl FnOnce(&Section<'_, '_>) -> T,
+) -> Result<T, Vec<Problem>> {
+    let (root, errors) = DeTable::parse_recoverable(&source.text);
+    if !errors.is_empty() {
+        let problem = |error: &toml::de::Error| {
+            source.problem(&error.span().unwrap_or(0..0), "toml", error.message(), "")
+        };
+        return Err(errors.iter().map(problem).collect());
+    }
+    let reader = Reader::new(source);
+    let read = {
+        let top = Section::new(&reader, Some(root.get_ref()), "", 0..0);
+        let read = of(&top);
+        top.close();
+        read
+    };
+    let problems = reader.into_problems();
+    if problems.is_empty() {
+        Ok(read)
+    } else {
+        Err(problems)
+    }
+}
+
 /// The file being read and what was wrong with it so far.
-pub(super) struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     source: &'t SourceText,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl<'t> Reader<'t> {
     /// Nothing read yet.
-    pub(super) fn new(source: &'t SourceText) -> Self {
+    pub(crate) fn new(source: &'t SourceText) -> Self {
         Self {
             source,
             problems: RefCell::default(),
@@ -27,20 +55,20 @@ impl<'t> Reader<'t> {
     }
 
     /// Notes a problem.
-    pub(super) fn note(&self, span: &Range<usize>, key: &str, message: &str, hint: &str) {
+    pub(crate) fn note(&self, span: &Range<usize>, key: &str, message: &str, hint: &str) {
         self.problems
             .borrow_mut()
             .push(self.source.problem(span, key, message, hint));
     }
 
     /// Everything that was wrong.
-    pub(super) fn into_problems(self) -> Vec<Problem> {
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
         self.problems.into_inner()
     }
 }
 
 /// One table of the file. Keys that nobody asked for are unknown keys.
-pub(super) struct Section<'t, 'r> {
+pub(crate) struct Section<'t, 'r> {
     reader: &'r Reader<'t>,
     table: Option<&'r DeTable<'r>>,
     path: String,
@@ -51,7 +79,7 @@ pub(super) struct Section<'t, 'r> {
 
 impl<'t, 'r> Section<'t, 'r> {
     /// A table of the file; `None` reads as an empty one.
-    pub(super) fn new(
+    pub(crate) fn new(
         reader: &'r Reader<'t>,
         table: Option<&'r DeTable<'r>>,
         path: &str,
@@ -68,7 +96,7 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// Where this table stands in the file.
-    pub(super) fn span(&self) -> Range<usize> {
+    pub(crate) fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
@@ -90,7 +118,7 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// Notes a problem with a key of this table.
-    pub(super) fn note(&self, key: &str, message: &str, hint: &str) {
+    pub(crate) fn note(&self, key: &str, message: &str, hint: &str) {
         let span = self
             .table
             .and_then(|table| table.iter().find(|(name, _)| name.get_ref() == key))
@@ -99,25 +127,25 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// Every key of this table, for tables whose keys are data.
-    pub(super) fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         self.table.map_or_else(Vec::new, |table| {
             table.keys().map(|key| key.get_ref().to_string()).collect()
         })
     }
 
     /// Whether the key is there.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
     }
 
     /// Whether the key is there and holds a text.
-    pub(super) fn is_text(&self, key: &str) -> bool {
+    pub(crate) fn is_text(&self, key: &str) -> bool {
         self.value(key)
             .is_some_and(|value| value.get_ref().is_str())
     }
 
     /// A text, if it is there.
-    pub(super) fn text(&self, key: &str) -> Option<String> {
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
         let value = self.value(key)?;
         match value.get_ref() {
             DeValue::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
@@ -129,20 +157,20 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// A text that must be there.
-    pub(super) fn required(&self, key: &str) -> String {
+    pub(crate) fn required(&self, key: &str) -> String {
         self.need(key);
         self.text(key).unwrap_or_default()
     }
 
     /// Notes that a key is missing.
-    pub(super) fn need(&self, key: &str) {
+    pub(crate) fn need(&self, key: &str) {
         if self.value(key).is_none() {
             self.note(key, "is missing", &format!("add `{key} = …`"));
         }
     }
 
     /// A whole number not below zero, if it is there.
-    pub(super) fn number(&self, key: &str) -> Option<u32> {
+    pub(crate) fn number(&self, key: &str) -> Option<u32> {
         let value = self.value(key)?;
         let number = whole(value.get_ref());
         if number.is_none() {
@@ -152,7 +180,7 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// One number or `[from, to]`.
-    pub(super) fn range(&self, key: &str) -> Option<(u32, u32)> {
+    pub(crate) fn range(&self, key: &str) -> Option<(u32, u32)> {
         let value = self.value(key)?;
         let range = match value.get_ref() {
             DeValue::Array(items) if items.len() == 2 => {
@@ -172,7 +200,7 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// `[before, after]`, if it is there.
-    pub(super) fn pair(&self, key: &str) -> Option<(u32, u32)> {
+    pub(crate) fn pair(&self, key: &str) -> Option<(u32, u32)> {
         let value = self.value(key)?;
         let pair = match value.get_ref() {
             DeValue::Array(items) if items.len() == 2 => {
@@ -187,7 +215,7 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// `true` or `false`, if it is there.
-    pub(super) fn flag(&self, key: &str) -> Option<bool> {
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         let value = self.value(key)?;
         let flag = value.get_ref().as_bool();
         if flag.is_none() {
@@ -196,8 +224,21 @@ impl<'t, 'r> Section<'t, 'r> {
         flag
     }
 
+    /// A day, as TOML writes it or as a text, if it is there.
+    pub(crate) fn day(&self, key: &str) -> Option<NaiveDate> {
+        let day = match self.value(key)?.get_ref() {
+            DeValue::Datetime(day) => day.to_string().parse().ok(),
+            DeValue::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        if day.is_none() {
+            self.note(key, "must be a day", "for example 2026-12-01");
+        }
+        day
+    }
+
     /// A list of texts; empty when it is not there.
-    pub(super) fn texts(&self, key: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
         let Some(value) = self.value(key) else {
             return Vec::new();
         };
@@ -218,7 +259,7 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// A text for every language: `"…"` or `{ ru = "…", en = "…" }`.
-    pub(super) fn words(&self, key: &str) -> Option<Words> {
+    pub(crate) fn words(&self, key: &str) -> Option<Words> {
         let value = self.value(key)?;
         if value.get_ref().is_str() {
             let ru = self.text(key)?;
@@ -232,13 +273,13 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// A text for every language that must be there.
-    pub(super) fn required_words(&self, key: &str) -> Words {
+    pub(crate) fn required_words(&self, key: &str) -> Words {
         self.need(key);
         self.words(key).unwrap_or_default()
     }
 
     /// A table inside this one, if it is there.
-    pub(super) fn table(&self, key: &str) -> Option<Section<'t, 'r>> {
+    pub(crate) fn table(&self, key: &str) -> Option<Section<'t, 'r>> {
         let value = self.value(key)?;
         let Some(table) = value.get_ref().as_table() else {
             self.note(key, "must be a table", "");
@@ -253,7 +294,7 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// The tables of a list `[[key]]`.
-    pub(super) fn tables(&self, key: &str) -> Vec<Section<'t, 'r>> {
+    pub(crate) fn tables(&self, key: &str) -> Vec<Section<'t, 'r>> {
         let Some(value) = self.value(key) else {
             return Vec::new();
         };
@@ -280,7 +321,7 @@ impl<'t, 'r> Section<'t, 'r> {
     }
 
     /// Ends the reading of this table: what was not asked for is unknown.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         if self.closed.replace(true) {
             return;
         }

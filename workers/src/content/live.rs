@@ -14,6 +14,7 @@ use zapis_core::store::{Shelf, Store, StoreError};
 use zapis_core::{Clock, causes};
 
 use super::{AUTONOMY, BUSINESS, Changed, Content, Files};
+use crate::experiments::EXPERIMENTS;
 use crate::knowledge::import::{ImportError, imported};
 use crate::knowledge::{Entry, Origin, Vectors, documents};
 use crate::source_text::problem;
@@ -98,6 +99,7 @@ struct Seen {
     prompts: Stamps,
     knowledge: Stamps,
     autonomy: Stamps,
+    experiments: Stamps,
 }
 
 /// Size and time of each file.
@@ -336,6 +338,7 @@ async fn seen(config: PathBuf, version: i64, settings: i64) -> Seen {
         business: stamps([config.join(BUSINESS)]),
         texts: stamps(Texts::files().map(|name| config.join(name))),
         autonomy: stamps([config.join(AUTONOMY)]),
+        experiments: stamps([config.join(EXPERIMENTS)]),
         intents: stamps([config.join("intents.yaml")]),
         synonyms: stamps([config.join("synonyms.txt")]),
         prompts: stamps(files_of(&config.join("prompts"))),

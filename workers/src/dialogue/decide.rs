@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{DialogueState, Generated, Meanings, Said, visit};
 use crate::content::Content;
+use crate::experiments::Trial;
 use crate::knowledge::Passage;
 use crate::texts::Phrase;
 use crate::understand::{Guess, Intent, Understanding};
@@ -19,7 +20,7 @@ const PROMISE_LASTS: TimeDelta = TimeDelta::hours(2);
 const MISSES: u32 = 2;
 
 /// All that a decision depends on.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
     /// What is remembered.
     pub state: &'a DialogueState,
@@ -35,6 +36,8 @@ pub struct Situation<'a> {
     pub meanings: &'a Meanings,
     /// What the bot knows and says.
     pub content: &'a Content,
+    /// What is tried with the customer.
+    pub trial: &'a Trial,
     /// Now.
     pub now: DateTime<Utc>,
     /// Whether the message is too old to be answered as if it were fresh.
@@ -66,6 +69,8 @@ pub enum Step {
     Menu,
     /// Say something about a visit.
     Visit(visit::Say),
+    /// Offer a booking, after a price.
+    Invite,
 }
 
 /// Why a person must act.
@@ -450,6 +455,24 @@ pub(super) fn finish(situation: &Situation<'_>, decision: &mut Decision) {
     }
     if decision.steps.contains(&Step::Greet) {
         decision.state.greeted = true;
+    }
+    invite(situation, decision);
+}
+
+/// Offers a booking to who was told a price and is not booking yet, where that is tried.
+fn invite(situation: &Situation<'_>, decision: &mut Decision) {
+    let pressed = situation.said.pressed.as_deref() == Some("prices");
+    let asked = pressed || situation.understood.believes(Intent::Price);
+    let quotes = |step: &Step| matches!(step, Step::Quote(_) | Step::Tell(_));
+    let told = asked && decision.steps.iter().any(quotes);
+    let books = decision
+        .steps
+        .iter()
+        .any(|step| matches!(step, Step::Visit(_)));
+    let free = situation.visit.is_some() && !books && visit::open(situation).is_none();
+    let sure = decision.handover.is_none() && !decision.draft && !situation.staff_called;
+    if told && free && sure && situation.trial.booking_after_price() {
+        decision.steps.push(Step::Invite);
     }
 }
 

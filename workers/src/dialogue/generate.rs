@@ -16,7 +16,7 @@ use crate::answer::{Heard, ModelUse};
 use crate::business::{Address, day_text};
 use crate::guard::{self, Evidence};
 use crate::knowledge::{Asked, OFFER_FROM, Passage};
-use crate::llm::{Ask, Llm, LlmError, Mask, Purpose, Turn};
+use crate::llm::{Ask, Llm, LlmError, Mask, Prompt, Purpose, Turn};
 use crate::texts::Phrase;
 use crate::words::{Language, folded, tokens};
 
@@ -97,9 +97,7 @@ impl Generator {
         heard: &Heard<'_>,
     ) -> Option<ModelUse> {
         let passages = given(decision, situation)?;
-        let customer = heard.conversation.as_str();
-        let prompts = &situation.content.prompts;
-        let prompt = prompts.chosen(Purpose::Answer, &self.prompts, customer)?;
+        let (prompt, is_variant) = self.prompt(situation, heard)?;
         let mut mask = Mask::new(names(heard).chain(told_names(situation.understood)));
         let data = data(situation, decision.language, heard, &passages, &mut mask);
         let turns = prompt.render(&data)?;
@@ -110,7 +108,7 @@ impl Generator {
         };
         let said = self.llm.ask::<Answer>(&ask).await;
         let usage = ModelUse {
-            variant: (self.prompts.len() > 1).then(|| prompt.name.clone()),
+            variant: is_variant.then(|| prompt.name.clone()),
             ..ModelUse::of(&prompt.name, said.as_ref().ok())
         };
         let outcome = match said {
@@ -137,6 +135,27 @@ impl Generator {
         };
         metrics::counter!("zapis_llm_answers_total", "outcome" => outcome).increment(1);
         Some(ModelUse { outcome, ..usage })
+    }
+}
+
+impl Generator {
+    /// The prompt that the customer's arm has, or the one of those in use that she always gets, and whether that one is
+    /// a variant which no experiment tells.
+    fn prompt<'s>(
+        &self,
+        situation: &Situation<'s>,
+        heard: &Heard<'_>,
+    ) -> Option<(&'s Prompt, bool)> {
+        let customer = heard.conversation.as_str();
+        let tried = situation.trial.prompt();
+        let in_use = match &tried {
+            Some(tried) => std::slice::from_ref(tried),
+            None if situation.trial.varies_prompt() => self.prompts.get(..1)?,
+            None => &self.prompts,
+        };
+        let prompts = &situation.content.prompts;
+        let prompt = prompts.chosen(Purpose::Answer, in_use, customer)?;
+        Some((prompt, in_use.len() > 1))
     }
 }
 

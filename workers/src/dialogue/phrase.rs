@@ -154,6 +154,7 @@ impl Voice<'_> {
                 Step::Quote(passages) => paragraphs.push(quoted(passages)),
                 Step::Tell(generated) => paragraphs.push(generated.text.clone()),
                 Step::Visit(say) => paragraphs.push(self.telling().text(say)),
+                Step::Invite => paragraphs.push(self.say(Phrase::BookingInvite, &[])),
                 Step::Offer(_) | Step::Menu => {}
             }
         }
@@ -276,6 +277,7 @@ impl Voice<'_> {
                     buttons.push(button(Phrase::ButtonPerson, "person"));
                 }
                 Step::Visit(say) => buttons.extend(self.telling().buttons(say)),
+                Step::Invite => buttons.push(button(Phrase::ButtonBooking, "booking")),
                 Step::Say(_)
                 | Step::OpenToday
                 | Step::OpenOn(_)
@@ -365,6 +367,7 @@ impl Voice<'_> {
             consent: None,
             rating: None,
             models: Vec::new(),
+            variants: Vec::new(),
             wish: None,
         }
     }

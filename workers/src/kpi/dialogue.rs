@@ -72,8 +72,18 @@ pub struct Dialogue {
     pub settled: bool,
     /// The customer wrote again within 72 hours.
     pub reopened: bool,
-    /// The variant of an experiment that it was answered with.
-    pub variant: Option<String>,
+    /// The variants that it was answered with, and since when: an arm of an experiment is `experiment:arm`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variants: BTreeMap<String, DateTime<Utc>>,
+    /// When the bot last called a person.
+    #[serde(default)]
+    pub called_at: Option<DateTime<Utc>>,
+    /// When it last became an enquiry in the CRM.
+    #[serde(default)]
+    pub lead_at: Option<DateTime<Utc>>,
+    /// When a visit was last booked in it.
+    #[serde(default)]
+    pub booked_at: Option<DateTime<Utc>>,
     /// Tokens of language models.
     pub tokens: i64,
     /// What they cost, in the currency of the configured prices.
@@ -130,7 +140,10 @@ impl Dialogue {
             bookings: BTreeSet::new(),
             settled: false,
             reopened: false,
-            variant: None,
+            variants: BTreeMap::new(),
+            called_at: None,
+            lead_at: None,
+            booked_at: None,
             tokens: 0,
             cost: 0.0,
             verdict: None,
@@ -176,7 +189,10 @@ impl Dialogue {
                 *self.staff.entry(who).or_default() += 1;
                 self.last_at = self.last_at.max(at);
             }
-            Kind::Handoff => earliest(&mut self.handoff_at, at),
+            Kind::Handoff => {
+                earliest(&mut self.handoff_at, at);
+                self.called_at = self.called_at.max(Some(at));
+            }
             Kind::Draft => {
                 self.drafts.take(event);
                 if matches!(event.outcome.as_deref(), Some("sent" | "edited")) {
@@ -186,7 +202,10 @@ impl Dialogue {
             Kind::Booking => self.booked(event),
             Kind::Lead => {
                 let opened = matches!(event.outcome.as_deref(), Some("created" | "joined"));
-                self.lead |= event.action.as_deref() == Some("create_lead") && opened;
+                if event.action.as_deref() == Some("create_lead") && opened {
+                    self.lead = true;
+                    self.lead_at = self.lead_at.max(Some(at));
+                }
             }
             Kind::Rating => {
                 let stars = event
@@ -218,7 +237,12 @@ impl Dialogue {
             self.decided += 1;
         }
         self.negative |= event.sentiment.as_deref() == Some("negative");
-        self.variant = self.variant.take().or_else(|| event.variant.clone());
+        let variants = event.variant.iter().flat_map(|all| all.split(','));
+        for variant in variants {
+            let since = self.variants.entry(variant.to_owned());
+            let since = since.or_insert(event.timestamp);
+            *since = event.timestamp.min(*since);
+        }
         self.tokens += event.tokens.unwrap_or(0);
         self.cost += event.cost.unwrap_or(0.0);
     }
@@ -230,6 +254,7 @@ impl Dialogue {
         match event.action.as_deref() {
             Some("create_booking") => {
                 self.bookings.insert(booking.clone());
+                self.booked_at = self.booked_at.max(Some(event.timestamp));
                 self.settled |= event.staff_id.is_none();
             }
             Some("move_booking" | "confirm_booking") => self.settled |= event.staff_id.is_none(),
@@ -264,6 +289,11 @@ impl Dialogue {
         self.lead || !self.bookings.is_empty()
     }
 
+    /// Whether she could have written again by now if it had not helped her.
+    pub fn is_judged(&self, now: DateTime<Utc>) -> bool {
+        self.last_at + REOPENED <= now
+    }
+
     /// How it ended, if the bot led it alone.
     pub fn ending(&self) -> Option<Ending> {
         let content = |intent: &String| CONTENT.contains(&intent.as_str());
@@ -276,6 +306,11 @@ impl Dialogue {
                 (false, true) => Ending::Confirmed,
                 (false, false) => Ending::Silent,
             })
+    }
+
+    /// Whether the bot led it alone, and the customer was content.
+    pub fn is_confirmed(&self) -> bool {
+        self.ending() == Some(Ending::Confirmed)
     }
 
     /// From the first message to the bot's first answer.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use zapis_core::message::ConversationId;
 use zapis_core::store::Store;
 
-use super::dialogue::{Ending, REOPENED};
+use super::dialogue::Ending;
 use super::follow::{FollowError, read};
 use super::review::Verdict;
 use super::{Dialogue, Visit};
@@ -103,7 +103,7 @@ pub enum By {
     Intent,
     /// What was booked.
     Service,
-    /// The variant of an experiment.
+    /// The arms of experiments and versions of prompts that it was answered with.
     Variant,
     /// Who of the staff wrote.
     Staff,
@@ -175,6 +175,23 @@ pub struct Entry {
     pub conversation: ConversationId,
     /// What it came to.
     pub dialogue: Dialogue,
+}
+
+/// The enquiries in which one of these variants was used, the first first: those of an experiment begin with
+/// `experiment:`.
+pub async fn tried(store: &Store, begins: &str) -> Result<Vec<Entry>, FollowError> {
+    let mut found = Vec::new();
+    for row in store.dialogues_tried(begins).await? {
+        let dialogue: Dialogue = read(&row.facts, &row.id)?;
+        if dialogue.is_enquiry() {
+            found.push(Entry {
+                id: row.id,
+                conversation: row.conversation,
+                dialogue,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// What was counted in a span of time.
@@ -249,8 +266,7 @@ impl Counted {
     /// that nobody answered), of times one that has it. No figure but these has any.
     fn is_behind(&self, one: &Dialogue, id: &str, now: DateTime<Utc>) -> bool {
         let enquiry = one.is_enquiry();
-        let ended =
-            |wanted| enquiry && one.last_at + REOPENED <= now && one.ending() == Some(wanted);
+        let ended = |wanted| enquiry && one.is_judged(now) && one.ending() == Some(wanted);
         let visits = || one.bookings.iter().filter_map(|id| self.visits.get(id));
         match id {
             "answered" => enquiry && !one.is_answered(),
@@ -311,7 +327,8 @@ impl Counted {
                 conversation.account()
             )),
             By::Intent => one(dialogue.intent.clone().unwrap_or_else(none)),
-            By::Variant => one(dialogue.variant.clone().unwrap_or_else(none)),
+            By::Variant if dialogue.variants.is_empty() => one(none()),
+            By::Variant => dialogue.variants.keys().cloned().collect(),
             By::Day => one(day.to_string()),
             By::Week => {
                 let week = day.iso_week();
@@ -430,7 +447,7 @@ fn money(enquiries: &[&Dialogue]) -> Vec<Figure> {
 /// What the bot led alone, and how that ended. Who may still write again is not judged yet.
 fn automated(enquiries: &[&Dialogue], now: DateTime<Utc>) -> Vec<Figure> {
     let answered = enquiries.iter().filter(|one| one.is_answered());
-    let over = enquiries.iter().filter(|one| one.last_at + REOPENED <= now);
+    let over = enquiries.iter().filter(|one| one.is_judged(now));
     let endings: Vec<Ending> = over.filter_map(|one| one.ending()).collect();
     let ended = |id, wanted| share(id, endings.iter().map(move |ending| *ending == wanted));
     vec![

@@ -12,6 +12,7 @@ use super::figures::{Counted, Figure, Unit};
 use super::follow::{FollowError, observed};
 use crate::book::open_of;
 use crate::source_text::nearest;
+use crate::statistics::apart;
 
 /// So many days are looked at for how it is now.
 pub const DAYS: i64 = 28;
@@ -147,17 +148,14 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Of two figures of two periods. The interval is put together from those of both (Zou and Donner, Statistics in
-    /// Medicine 27, 2008); for shares that is Newcombe's (ibid. 17, 1998).
+    /// Of two figures of two periods.
     pub fn of(now: &Figure, before: &Figure) -> Option<Self> {
         let (late, early) = (now.value?, before.value?);
-        let value = late - early;
-        let interval = now.interval.zip(before.interval).map(|(now, before)| {
-            let down = (late - now.0).hypot(before.1 - early);
-            let up = (now.1 - late).hypot(early - before.0);
-            (value - down, value + up)
-        });
-        Some(Self { value, interval })
+        let intervals = before.interval.zip(now.interval);
+        Some(Self {
+            value: late - early,
+            interval: intervals.map(|(before, now)| apart((early, before), (late, now))),
+        })
     }
 
     /// Whether it is surely more (`Some(true)`), surely less, or neither.

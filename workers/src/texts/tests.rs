@@ -6,7 +6,10 @@ fn found(text: &str) -> Vec<String> {
         file: "ru.ftl".to_owned(),
         text: text.to_owned(),
     };
-    check(&source).iter().map(Problem::to_string).collect()
+    check(&source, Phrase::ALL)
+        .iter()
+        .map(Problem::to_string)
+        .collect()
 }
 
 #[test]

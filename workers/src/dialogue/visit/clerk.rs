@@ -14,6 +14,7 @@ use super::{Outcome, Start};
 use crate::book::Calendar;
 use crate::business::Business;
 use crate::dialogue::Reason;
+use crate::experiments::Trial;
 use crate::when;
 use crate::words::Language;
 
@@ -41,6 +42,7 @@ pub(super) struct Clerk<'a> {
     pub(super) client: Client<'a>,
     pub(super) turn: Uuid,
     pub(super) now: DateTime<Utc>,
+    pub(super) trial: &'a Trial,
     pub(super) heard: &'a Heard,
     pub(super) form: Form,
     /// What was chosen when the message came.
@@ -241,7 +243,7 @@ impl Clerk<'_> {
         if self.form.waits {
             return self.wait().await;
         }
-        if self.form.chosen.is_none() && !self.find_time().await? {
+        if self.form.chosen.is_none() && (self.asks_first().await? || !self.find_time().await?) {
             return Ok(());
         }
         self.settle().await

@@ -131,6 +131,7 @@ impl Desk {
             client,
             turn,
             now: situation.now,
+            trial: situation.trial,
             heard,
             chosen_before: form.chosen.as_ref().map(|offer| offer.hold),
             sure: false,

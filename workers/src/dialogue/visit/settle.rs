@@ -28,12 +28,46 @@ impl Clerk<'_> {
             return self.instead().await;
         };
         self.form.chosen = Some(offer.clone());
-        let fresh = self.chosen_before != Some(offer.hold);
+        if let Some((asked, say)) = self.missing().await? {
+            let fresh = self.chosen_before != Some(offer.hold);
+            self.keeping(fresh, &offer);
+            self.ask(asked, say);
+            return Ok(());
+        }
+        if self.sure {
+            return Box::pin(self.confirmed()).await;
+        }
+        let read_back = ReadBack {
+            task: self.form.task,
+            offer,
+            name: self.form.name.clone().unwrap_or_default(),
+            phone: self.form.phone.clone().unwrap_or_default(),
+            for_whom: self.form.for_whom.clone(),
+        };
+        self.ask(Asked::Confirm, Say::ReadBack(Box::new(read_back)));
+        Ok(())
+    }
+
+    /// Asks who comes before times are looked for, where that is tried.
+    pub(super) async fn asks_first(&mut self) -> Result<bool, StoreError> {
+        if self.form.task != Task::Book || !self.trial.varies_contact() {
+            return Ok(false);
+        }
+        let Some((asked, say)) = self.missing().await? else {
+            return Ok(false);
+        };
+        let first = self.trial.contact_first();
+        if first {
+            self.ask(asked, say);
+        }
+        Ok(first)
+    }
+
+    /// What is to be asked next of consent, name and phone; nothing once all is there.
+    async fn missing(&mut self) -> Result<Option<(Asked, Say)>, StoreError> {
         let known = self.known().await?;
         if self.form.task == Task::Book && !self.has_consent().await? {
-            self.keeping(fresh, &offer);
-            self.ask(Asked::Consent, Say::Consent);
-            return Ok(());
+            return Ok(Some((Asked::Consent, Say::Consent)));
         }
         // What was said now goes before what is known, and that before what the messenger shows.
         let (name, phone) = known.unwrap_or_default();
@@ -47,29 +81,14 @@ impl Clerk<'_> {
         let name = first(&self.form.name, name, self.client.name);
         let phone = first(&self.form.phone, phone, self.client.phone);
         if name.is_empty() {
-            self.keeping(fresh, &offer);
-            self.ask(Asked::Name, Say::Name);
-            return Ok(());
+            return Ok(Some((Asked::Name, Say::Name)));
         }
         if phone.is_empty() {
-            self.keeping(fresh, &offer);
-            self.ask(Asked::Phone, Say::Phone);
-            return Ok(());
+            return Ok(Some((Asked::Phone, Say::Phone)));
         }
-        self.form.name = Some(name.clone());
-        self.form.phone = Some(phone.clone());
-        if self.sure {
-            return Box::pin(self.confirmed()).await;
-        }
-        let read_back = ReadBack {
-            task: self.form.task,
-            offer,
-            name,
-            phone,
-            for_whom: self.form.for_whom.clone(),
-        };
-        self.ask(Asked::Confirm, Say::ReadBack(Box::new(read_back)));
-        Ok(())
+        self.form.name = Some(name);
+        self.form.phone = Some(phone);
+        Ok(None)
     }
 
     /// Says which time is chosen before something else is asked about it.

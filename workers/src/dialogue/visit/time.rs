@@ -57,15 +57,20 @@ impl Clerk<'_> {
         let find = |limit| self.calendar.find(self.business, &wish, asker, limit);
         let mut found = find(OFFERED).await?;
         let exact = found.exact && is_exact(&self.form.when) && fit == Fit::Wished;
+        let count = if exact {
+            1
+        } else {
+            self.trial.times().unwrap_or(OFFERED)
+        };
         if found.exact && !exact {
             found = find(LOOKED_AT).await?;
+        } else if count > OFFERED {
+            found = find(count).await?;
         }
-        let visits = if exact {
-            found.visits.iter().take(1).cloned().collect()
-        } else if found.exact {
-            spread(&found.visits, OFFERED)
+        let visits = if found.exact && !exact {
+            spread(&found.visits, count)
         } else {
-            found.visits.iter().take(OFFERED).cloned().collect()
+            found.visits.iter().take(count).cloned().collect()
         };
         let offers = self.keep(visits).await?;
         if offers.is_empty() {
