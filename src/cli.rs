@@ -498,7 +498,8 @@ pub enum BenchTarget {
     Duplicates,
     /// The console with 200 who look and 1,000 chats that wait: pages, and how soon a message is known.
     Console,
-    /// Figures of a month out of a year of so many dialogues (`--messages`), and how fast the journal is followed.
+    /// Figures of a month out of a salon's year of about so many lines of the journal (`--messages`), and how fast the
+    /// journal is followed; where the store is a PostgreSQL, on SQLite too.
     Kpi,
     /// The program with nothing to do: memory, time to start, size.
     Idle,

@@ -22,3 +22,4 @@ mod staff;
 mod story;
 mod trouble;
 mod waiting;
+mod year;

@@ -19,7 +19,7 @@ use zapis_core::store::{Escalation, Ownership, Proposal};
 use zapis_core::trace::TraceParent;
 
 use super::{Handover, ModelUse, Proposed, Thought};
-use crate::crm::{Called, Told, TurnTold, opens_enquiry, told};
+use crate::crm::{Called, Told, TurnTold, opens_enquiry, source, told};
 use crate::desk::Desks;
 use crate::llm::Mask;
 
@@ -489,7 +489,11 @@ impl Turn {
                 event.reason = Some(text.clone());
                 event.action = Some("note".into());
             }
-            what => event.customer_text = in_words(what),
+            what => {
+                event.customer_text = in_words(what);
+                let source = inbound.profile.source.as_ref().and_then(source::label);
+                event.sources = source.map(|from| serde_json::json!({ "came_from": from }));
+            }
         }
         event
     }

@@ -13,6 +13,7 @@ use zapis_core::store::Store;
 use super::dialogue::{Ending, REOPENED};
 use super::follow::{FollowError, read};
 use super::{Dialogue, Visit};
+use crate::business::Business;
 use crate::statistics::{Z, wilson};
 use crate::words::Language;
 
@@ -102,6 +103,10 @@ pub enum By {
     Intent,
     /// What was booked.
     Service,
+    /// In which of the firm's places it is done.
+    Location,
+    /// Where the customer came from.
+    Source,
     /// The variant of an experiment.
     Variant,
     /// Who of the staff wrote.
@@ -116,11 +121,13 @@ pub enum By {
 
 impl By {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Channel,
         Self::Account,
         Self::Intent,
         Self::Service,
+        Self::Location,
+        Self::Source,
         Self::Variant,
         Self::Staff,
         Self::Day,
@@ -135,6 +142,8 @@ impl By {
             Self::Account => "account",
             Self::Intent => "intent",
             Self::Service => "service",
+            Self::Location => "location",
+            Self::Source => "source",
             Self::Variant => "variant",
             Self::Staff => "staff",
             Self::Day => "day",
@@ -183,6 +192,8 @@ pub struct Counted {
     pub dialogues: Vec<Entry>,
     /// The visits that were booked in them.
     pub visits: BTreeMap<String, Visit>,
+    /// In which place of the firm persons and rooms are.
+    places: BTreeMap<String, String>,
 }
 
 impl Counted {
@@ -209,6 +220,18 @@ impl Counted {
             counted.visits.insert(row.booking, visit);
         }
         Ok(counted)
+    }
+
+    /// Visits are where their persons and rooms are by now: the journal does not tell places.
+    #[must_use]
+    pub fn placed(mut self, firm: &Business) -> Self {
+        let staff = firm.staff.iter().map(|one| (&one.id, &one.location));
+        let rooms = firm.resources.iter().map(|one| (&one.id, &one.location));
+        let places = staff.chain(rooms);
+        self.places = places
+            .map(|(id, place)| (id.clone(), place.clone()))
+            .collect();
+        self
     }
 
     /// The figures of all together, then of each group, by name.
@@ -240,7 +263,6 @@ impl Counted {
         let enquiry = one.is_enquiry();
         let ended =
             |wanted| enquiry && one.last_at + REOPENED <= now && one.ending() == Some(wanted);
-        let visits = || one.bookings.iter().filter_map(|id| self.visits.get(id));
         match id {
             "answered" => enquiry && !one.is_answered(),
             "automated" => enquiry && one.is_automated(),
@@ -250,7 +272,7 @@ impl Counted {
             "escalated" => enquiry && one.handoff_at.is_some(),
             "qualified" => enquiry && one.is_qualified(),
             "booked" => enquiry && !one.bookings.is_empty(),
-            "no_show" => visits().any(Visit::missed),
+            "no_show" => self.booked(one).any(Visit::missed),
             "csat" => one.stars.is_some_and(|stars| stars <= 3),
             "negative" => enquiry && one.negative,
             "drafts_edited" => one.drafts.edited > 0,
@@ -295,6 +317,7 @@ impl Counted {
                 conversation.account()
             )),
             By::Intent => one(dialogue.intent.clone().unwrap_or_else(none)),
+            By::Source => one(dialogue.source.clone().unwrap_or_else(none)),
             By::Variant => one(dialogue.variant.clone().unwrap_or_else(none)),
             By::Day => one(day.to_string()),
             By::Week => {
@@ -304,15 +327,21 @@ impl Counted {
             By::Month => one(day.format("%Y-%m").to_string()),
             By::Staff => dialogue.staff.keys().cloned().collect(),
             By::Service => {
-                let visits = dialogue
-                    .bookings
-                    .iter()
-                    .filter_map(|id| self.visits.get(id));
-                visits
-                    .flat_map(|visit| visit.services.iter().cloned())
-                    .collect()
+                let services = self.booked(dialogue).flat_map(|visit| &visit.services);
+                services.cloned().collect()
+            }
+            By::Location => {
+                let taken = self.booked(dialogue).flat_map(|visit| &visit.resources);
+                let places = taken.map(|id| self.places.get(id).cloned());
+                places.map(|place| place.unwrap_or_else(none)).collect()
             }
         }
+    }
+
+    /// The visits that were booked in a dialogue.
+    fn booked(&self, dialogue: &Dialogue) -> impl Iterator<Item = &Visit> {
+        let booked = dialogue.bookings.iter();
+        booked.filter_map(|id| self.visits.get(id))
     }
 
     fn count(&self, entries: &[&Entry], now: DateTime<Utc>) -> Vec<Figure> {
@@ -340,6 +369,7 @@ impl Counted {
             ["staff_first_answer_median", "staff_first_answer_p90"],
             enquiries.iter().filter_map(|one| one.staff_after()),
         ));
+        figures.push(fairness(&enquiries));
         figures.extend(automated(&enquiries, now));
         figures.push(share(
             "escalated",
@@ -408,6 +438,24 @@ fn money(enquiries: &[&Dialogue]) -> Vec<Figure> {
             interval: None,
         },
     ]
+}
+
+/// How evenly enquiries are spread over those of the staff who wrote in them: the index of Jain, Chiu and Hawe (DEC-TR-301,
+/// 1984), `(Σx)² / (n · Σx²)`: 1 where all had as many, 1/n where one had all.
+fn fairness(enquiries: &[&Dialogue]) -> Figure {
+    let mut load: BTreeMap<&String, f64> = BTreeMap::new();
+    for who in enquiries.iter().flat_map(|one| one.staff.keys()) {
+        *load.entry(who).or_default() += 1.0;
+    }
+    let squares: f64 = load.values().map(|count| count * count).sum();
+    let index = load.values().sum::<f64>().powi(2) / (size(load.len()) * squares);
+    Figure {
+        id: "staff_fairness",
+        value: (!load.is_empty()).then_some(index),
+        unit: Unit::Share,
+        of: load.len(),
+        interval: None,
+    }
 }
 
 /// What the bot led alone, and how that ended. Who may still write again is not judged yet.
