@@ -288,6 +288,18 @@ pub enum ReportCommand {
   zapis report kpi --xlsx kpi.xlsx
   zapis report kpi --recount              after an upgrade, or to check")]
     Kpi(KpiArgs),
+    /// What is missing or cannot be right in what is kept: customers without a phone, visits that nobody marked,
+    /// knowledge that is past its day, …, and how many customers each touches.
+    #[command(after_help = "Examples:
+  zapis report quality
+  zapis report quality --json
+
+The console shows the same with links to what is to be mended (/console/quality).")]
+    Quality {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Intents that the bot is unsure of, and conversations drawn by chance, to be judged by a person.
     #[command(after_help = "Examples:
   zapis report review > review.txt

@@ -18,6 +18,7 @@ mod live;
 mod page;
 mod people;
 mod presence;
+mod quality;
 mod refusal;
 mod rights;
 mod settings;

@@ -61,6 +61,7 @@ templates![
     "people.html",
     "phrases.html",
     "plain.html",
+    "quality.html",
     "refused.html",
     "replies.html",
     "settings-menu.html",
@@ -272,6 +273,7 @@ pub(crate) mod tests {
             include_str!("settings/firm.rs"),
             include_str!("settings/phrases.rs"),
             include_str!("presence.rs"),
+            include_str!("quality.rs"),
             include_str!("../assets/console.js"),
         ];
         let all = TEMPLATES.iter().map(|(_, text)| *text).chain(code);

@@ -12,7 +12,7 @@ use zapis_core::store::Role;
 use crate::refusal::Refusal;
 use crate::{
     Console, account, chats, copilot, customers, door, drafts, figures, files, health, hours,
-    journal, knowledge, live, people, presence, settings, sheet, visits,
+    journal, knowledge, live, people, presence, quality, settings, sheet, visits,
 };
 
 /// What somebody must be to open a route.
@@ -129,6 +129,7 @@ fn rooms() -> Ways {
         does("/console/visits/{id}/mark", STAFF, visits::mark),
         reads("/console/figures", MANAGERS, figures::show),
         reads("/console/health", MANAGERS, health::show),
+        reads("/console/quality", MANAGERS, quality::show),
         reads("/console/journal/search", MANAGERS, journal::search),
         reads("/console/people", OWNERS, people::list),
         does("/console/people", OWNERS, people::add),

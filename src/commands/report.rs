@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use chrono::{DateTime, Datelike, Utc};
 use serde::Serialize;
+use zapis_core::Clock;
 use zapis_core::store::Store;
 use zapis_workers::autonomy::{Adjusted, AutonomyConfig};
 use zapis_workers::business::Business;
 use zapis_workers::content::Content;
+use zapis_workers::quality;
 use zapis_workers::report::autonomy::{Autonomy, Mode, Recommendation, Row};
 use zapis_workers::report::{
     self, Privacy, Reminded, Reminders, Reviewed, Said, Sampled, WEAK, Weak,
 };
 
 use super::{Failure, kpi, past, store};
+use crate::app::staff_groups;
 use crate::cli::ReportCommand;
 use crate::config::Loaded;
 use crate::output::{self, Table};
@@ -31,7 +34,7 @@ struct Listed {
     what: &'static str,
 }
 
-const REPORTS: [Listed; 4] = [
+const REPORTS: [Listed; 5] = [
     Listed {
         name: "autonomy",
         what: "which intents the bot may answer alone",
@@ -39,6 +42,10 @@ const REPORTS: [Listed; 4] = [
     Listed {
         name: "kpi",
         what: "whether the bot earns its money: answers, bookings, ratings, costs",
+    },
+    Listed {
+        name: "quality",
+        what: "what is missing or cannot be right in what is kept, and whom it touches",
     },
     Listed {
         name: "reminders",
@@ -83,9 +90,51 @@ pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(),
         ReportCommand::Autonomy { days, json } => autonomy(loaded, &store, days, json).await,
         ReportCommand::Reminders { days, json } => reminders(&store, days, json).await,
         ReportCommand::Kpi(args) => kpi::kpi(loaded, &store, &args).await,
+        ReportCommand::Quality { json } => quality(loaded, &store, json).await,
     };
     store.close().await;
     done
+}
+
+async fn quality(loaded: &Loaded, store: &Store, json: bool) -> Result<(), Failure> {
+    let firm = super::business(loaded, store).await?;
+    let known = super::knowledge::known(store, &loaded.folder, &firm).await?;
+    let known = known.knowledge();
+    let desks = staff_groups(&loaded.config);
+    let now = Clock::system().now();
+    let doubts = quality::look(store, &firm, &known, &desks, now)
+        .await
+        .context("looking through what is kept")?;
+    if json {
+        return Ok(output::json(&doubts)?);
+    }
+    if doubts.is_empty() {
+        output::line("Nothing is missing or doubtful.");
+        return Ok(());
+    }
+    let mut table = Table::new(&["what", "times", "customers", "first of them"]);
+    for doubt in &doubts {
+        let first = doubt.cases.first().map(|case| {
+            let day = case.day.map(|day| day.to_string());
+            let conversation = case
+                .conversation
+                .as_ref()
+                .map(|one| one.as_str().to_owned());
+            [day, conversation, case.id.clone()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
+        table.row([
+            doubt.id.to_owned(),
+            doubt.count.to_string(),
+            doubt.customers.to_string(),
+            first.unwrap_or_default(),
+        ]);
+    }
+    table.print();
+    Ok(())
 }
 
 async fn review(
@@ -233,6 +282,8 @@ fn tell_rows(rows: &[Row]) {
         "at least",
         "alone",
         "followed",
+        "wrong",
+        "missed",
         "do",
         "why",
     ]);
@@ -260,6 +311,8 @@ fn tell_rows(rows: &[Row]) {
             share(row.lower_bound),
             tally.auto.to_string(),
             tally.followed.to_string(),
+            row.wrong.to_string(),
+            tally.missed.to_string(),
             advice.to_owned(),
             row.advice.why.clone(),
         ]);

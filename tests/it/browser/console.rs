@@ -10,7 +10,7 @@ use crate::support::console::{PASSWORD, Person, chat, code, step};
 use crate::support::firm::{Firm, On};
 
 /// Every page that somebody may see.
-const PAGES: [&str; 27] = [
+const PAGES: [&str; 28] = [
     "/console/",
     "/console/chats/telegram%3Amain%3A7501",
     "/console/drafts",
@@ -24,6 +24,7 @@ const PAGES: [&str; 27] = [
     "/console/replies",
     "/console/figures?by=channel&behind=answered",
     "/console/health",
+    "/console/quality",
     "/console/journal/search?words=%D1%81",
     "/console/people",
     "/console/settings",

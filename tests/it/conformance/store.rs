@@ -14,6 +14,7 @@ mod migrations;
 mod model;
 mod ownership;
 mod privacy;
+mod quality;
 mod reminders;
 mod rest;
 mod retention;

@@ -22,6 +22,7 @@ use super::{Handover, ModelUse, Proposed, Thought};
 use crate::crm::{Called, Told, TurnTold, opens_enquiry, source, told};
 use crate::desk::Desks;
 use crate::llm::Mask;
+use crate::understand::e164;
 
 /// A shorter answer of a person teaches nothing.
 const LESSON_WORDS: usize = 3;
@@ -157,9 +158,11 @@ impl Turn {
                 ..
             } = &inbound.what
             {
+                // Telegram tells it without the plus.
+                let phone = e164(phone).unwrap_or_else(|| phone.clone());
                 session.phone = Some(phone.clone());
                 if let Some(crm) = &mut self.crm {
-                    crm.told.phone = Some(phone.clone());
+                    crm.told.phone = Some(phone);
                 }
             }
             self.heed_staff(&inbound.what, session, desks);
