@@ -322,6 +322,18 @@ Names and phones are not told; the ids lead to them.")]
         #[arg(long)]
         json: bool,
     },
+    /// What is missing or cannot be right in what is kept: customers without a phone, visits that nobody marked,
+    /// knowledge that is past its day, …, and how many customers each touches.
+    #[command(after_help = "Examples:
+  zapis report quality
+  zapis report quality --json
+
+The console shows the same with links to what is to be mended (/console/quality).")]
+    Quality {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Intents that the bot is unsure of, and conversations drawn by chance, to be judged by a person.
     #[command(after_help = "Examples:
   zapis report review > review.txt
@@ -579,7 +591,8 @@ pub enum BenchTarget {
     Duplicates,
     /// The console with 200 who look and 1,000 chats that wait: pages, and how soon a message is known.
     Console,
-    /// Figures of a month out of a year of so many dialogues (`--messages`), and how fast the journal is followed.
+    /// Figures of a month out of a salon's year of about so many lines of the journal (`--messages`), and how fast the
+    /// journal is followed; where the store is a PostgreSQL, on SQLite too.
     Kpi,
     /// The program with nothing to do: memory, time to start, size.
     Idle,

@@ -213,7 +213,7 @@ fn visit(view: &View<'_>, firm: &Business, one: &AtRisk, booking: Option<&Bookin
     let chance = chance.map(|chance| Unit::Share.told(chance, view.language()));
     context! {
         name => booking.map(|one| one.name.as_str()),
-        phone => booking.and_then(|one| one.phone.as_deref()),
+        phone => booking.and_then(|one| one.phone.as_deref()).map(|phone| view.phone(phone)),
         at => view.at(one.starts_at),
         day => firm.local(one.starts_at).date_naive().to_string(),
         services => services(view, firm, &one.services),
@@ -245,7 +245,7 @@ fn judged(language: Language, of: &NoShows) -> Value {
 fn fell_silent(view: &View<'_>, firm: &Business, one: &Stalled, chat: Option<&Chat>) -> Value {
     context! {
         link => link(&one.conversation),
-        name => chat.map(name_of),
+        name => chat.map(|chat| name_of(view, chat)),
         channel => one.conversation.channel(),
         since => view.ago(one.last_at),
         points => one.points,

@@ -46,7 +46,7 @@ const DEEDS: [&str; 7] = [
 ];
 
 /// Where the page of a customer is.
-fn page_of(conversation: &ConversationId) -> String {
+pub(crate) fn page_of(conversation: &ConversationId) -> String {
     link(conversation).replace("/chats/", "/customers/")
 }
 

@@ -51,6 +51,7 @@ const SECTIONS: [(&str, &[&str]); 6] = [
             "bot_first_answer_p90",
             "staff_first_answer_median",
             "staff_first_answer_p90",
+            "staff_fairness",
             "escalated",
             "escalation_after_median",
         ],
@@ -174,9 +175,12 @@ pub(crate) async fn show(
     let before = whole_days(&view, first, last);
     let by = By::named(&asked.by);
     let (store, zone, now) = (console.store().clone(), view.zone, view.now);
-    let kpi = console.kpi.clone();
+    let (kpi, firm) = (console.kpi.clone(), view.firm.clone());
     let (counted, groups, earlier, with_chats, targets) = beside(move || async move {
-        let counted = Counted::of(&store, &span).await?;
+        let mut counted = Counted::of(&store, &span).await?;
+        if let Some(firm) = firm {
+            counted = counted.placed(&firm);
+        }
         let groups = counted.figures(by, zone, now);
         let earlier = Counted::of(&store, &before).await?.figures(None, zone, now);
         let all = SECTIONS.iter().flat_map(|(_, ids)| ids.iter().copied());

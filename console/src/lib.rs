@@ -20,6 +20,7 @@ mod live;
 mod page;
 mod people;
 mod presence;
+mod quality;
 mod refusal;
 pub mod reports;
 mod rights;

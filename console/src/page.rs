@@ -66,6 +66,7 @@ templates![
     "phone.html",
     "phrases.html",
     "plain.html",
+    "quality.html",
     "refused.html",
     "replies.html",
     "reports.html",
@@ -295,6 +296,7 @@ pub(crate) mod tests {
             include_str!("settings/firm.rs"),
             include_str!("settings/phrases.rs"),
             include_str!("presence.rs"),
+            include_str!("quality.rs"),
             include_str!("../assets/console.js"),
         ];
         let all = TEMPLATES.iter().map(|(_, text)| *text).chain(code);

@@ -12,7 +12,8 @@ use zapis_core::store::Role;
 use crate::refusal::Refusal;
 use crate::{
     Console, account, ahead, chats, copilot, customers, door, drafts, experiments, figures, files,
-    health, hours, journal, knowledge, live, people, presence, reports, settings, sheet, visits,
+    health, hours, journal, knowledge, live, people, presence, quality, reports, settings, sheet,
+    visits,
 };
 
 /// What somebody must be to open a route.
@@ -136,6 +137,7 @@ fn rooms() -> Ways {
         reads("/console/experiments", MANAGERS, experiments::show),
         does("/console/experiments/{id}", OWNERS, experiments::act),
         reads("/console/health", MANAGERS, health::show),
+        reads("/console/quality", MANAGERS, quality::show),
         reads("/console/journal/search", MANAGERS, journal::search),
         reads("/console/people", OWNERS, people::list),
         does("/console/people", OWNERS, people::add),

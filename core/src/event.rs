@@ -160,7 +160,7 @@ pub struct Event {
     pub customer_text: Option<String>,
     /// What the bot answered.
     pub bot_response: Option<String>,
-    /// What the answer rests on: ids of knowledge entries and tool receipts.
+    /// What the answer rests on: ids of knowledge entries and tool receipts; of a message, where the customer came from.
     pub sources: Option<Value>,
     /// `none`, `create_lead`, `create_booking`, `send_reminder`, `handoff`, `draft`, …
     pub action: Option<String>,

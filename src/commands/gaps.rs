@@ -6,7 +6,9 @@ use anyhow::Context;
 use zapis_core::store::Store;
 use zapis_workers::content::{Content, Files};
 use zapis_workers::knowledge::Knowledge;
+use zapis_workers::kpi::figures::Unit;
 use zapis_workers::report::{self, Gaps, Group};
+use zapis_workers::words::Language;
 
 use super::{Failure, past};
 use crate::output;
@@ -34,6 +36,10 @@ pub(super) async fn gaps(
             "{left_out} older questions are left out: ask for fewer days to see them"
         ));
     }
+    report::repaired(store, &mut groups, &content.knowledge)
+        .await
+        .context("reading the versions of the knowledge")?;
+    let repairs = report::repair_time(&groups);
     groups.truncate(limit);
     if json {
         return Ok(output::json(&groups)?);
@@ -44,6 +50,12 @@ pub(super) async fn gaps(
     for group in &groups {
         let last = content.business.local(group.last_at);
         tell(group, &last.format("%Y-%m-%d %H:%M").to_string());
+    }
+    if let Some((time, count)) = repairs {
+        let time = Unit::Seconds.told(time.as_seconds_f64(), Language::En);
+        output::line(format!(
+            "Answered by now: {count}, half of them within {time} of the first question"
+        ));
     }
     Ok(())
 }

@@ -90,6 +90,12 @@ pub(super) async fn knowledge(loaded: &Loaded, command: KnowledgeCommand) -> Res
     result
 }
 
+/// All that the bot knows.
+pub(super) async fn known(store: &Store, folder: &Path, firm: &Business) -> Result<Known, Failure> {
+    let known = import::known(store, &folder.join("knowledge"), firm).await;
+    known.map_err(failure)
+}
+
 /// What all of these commands need.
 struct Desk<'a> {
     business: Business,
@@ -132,9 +138,7 @@ impl Desk<'_> {
     }
 
     async fn known(&self) -> Result<Known, Failure> {
-        let folder = self.folder.join("knowledge");
-        let known = import::known(&self.store, &folder, &self.business).await;
-        known.map_err(failure)
+        known(&self.store, self.folder, &self.business).await
     }
 
     async fn import(&self, asked: &KnowledgeImport) -> Result<(), Failure> {

@@ -63,7 +63,8 @@ pub(super) async fn kpi(loaded: &Loaded, store: &Store, args: &KpiArgs) -> Resul
     counted.context("reading the journal")?;
     let counted = Counted::of(store, &span)
         .await
-        .context("reading the figures")?;
+        .context("reading the figures")?
+        .placed(&firm);
     let by = args.by;
     let report = Report {
         from: span.start,

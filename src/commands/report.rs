@@ -6,16 +6,19 @@ use anyhow::Context;
 use chrono::{DateTime, Datelike, Utc};
 use serde::Serialize;
 use zapis_console::reports::Which;
+use zapis_core::Clock;
 use zapis_core::store::Store;
 use zapis_workers::autonomy::{Adjusted, AutonomyConfig};
 use zapis_workers::business::Business;
 use zapis_workers::content::Content;
+use zapis_workers::quality;
 use zapis_workers::report::autonomy::{Autonomy, Mode, Recommendation, Row};
 use zapis_workers::report::{
     self, Privacy, Reminded, Reminders, Reviewed, Said, Sampled, WEAK, Weak,
 };
 
 use super::{Failure, ahead, experiments, kpi, past, regular, store};
+use crate::app::staff_groups;
 use crate::cli::{PeriodArgs, ReportCommand};
 use crate::config::Loaded;
 use crate::output::{self, Table};
@@ -58,6 +61,10 @@ const REPORTS: &[Listed] = &[
         what: "the last month, as it comes on the first",
     },
     Listed {
+        name: "quality",
+        what: "what is missing or cannot be right in what is kept, and whom it touches",
+    },
+    Listed {
         name: "reminders",
         what: "what became of the messages about visits, and who did not come",
     },
@@ -92,7 +99,7 @@ struct Review {
 /// `zapis report` without a name.
 pub(super) fn list(json: bool) -> Result<(), Failure> {
     if json {
-        return Ok(output::json(REPORTS)?);
+        return Ok(output::json(&REPORTS)?);
     }
     let mut table = Table::new(&["report", "what it tells"]);
     for Listed { name, what } in REPORTS {
@@ -119,6 +126,7 @@ pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(),
         ReportCommand::Daily(args) => of_period(loaded, &store, Which::Daily, args).await,
         ReportCommand::Weekly(args) => of_period(loaded, &store, Which::Weekly, args).await,
         ReportCommand::Monthly(args) => of_period(loaded, &store, Which::Monthly, args).await,
+        ReportCommand::Quality { json } => quality(loaded, &store, json).await,
     };
     store.close().await;
     done
@@ -131,6 +139,47 @@ async fn of_period(
     PeriodArgs { day, json }: PeriodArgs,
 ) -> Result<(), Failure> {
     regular::regular(loaded, store, which, day, json).await
+}
+
+async fn quality(loaded: &Loaded, store: &Store, json: bool) -> Result<(), Failure> {
+    let firm = super::business(loaded, store).await?;
+    let known = super::knowledge::known(store, &loaded.folder, &firm).await?;
+    let known = known.knowledge();
+    let desks = staff_groups(&loaded.config);
+    let now = Clock::system().now();
+    let doubts = quality::look(store, &firm, &known, &desks, now)
+        .await
+        .context("looking through what is kept")?;
+    if json {
+        return Ok(output::json(&doubts)?);
+    }
+    if doubts.is_empty() {
+        output::line("Nothing is missing or doubtful.");
+        return Ok(());
+    }
+    let mut table = Table::new(&["what", "times", "customers", "first of them"]);
+    for doubt in &doubts {
+        let first = doubt.cases.first().map(|case| {
+            let day = case.day.map(|day| day.to_string());
+            let conversation = case
+                .conversation
+                .as_ref()
+                .map(|one| one.as_str().to_owned());
+            [day, conversation, case.id.clone()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
+        table.row([
+            doubt.id.to_owned(),
+            doubt.count.to_string(),
+            doubt.customers.to_string(),
+            first.unwrap_or_default(),
+        ]);
+    }
+    table.print();
+    Ok(())
 }
 
 async fn review(
@@ -278,6 +327,8 @@ fn tell_rows(rows: &[Row]) {
         "at least",
         "alone",
         "followed",
+        "wrong",
+        "missed",
         "do",
         "why",
     ]);
@@ -305,6 +356,8 @@ fn tell_rows(rows: &[Row]) {
             share(row.lower_bound),
             tally.auto.to_string(),
             tally.followed.to_string(),
+            row.wrong.to_string(),
+            tally.missed.to_string(),
             advice.to_owned(),
             row.advice.why.clone(),
         ]);

@@ -15,7 +15,7 @@ mod nudge;
 pub mod route;
 pub mod score;
 pub(crate) mod signals;
-mod source;
+pub(crate) mod source;
 mod told;
 mod wish;
 mod words;

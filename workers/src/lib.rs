@@ -18,6 +18,7 @@ pub mod knowledge;
 pub mod kpi;
 pub mod llm;
 pub mod notices;
+pub mod quality;
 pub mod rehearsal;
 pub mod remind;
 pub mod remind_staff;

@@ -115,6 +115,22 @@ impl Store {
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
+    /// All that a source has ever said, the oldest first: since when, and what; nothing where it was taken out.
+    pub async fn texts_of(
+        &self,
+        of: Shelf,
+        source: &str,
+    ) -> Result<Vec<(DateTime<Utc>, Option<String>)>, StoreError> {
+        let statement = of.sql(
+            "SELECT made.at, one.entries FROM {sources} AS one \
+             JOIN {versions} AS made ON made.version = one.version \
+             WHERE one.source = $1 ORDER BY one.version",
+        );
+        let rows = self.db.fetch(statement.bind(source)).await?;
+        let text = |row: &Row| Ok((row.time(0)?, row.get(1)?));
+        Ok(rows.iter().map(text).collect::<Result<_, sqlx::Error>>()?)
+    }
+
     /// What sources must say after one version to say what they did at another.
     pub async fn way_back(
         &self,

@@ -32,6 +32,7 @@ const PAGES: &[&str] = &[
     "/console/ahead",
     "/console/experiments",
     "/console/health",
+    "/console/quality",
     "/console/journal/search?words=%D1%81",
     "/console/people",
     "/console/settings",

@@ -34,7 +34,14 @@ fn report_alone_lists_the_reports() {
     let (code, json) = salon.told(&["report", "--json"]);
     assert_eq!(code, 0, "{json}");
     let listed: Vec<Value> = serde_json::from_str(&json).unwrap();
-    for name in ["autonomy", "experiments", "kpi", "reminders", "review"] {
+    for name in [
+        "autonomy",
+        "experiments",
+        "kpi",
+        "quality",
+        "reminders",
+        "review",
+    ] {
         assert!(text.contains(name), "{text}");
         assert!(listed.iter().any(|one| one["name"] == name), "{json}");
     }

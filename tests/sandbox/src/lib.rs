@@ -18,6 +18,7 @@ mod time;
 mod transcript;
 mod whatsapp;
 mod world;
+pub mod year;
 
 pub use bitrix24::acts::{Bitrix24Action, Bitrix24Request};
 pub use bitrix24::config::{

@@ -19,9 +19,10 @@ use zapis_core::store::{Escalation, Ownership, Proposal};
 use zapis_core::trace::TraceParent;
 
 use super::{Handover, ModelUse, OBSERVED, Proposed, Thought, WOULD};
-use crate::crm::{Called, Told, TurnTold, opens_enquiry, told};
+use crate::crm::{Called, Told, TurnTold, opens_enquiry, source, told};
 use crate::desk::Desks;
 use crate::llm::Mask;
+use crate::understand::e164;
 
 /// A shorter answer of a person teaches nothing.
 const LESSON_WORDS: usize = 3;
@@ -160,9 +161,11 @@ impl Turn {
                 ..
             } = &inbound.what
             {
+                // Telegram tells it without the plus.
+                let phone = e164(phone).unwrap_or_else(|| phone.clone());
                 session.phone = Some(phone.clone());
                 if let Some(crm) = &mut self.crm {
-                    crm.told.phone = Some(phone.clone());
+                    crm.told.phone = Some(phone);
                 }
             }
             self.heed_staff(&inbound.what, session, desks);
@@ -492,7 +495,11 @@ impl Turn {
                 event.reason = Some(text.clone());
                 event.action = Some("note".into());
             }
-            what => event.customer_text = in_words(what),
+            what => {
+                event.customer_text = in_words(what);
+                let source = inbound.profile.source.as_ref().and_then(source::label);
+                event.sources = source.map(|from| serde_json::json!({ "came_from": from }));
+            }
         }
         event
     }

@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use url::Url;
 
+/// No label has more letters of a name.
+const LABEL: usize = 60;
+/// So many digits could be a phone.
+const DIGITS: usize = 7;
+
 /// The marks of advertising (without `utm_`), and the source in words.
 pub(super) fn read(source: &Value) -> (BTreeMap<String, String>, Option<String>) {
     let text = |key: &str| {
@@ -40,6 +45,34 @@ pub(super) fn read(source: &Value) -> (BTreeMap<String, String>, Option<String>)
     (marks, Some(format!("{what}: {}", parts.join(" — "))))
 }
 
+/// The source in a few words that figures are told apart by: `vk / nails`, `link spring`, `page salon.example`, `ad 12`. A link
+/// that has somebody's number is only a link.
+pub(crate) fn label(source: &Value) -> Option<String> {
+    let text = |key: &str| source.get(key).and_then(Value::as_str).map(str::trim);
+    let (utm, _) = read(source);
+    let named = |kind: &str, name: &str| {
+        let name: String = name.chars().take(LABEL).collect();
+        format!("{kind} {name}").trim_end().to_owned()
+    };
+    if let Some(payload) = text("deep_link").filter(|payload| !payload.is_empty()) {
+        let digits = payload.chars().filter(char::is_ascii_digit).count();
+        return Some(named("link", if digits < DIGITS { payload } else { "" }));
+    }
+    if let Some(from) = utm.get("source") {
+        let campaign = utm.get("campaign").map(|name| format!("/ {name}"));
+        return Some(named(from, &campaign.unwrap_or_default()));
+    }
+    if let Some(page) = text("page") {
+        let host = Url::parse(page).ok()?;
+        return Some(named("page", host.host_str()?));
+    }
+    let kind = text("source_type")?;
+    Some(named(
+        if kind == "ad" { "ad" } else { "post" },
+        text("source_id").unwrap_or_default(),
+    ))
+}
+
 fn marks(address: &str) -> BTreeMap<String, String> {
     let Ok(url) = Url::parse(address) else {
         return BTreeMap::new();
@@ -68,6 +101,27 @@ mod tests {
         assert_eq!(marks.get("campaign").map(String::as_str), Some("nails"));
         assert_eq!(marks.len(), 2);
         assert!(words.unwrap().contains("salon.example"));
+    }
+
+    #[test]
+    fn figures_are_told_apart_by_a_few_words_and_no_number_of_anybody() {
+        let page = "https://salon.example/p?utm_source=vk&utm_campaign=nails";
+        for (source, told) in [
+            (json!({ "deep_link": "src_maps" }), Some("link src_maps")),
+            (json!({ "deep_link": "79211234567" }), Some("link")),
+            (json!({ "page": page }), Some("vk / nails")),
+            (
+                json!({ "page": "https://salon.example" }),
+                Some("page salon.example"),
+            ),
+            (
+                json!({ "source_type": "ad", "source_id": "120330000000" }),
+                Some("ad 120330000000"),
+            ),
+            (json!({}), None),
+        ] {
+            assert_eq!(label(&source).as_deref(), told, "{source}");
+        }
     }
 
     #[test]

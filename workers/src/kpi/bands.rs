@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use zapis_core::store::Store;
 
-use super::figures::{Counted, Unit};
+use super::figures::{Counted, Entry, Unit};
 use super::follow::FollowError;
 use super::targets::Difference;
 
@@ -58,7 +58,7 @@ pub async fn out_of_band(
 ) -> Result<Vec<OutOfBand>, FollowError> {
     let begun = now - LATELY - USUALLY;
     let counted = Counted::of(store, &(begun..now)).await?;
-    let (lately, before) = parted(counted.clone(), now);
+    let (lately, before) = parted(&counted, now);
     let mut out = figures_out(&lately, &before, zone, now);
     let enquiries = counted.dialogues.iter().map(|entry| &entry.dialogue);
     let enquiries = enquiries.filter(|one| one.is_enquiry());
@@ -71,14 +71,11 @@ pub async fn out_of_band(
 }
 
 /// What began in the last day, as far as it can be judged, and what began before.
-fn parted(counted: Counted, now: DateTime<Utc>) -> (Counted, Counted) {
-    let Counted { dialogues, visits } = counted;
-    let judged = dialogues
-        .into_iter()
-        .filter(|entry| entry.dialogue.started_at <= now - PATIENCE);
-    let (lately, before) = judged.partition(|entry| entry.dialogue.started_at > now - LATELY);
-    let with = |dialogues, visits| Counted { dialogues, visits };
-    (with(lately, visits.clone()), with(before, visits))
+fn parted(counted: &Counted, now: DateTime<Utc>) -> (Counted, Counted) {
+    let began = |entry: &Entry| entry.dialogue.started_at;
+    let day = now - LATELY;
+    let lately = counted.only(|entry| began(entry) > day && began(entry) <= now - PATIENCE);
+    (lately, counted.only(|entry| began(entry) <= day))
 }
 
 fn figures_out(lately: &Counted, before: &Counted, zone: Tz, now: DateTime<Utc>) -> Vec<OutOfBand> {
@@ -147,7 +144,6 @@ impl OutOfBand {
 mod tests {
     use super::*;
     use crate::kpi::Dialogue;
-    use crate::kpi::figures::Entry;
 
     const ZONE: Tz = chrono_tz::Europe::Moscow;
 
@@ -178,7 +174,7 @@ mod tests {
             dialogues,
             ..Counted::default()
         };
-        let (lately, before) = parted(counted, now());
+        let (lately, before) = parted(&counted, now());
         let out = figures_out(&lately, &before, ZONE, now());
         out.into_iter().map(|one| one.id).collect()
     }

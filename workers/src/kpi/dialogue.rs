@@ -84,6 +84,9 @@ pub struct Dialogue {
     /// When a visit was last booked in it.
     #[serde(default)]
     pub booked_at: Option<DateTime<Utc>>,
+    /// Where the customer came from: a link, a page, an advertisement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Tokens of language models.
     pub tokens: i64,
     /// What they cost, in the currency of the configured prices.
@@ -144,6 +147,7 @@ impl Dialogue {
             called_at: None,
             lead_at: None,
             booked_at: None,
+            source: None,
             tokens: 0,
             cost: 0.0,
             verdict: None,
@@ -168,6 +172,15 @@ impl Dialogue {
         at <= self.last_at + QUIET && self.started_at - QUIET <= at
     }
 
+    /// Whether words of a person at that moment are the answer that it still waits for: nobody has answered, or nobody
+    /// came who was called.
+    pub(super) fn is_answered_at(&self, event: &Event) -> bool {
+        let came = |called| self.staff_said.iter().any(|said| *said >= called);
+        let waits = self.messages > 0
+            && (!self.is_answered() || self.handoff_at.is_some_and(|called| !came(called)));
+        event.kind == Kind::Takeover && waits && event.timestamp <= self.last_at + REOPENED
+    }
+
     /// Takes an event of its conversation.
     pub(super) fn take(&mut self, event: &Event) {
         let at = event.timestamp;
@@ -180,6 +193,9 @@ impl Dialogue {
                 self.messages += 1;
                 self.typed += u32::from(event.outcome.as_deref() != Some("press"));
                 self.last_at = self.last_at.max(at);
+                let told = event.sources.as_ref();
+                let source = told.and_then(|told| told["came_from"].as_str());
+                self.source = self.source.take().or_else(|| source.map(str::to_owned));
             }
             Kind::Turn => self.decided(event),
             Kind::Outbound if is_reply(event) => self.replied(at),

@@ -14,6 +14,7 @@ use super::dialogue::Ending;
 use super::follow::{FollowError, read};
 use super::review::Verdict;
 use super::{Dialogue, Visit};
+use crate::business::Business;
 use crate::statistics::{Z, wilson};
 use crate::words::Language;
 
@@ -103,6 +104,10 @@ pub enum By {
     Intent,
     /// What was booked.
     Service,
+    /// In which of the firm's places it is done.
+    Location,
+    /// Where the customer came from.
+    Source,
     /// The arms of experiments and versions of prompts that it was answered with.
     Variant,
     /// Who of the staff wrote.
@@ -117,11 +122,13 @@ pub enum By {
 
 impl By {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Channel,
         Self::Account,
         Self::Intent,
         Self::Service,
+        Self::Location,
+        Self::Source,
         Self::Variant,
         Self::Staff,
         Self::Day,
@@ -136,6 +143,8 @@ impl By {
             Self::Account => "account",
             Self::Intent => "intent",
             Self::Service => "service",
+            Self::Location => "location",
+            Self::Source => "source",
             Self::Variant => "variant",
             Self::Staff => "staff",
             Self::Day => "day",
@@ -201,6 +210,8 @@ pub struct Counted {
     pub dialogues: Vec<Entry>,
     /// The visits that were booked in them.
     pub visits: BTreeMap<String, Visit>,
+    /// In which place of the firm persons and rooms are.
+    pub(super) places: BTreeMap<String, String>,
 }
 
 impl Counted {
@@ -229,14 +240,27 @@ impl Counted {
         Ok(counted)
     }
 
-    /// What of it was said in one messenger; all of it where none is named.
+    /// Some of its dialogues, with what belongs to them.
     #[must_use]
-    pub fn of_channel(&self, channel: &str) -> Self {
-        let of = |entry: &&Entry| channel.is_empty() || entry.conversation.channel() == channel;
+    pub fn only(&self, is_one: impl Fn(&Entry) -> bool) -> Self {
+        let dialogues = self.dialogues.iter().filter(|entry| is_one(entry));
         Self {
-            dialogues: self.dialogues.iter().filter(of).cloned().collect(),
+            dialogues: dialogues.cloned().collect(),
             visits: self.visits.clone(),
+            places: self.places.clone(),
         }
+    }
+
+    /// Visits are where their persons and rooms are by now: the journal does not tell places.
+    #[must_use]
+    pub fn placed(mut self, firm: &Business) -> Self {
+        let staff = firm.staff.iter().map(|one| (&one.id, &one.location));
+        let rooms = firm.resources.iter().map(|one| (&one.id, &one.location));
+        let places = staff.chain(rooms);
+        self.places = places
+            .map(|(id, place)| (id.clone(), place.clone()))
+            .collect();
+        self
     }
 
     /// The figures of all together, then of each group, by name.
@@ -267,7 +291,6 @@ impl Counted {
     fn is_behind(&self, one: &Dialogue, id: &str, now: DateTime<Utc>) -> bool {
         let enquiry = one.is_enquiry();
         let ended = |wanted| enquiry && one.is_judged(now) && one.ending() == Some(wanted);
-        let visits = || one.bookings.iter().filter_map(|id| self.visits.get(id));
         match id {
             "answered" => enquiry && !one.is_answered(),
             "automated" => enquiry && one.is_automated(),
@@ -277,7 +300,7 @@ impl Counted {
             "escalated" => enquiry && one.handoff_at.is_some(),
             "qualified" => enquiry && one.is_qualified(),
             "booked" => enquiry && !one.bookings.is_empty(),
-            "no_show" => visits().any(Visit::missed),
+            "no_show" => self.booked(one).any(Visit::missed),
             "csat" => one.stars.is_some_and(|stars| stars <= 3),
             "negative" => enquiry && one.negative,
             "reviewed_right" => one.verdict.is_some_and(|verdict| !verdict.right),
@@ -327,6 +350,7 @@ impl Counted {
                 conversation.account()
             )),
             By::Intent => one(dialogue.intent.clone().unwrap_or_else(none)),
+            By::Source => one(dialogue.source.clone().unwrap_or_else(none)),
             By::Variant if dialogue.variants.is_empty() => one(none()),
             By::Variant => dialogue.variants.keys().cloned().collect(),
             By::Day => one(day.to_string()),
@@ -337,15 +361,21 @@ impl Counted {
             By::Month => one(day.format("%Y-%m").to_string()),
             By::Staff => dialogue.staff.keys().cloned().collect(),
             By::Service => {
-                let visits = dialogue
-                    .bookings
-                    .iter()
-                    .filter_map(|id| self.visits.get(id));
-                visits
-                    .flat_map(|visit| visit.services.iter().cloned())
-                    .collect()
+                let services = self.booked(dialogue).flat_map(|visit| &visit.services);
+                services.cloned().collect()
+            }
+            By::Location => {
+                let taken = self.booked(dialogue).flat_map(|visit| &visit.resources);
+                let places = taken.map(|id| self.places.get(id).cloned());
+                places.map(|place| place.unwrap_or_else(none)).collect()
             }
         }
+    }
+
+    /// The visits that were booked in a dialogue.
+    fn booked(&self, dialogue: &Dialogue) -> impl Iterator<Item = &Visit> {
+        let booked = dialogue.bookings.iter();
+        booked.filter_map(|id| self.visits.get(id))
     }
 
     fn count(&self, entries: &[&Entry], now: DateTime<Utc>) -> Vec<Figure> {
@@ -373,6 +403,7 @@ impl Counted {
             ["staff_first_answer_median", "staff_first_answer_p90"],
             enquiries.iter().filter_map(|one| one.staff_after()),
         ));
+        figures.push(fairness(&enquiries));
         figures.extend(automated(&enquiries, now));
         figures.push(share(
             "escalated",
@@ -442,6 +473,24 @@ fn money(enquiries: &[&Dialogue]) -> Vec<Figure> {
             interval: None,
         },
     ]
+}
+
+/// How evenly enquiries are spread over those of the staff who wrote in them: the index of Jain, Chiu and Hawe (DEC-TR-301,
+/// 1984), `(Σx)² / (n · Σx²)`: 1 where all had as many, 1/n where one had all.
+fn fairness(enquiries: &[&Dialogue]) -> Figure {
+    let mut load: BTreeMap<&String, f64> = BTreeMap::new();
+    for who in enquiries.iter().flat_map(|one| one.staff.keys()) {
+        *load.entry(who).or_default() += 1.0;
+    }
+    let squares: f64 = load.values().map(|count| count * count).sum();
+    let index = load.values().sum::<f64>().powi(2) / (size(load.len()) * squares);
+    Figure {
+        id: "staff_fairness",
+        value: (!load.is_empty()).then_some(index),
+        unit: Unit::Share,
+        of: load.len(),
+        interval: None,
+    }
 }
 
 /// What the bot led alone, and how that ended. Who may still write again is not judged yet.

@@ -239,9 +239,9 @@ impl State {
             }
             return;
         }
-        let goes_on = known
-            .last()
-            .is_some_and(|open| open.dialogue.goes_on_at(at));
+        let goes_on = known.last().is_some_and(|open| {
+            open.dialogue.goes_on_at(at) || open.dialogue.is_answered_at(event)
+        });
         if Dialogue::opens(event) && !goes_on {
             // A line that comes later than a whole dialogue after it belongs to none that is still kept open.
             if known

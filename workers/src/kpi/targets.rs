@@ -304,7 +304,9 @@ pub async fn progress(
         None => None,
     };
     let figure = |counted: &Counted, target: &TargetConfig| {
-        let figures = counted.of_channel(&target.channel).figures(None, zone, now);
+        let (channel, any) = (&target.channel, target.channel.is_empty());
+        let counted = counted.only(|entry| any || entry.conversation.channel() == channel);
+        let figures = counted.figures(None, zone, now);
         figures.first()?.figure(&target.figure).cloned()
     };
     let targets = config.targets.iter().filter_map(|target| {

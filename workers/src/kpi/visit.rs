@@ -19,6 +19,9 @@ pub struct Visit {
     /// What is done, ids of services.
     #[serde(default)]
     pub services: Vec<String>,
+    /// Whose time it takes: persons and rooms.
+    #[serde(default)]
+    pub resources: Vec<String>,
     /// The status that it has.
     pub status: String,
     /// The customer said that she will come.
@@ -35,6 +38,7 @@ impl Visit {
             channel: None,
             source: None,
             services: Vec::new(),
+            resources: Vec::new(),
             status: String::new(),
             confirmed: false,
             version: 0,
@@ -63,6 +67,9 @@ impl Visit {
         self.starts_at = starts_at.or(self.starts_at);
         self.source = sources["source"].as_str().map(str::to_owned);
         self.services = Vec::deserialize(&sources["services"]).unwrap_or_default();
+        let taken = sources["taken"].as_array().into_iter().flatten();
+        let whose = taken.filter_map(|time| time[0].as_str());
+        self.resources = whose.map(str::to_owned).collect();
     }
 
     fn is(&self, status: Status) -> bool {

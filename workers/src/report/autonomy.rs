@@ -9,7 +9,7 @@ use uuid::Uuid;
 use zapis_core::event::{Event, Kind};
 use zapis_core::message::ConversationId;
 
-use super::asks_for_person;
+use super::{asks_for_person, rule};
 use crate::statistics::wilson;
 
 /// An intent with fewer decided drafts is not promoted.
@@ -64,12 +64,20 @@ pub struct Tally {
     pub auto: u32,
     /// Of these, how many were followed by a takeover or a wish for a person within ten minutes.
     pub followed: u32,
+    /// Messages that were not understood, after which the customer said this in other words within ten minutes.
+    pub missed: u32,
 }
 
 impl Tally {
     /// Drafts that somebody decided.
     pub fn decided(&self) -> u32 {
         self.sent + self.edited + self.rejected
+    }
+
+    /// How often it was taken for this and was not, as far as people show it: false positives. Other words of the staff
+    /// are none: the wish was understood.
+    pub fn wrong(&self) -> u32 {
+        self.rejected + self.followed
     }
 }
 
@@ -151,7 +159,9 @@ pub struct Row {
     pub tally: Tally,
     /// Drafts that somebody decided.
     pub decided: u32,
-    /// The share of these that was sent unchanged; none without any.
+    /// How often it was taken for this and was not: drafts refused, and answers followed by a person.
+    pub wrong: u32,
+    /// The share of decided drafts that was sent unchanged; none without any.
     pub share: Option<f64>,
     /// Its lower bound with 95 % confidence.
     pub lower_bound: Option<f64>,
@@ -171,7 +181,12 @@ pub struct Autonomy {
     decided: HashSet<Uuid>,
     /// Answers of the bot alone after which somebody may still step in.
     answers: HashMap<ConversationId, VecDeque<Answered>>,
+    /// When a message was not understood, and how many before it.
+    unclear: HashMap<ConversationId, (DateTime<Utc>, u32)>,
 }
+
+/// Rules that say that a message was not understood.
+const UNCLEAR: [&str; 2] = ["not_understood", "misunderstood_twice"];
 
 #[derive(Debug)]
 struct Answered {
@@ -186,6 +201,9 @@ impl Autonomy {
 
     /// Takes the next event.
     pub fn take(&mut self, event: &Event) {
+        if event.kind == Kind::Turn {
+            self.understood(event);
+        }
         match event.kind {
             Kind::Draft => self.draft(event),
             Kind::Takeover => self.stepped_in(event),
@@ -208,6 +226,7 @@ impl Autonomy {
                 mode,
                 tally: *tally,
                 decided,
+                wrong: tally.wrong(),
                 share: some.then(|| f64::from(tally.sent) / f64::from(decided)),
                 lower_bound: some.then(|| lower_bound(tally.sent, decided)),
                 advice: recommend(mode, tally),
@@ -219,6 +238,30 @@ impl Autonomy {
     /// What is known of the answers to an intent.
     pub fn tally(&self, intent: &str) -> Tally {
         self.tallies.get(intent).copied().unwrap_or_default()
+    }
+
+    fn understood(&mut self, event: &Event) {
+        let Some(conversation) = &event.conversation_id else {
+            return;
+        };
+        let at = event.timestamp;
+        let fresh = |since: &DateTime<Utc>| at - *since <= FOLLOWED_WITHIN;
+        let before = self.unclear.remove(conversation);
+        let before = before
+            .filter(|(since, _)| fresh(since))
+            .map_or(0, |(_, count)| count);
+        if UNCLEAR.contains(&rule(event)) {
+            if self.unclear.len() > FOLLOWED {
+                self.unclear.retain(|_, (since, _)| fresh(since));
+            }
+            self.unclear.insert(conversation.clone(), (at, before + 1));
+        } else if let Some(intent) = event
+            .intent
+            .as_ref()
+            .filter(|_| before > 0 && !asks_for_person(event))
+        {
+            self.tallies.entry(intent.clone()).or_default().missed += before;
+        }
     }
 
     fn draft(&mut self, event: &Event) {

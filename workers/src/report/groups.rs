@@ -64,8 +64,13 @@ pub struct Group {
     pub count: usize,
     /// Of how many customers: distinct conversations.
     pub customers: usize,
+    /// When the first one was asked.
+    pub first_at: DateTime<Utc>,
     /// When the last one was asked.
     pub last_at: DateTime<Utc>,
+    /// When the version of the knowledge was made that answers it since, where that was later; see
+    /// [`repaired`](super::repaired).
+    pub repaired_at: Option<DateTime<Utc>>,
     /// Up to three of them, the most typical first.
     pub examples: Vec<String>,
     /// Why they are here, and how often.
@@ -102,7 +107,9 @@ impl Group {
             question: examples.first()?.clone(),
             count: gaps.len(),
             customers: customers.len(),
+            first_at: gaps.iter().map(|gap| gap.at).min()?,
             last_at: gaps.iter().map(|gap| gap.at).max()?,
+            repaired_at: None,
             examples,
             why,
             intent: commonest.map(|(intent, _)| intent.to_owned()),
@@ -111,12 +118,20 @@ impl Group {
         })
     }
 
+    /// The entry that would answer it today.
+    pub(super) fn answered_by(&self) -> Option<&str> {
+        let sure = |nearest: &&Nearest| nearest.confidence >= ANSWER_FROM;
+        self.nearest
+            .as_ref()
+            .filter(sure)
+            .map(|near| near.id.as_str())
+    }
+
     /// Whether the bot would answer it today, and nobody was left unhelped by an answer.
     pub fn is_filled(&self) -> bool {
-        let sure = |nearest: &Nearest| nearest.confidence >= ANSWER_FROM;
         let unhelped = ["asked_again", "asked_for_person"];
         let unhelped = unhelped.iter().any(|why| self.why.contains_key(*why));
-        self.nearest.as_ref().is_some_and(sure) && !unhelped
+        self.answered_by().is_some() && !unhelped
     }
 
     /// Looks up what the bot knows that comes nearest, as it would for a customer on that day.

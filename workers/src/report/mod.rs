@@ -8,6 +8,7 @@ mod gaps;
 mod groups;
 mod privacy;
 mod reminders;
+mod repairs;
 mod review;
 
 use std::collections::{HashMap, VecDeque};
@@ -23,6 +24,7 @@ pub use gaps::Gaps;
 pub use groups::{Answer, Group, Nearest};
 pub use privacy::Privacy;
 pub use reminders::{Reminded, Reminders, StepTally};
+pub use repairs::{repair_time, repaired};
 pub use review::{Reviewed, Said, Sampled, WEAK, Weak};
 
 use crate::answer::WOULD;

@@ -7,10 +7,12 @@ use uuid::Uuid;
 use zapis_core::event::{Client, Event, Kind};
 use zapis_core::ids;
 use zapis_core::message::ConversationId;
+use zapis_core::store::{Shelf, Store, VersionChange};
 
 use super::autonomy::{Autonomy, Mode, Recommendation, Tally, lower_bound, recommend};
-use super::{Gaps, Group, Privacy, Reviewed, Sampled};
+use super::{Gaps, Group, Nearest, Privacy, Reviewed, Sampled, repair_time, repaired};
 use crate::content::Content;
+use crate::knowledge::{Entry, Imported, Knowledge};
 use crate::testing::{config, moscow, understander};
 
 /// A journal under way.
@@ -363,6 +365,84 @@ fn what_becomes_of_drafts_and_answers_is_counted_by_intent() {
         .map(|row| (row.intent.as_str(), row.mode, row.decided))
         .collect();
     assert_eq!(modes, [("hours", Mode::Auto, 0), ("price", Mode::Staff, 3)]);
+}
+
+#[test]
+fn an_intent_that_was_said_in_other_words_was_missed_before() {
+    let mut journal = Journal::new();
+    journal.asks(1, "а чё по деньгам", "smalltalk", "not_understood");
+    journal
+        .later(1)
+        .asks(1, "почём?", "price", "misunderstood_twice");
+    journal
+        .later(1)
+        .asks(1, "Сколько стоит стрижка?", "price", "answered");
+    journal.later(1).asks(1, "Спасибо", "thanks", "polite");
+    // Somebody else, too late, and who asks for a person.
+    journal.asks(2, "чё", "smalltalk", "not_understood");
+    journal
+        .later(11)
+        .asks(2, "Вы до скольки?", "hours", "answered");
+    journal.asks(3, "чё", "smalltalk", "not_understood");
+    journal.asks(3, "Оператора", "human", "asked_for_person");
+
+    let rows = journal.autonomy().rows(&BTreeMap::new());
+
+    let missed = rows
+        .iter()
+        .map(|row| (row.intent.as_str(), row.tally.missed));
+    let missed: Vec<_> = missed.filter(|(_, count)| *count > 0).collect();
+    assert_eq!(missed, [("price", 2)]);
+}
+
+#[tokio::test]
+async fn a_gap_is_repaired_by_the_version_that_answers_it_since() {
+    let content = Content::load(&config()).unwrap();
+    let entry = |answer: &str| Entry {
+        id: "solarium".into(),
+        answer: answer.into(),
+        imported: Some(Imported {
+            source: "staff".into(),
+            version: 3,
+        }),
+        ..content.knowledge.entries()[0].clone()
+    };
+    let mut journal = Journal::new();
+    journal.asks(1, "А есть ли у вас солярий?", "service_info", "not_known");
+    journal.later(600);
+    let store = Store::open("sqlite::memory:").await.unwrap();
+    for (n, says) in [None, Some("Есть"), Some("Нет"), Some("Нет")]
+        .into_iter()
+        .enumerate()
+    {
+        let entries: Vec<Entry> = says.map(entry).into_iter().collect();
+        let change = VersionChange {
+            who: "olga".into(),
+            what: "answer".into(),
+            sources: vec![("staff".into(), serde_json::to_string(&entries).ok())],
+        };
+        let hour = TimeDelta::hours(i64::try_from(n).unwrap());
+        let (after, at) = (i64::try_from(n).unwrap(), journal.now + hour);
+        let made = store
+            .make_version(Shelf::Knowledge, after, &change, at)
+            .await;
+        assert!(made.unwrap().is_some());
+    }
+    let mut groups = journal.gaps();
+    groups[0].nearest = Some(Nearest {
+        id: "solarium".into(),
+        question: String::new(),
+        confidence: 1.0,
+    });
+
+    let knows = Knowledge::of(vec![entry("Нет")]);
+    repaired(&store, &mut groups, &knows).await.unwrap();
+    assert_eq!(repair_time(&groups), Some((TimeDelta::hours(12), 1)));
+
+    // What was there before was no repair, and what is said nowhere is none.
+    groups[0].first_at = journal.now + TimeDelta::hours(3);
+    repaired(&store, &mut groups, &knows).await.unwrap();
+    assert_eq!(repair_time(&groups), None);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub(crate) use entities::is_given_name;
 pub(crate) use entities::phones;
-pub use entities::{Entity, Meaning, phone_number};
+pub use entities::{Entity, Meaning, e164, email_address, phone_number};
 pub(crate) use features::{Sparse, counts};
 pub use intent::Intent;
 pub use meaning::{Guess, Part, Understanding, topics};

@@ -32,6 +32,21 @@ pub fn phone_number(text: &str) -> Option<String> {
     numbers.next()
 }
 
+/// What is known to be a phone, in E.164: with or without its plus, `8` before a Russian number too.
+pub fn e164(phone: &str) -> Option<String> {
+    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    phone::number(&digits, true)
+}
+
+/// The one e-mail address that a text is, in lower case.
+pub fn email_address(text: &str) -> Option<String> {
+    let text = text.trim();
+    match email::emails(text).pop()?.meaning {
+        Meaning::Email(email) if email.chars().count() == text.chars().count() => Some(email),
+        _ => None,
+    }
+}
+
 /// What is named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]

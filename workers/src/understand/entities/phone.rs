@@ -155,7 +155,7 @@ fn number_at(run: &Run, first: usize, text: &str, words: &[Word<'_>]) -> Option<
 }
 
 /// The number that digits make.
-fn number(digits: &str, plus: bool) -> Option<String> {
+pub(super) fn number(digits: &str, plus: bool) -> Option<String> {
     if plus && let Some(number) = valid(&format!("+{digits}"), None) {
         return Some(number);
     }

@@ -1,0 +1,124 @@
+//! A year whose truth is known: what the figures say of it is that, to the unit.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Europe::Moscow;
+use zapis_core::Clock;
+use zapis_core::store::Store;
+use zapis_sandbox::year::truth::figures;
+use zapis_sandbox::year::{GROUP, MASTERS, Planted, Year};
+use zapis_workers::business::Business;
+use zapis_workers::content::Files;
+use zapis_workers::desk::Desks;
+use zapis_workers::kpi::figures::{By, Counted, Group};
+use zapis_workers::kpi::{Follower, recount};
+
+use crate::conformance::store_ground::{Ground, on_both};
+
+on_both!(figures_are_what_was_planted);
+
+/// How many customers' stories; `ZAPIS_LONG=1` tells a hundred thousand.
+fn stories() -> u32 {
+    match std::env::var_os("ZAPIS_LONG") {
+        Some(_) => 100_000,
+        None => 3_000,
+    }
+}
+
+/// Midnight in Moscow.
+fn begins() -> DateTime<Utc> {
+    "2026-01-01T00:00:00+03:00".parse().unwrap()
+}
+
+async fn write_down(store: &Store, year: &mut Year) {
+    loop {
+        let events: Vec<_> = year.take(1_000).collect();
+        if events.is_empty() {
+            return;
+        }
+        store.journal(&events, &[]).await.unwrap();
+    }
+}
+
+async fn figures_are_what_was_planted(ground: Ground) {
+    let store = ground.open().await;
+    let mut year = Year::new(20_260_101, stories(), begins());
+    write_down(&store, &mut year).await;
+    let planted = year.take_planted();
+    let follower = Follower {
+        store: store.clone(),
+        desks: Desks::new([GROUP.parse().unwrap()]),
+        clock: Clock::fixed(begins()),
+    };
+    follower.catch_up().await.unwrap();
+    compare(&store, &planted).await;
+    recount(&follower).await.unwrap();
+    compare(&store, &planted).await;
+}
+
+async fn compare(store: &Store, planted: &[Planted]) {
+    let long_after = begins() + TimeDelta::days(3_000);
+    let all = counted(store, 0, 3_000).await;
+    for by in By::ALL {
+        same(&all, planted, by, long_after);
+    }
+    // Early in a month nobody knows how the last dialogues of the month before have ended.
+    let month = counted(store, 90, 120).await;
+    let first = begins() + TimeDelta::days(90);
+    let of_month =
+        |one: &&Planted| one.started_at >= first && one.started_at < first + TimeDelta::days(30);
+    let planted: Vec<Planted> = planted.iter().filter(of_month).cloned().collect();
+    for by in By::ALL {
+        same(&month, &planted, by, first + TimeDelta::days(31));
+    }
+}
+
+async fn counted(store: &Store, from: i64, until: i64) -> Counted {
+    let span = begins() + TimeDelta::days(from)..begins() + TimeDelta::days(until);
+    let files = Files::of_folder(Path::new("config"));
+    let mut firm = Business::load(&files).unwrap();
+    for (master, _, place) in MASTERS {
+        let master = firm.staff.iter_mut().find(|one| one.id == master);
+        master.unwrap().location = place.to_owned();
+    }
+    Counted::of(store, &span).await.unwrap().placed(&firm)
+}
+
+fn same(counted: &Counted, planted: &[Planted], by: By, now: DateTime<Utc>) {
+    let groups = counted.figures(Some(by), Moscow, now);
+    let mut named: BTreeMap<Option<String>, Vec<&Planted>> = BTreeMap::new();
+    for one in planted {
+        named.entry(None).or_default().push(one);
+        for name in one.groups(by.name()) {
+            named.entry(Some(name)).or_default().push(one);
+        }
+    }
+    let names: Vec<_> = groups.iter().map(|group| group.name.clone()).collect();
+    assert_eq!(names, named.keys().cloned().collect::<Vec<_>>(), "{by:?}");
+    for (group, planted) in groups.iter().zip(named.values()) {
+        same_group(group, planted, by, now);
+    }
+}
+
+fn same_group(group: &Group, planted: &[&Planted], by: By, now: DateTime<Utc>) {
+    let truth = figures(planted, now);
+    assert_eq!(group.figures.len(), truth.len());
+    for figure in &group.figures {
+        let (value, of) = truth[figure.id];
+        let near = |(told, true_): (f64, f64)| (told - true_).abs() <= 1e-9 * true_.abs();
+        let same = match (figure.value, value) {
+            (None, None) => true,
+            (told, true_) => told.zip(true_).is_some_and(near),
+        };
+        assert!(
+            same && figure.of == of,
+            "{} of {:?} by {by:?}: {:?} of {}, planted was {value:?} of {of}",
+            figure.id,
+            group.name,
+            figure.value,
+            figure.of,
+        );
+    }
+}
