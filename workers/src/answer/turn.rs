@@ -512,6 +512,8 @@ impl Turn {
         let mut event = self.turn_event(&thought);
         let rule = thought.facts.reason.unwrap_or_default();
         let would = event.action.take().unwrap_or_default();
+        // Nobody has seen it.
+        event.variant = None;
         event.reason = Some(format!("{rule}{WOULD}{would}"));
         event.action = Some("none".into());
         event.outcome = Some(OBSERVED.into());
