@@ -60,6 +60,7 @@ impl Journal {
     fn thinks(&mut self, who: u32, minute: i64, intent: &str) -> &mut Self {
         self.add(who, minute, Kind::Turn, |event| {
             event.intent = Some(intent.into());
+            event.variant = Some(format!("greeting:a,about:{intent}"));
             event.confidence = Some(0.75);
             event.tokens = Some(100);
             event.cost = Some(0.5);
