@@ -7,7 +7,7 @@ use zapis_workers::quality::{self, Case, Doubt};
 
 use crate::customers::page_of;
 use crate::door::Me;
-use crate::page::{View, segment};
+use crate::page::View;
 use crate::refusal::Refusal;
 use crate::words::day;
 use crate::{Console, beside};
@@ -54,7 +54,7 @@ fn shown(view: &View<'_>, doubt: &str, case: &Case) -> Value {
             firm.and_then(|firm| firm.employee(id))
                 .map(|one| one.name.in_language(view.language()).to_owned()),
         ),
-        ("knowledge", _) => (format!("/console/knowledge/entry?id={}", segment(id)), None),
+        ("knowledge", _) => ("/console/knowledge".to_owned(), None),
         (_, Case { day: Some(of), .. }) => (
             format!("/console/visits?day={of}"),
             Some(day(view.language(), *of)),

@@ -87,9 +87,9 @@ async fn what_is_missing_is_found_and_what_is_fine_is_not(ground: Ground) {
     let card = json!({ "name": "Вера", "phones": [], "emails": ["vera@salon.example"] });
     enquires(&store, "mail", card).await;
     has_visit(&store, Some("anna"), Some("+79210000001"), 1).await;
-    let consent = firm.booking.consent_version.clone();
+    let version = firm.booking.consent_version.clone();
     store
-        .put_consent(&conversation("anna"), &consent, at(0))
+        .put_consent(&conversation("anna"), &version, at(0))
         .await
         .unwrap();
     // Another conversation of hers has no phone of its own.

@@ -81,23 +81,27 @@ async fn counted(store: &Store, from: i64, until: i64) -> Counted {
     let mut firm = Business::load(&files).unwrap();
     for (master, _, place) in MASTERS {
         let master = firm.staff.iter_mut().find(|one| one.id == master);
-        master.unwrap().location = place.to_owned();
+        place.clone_into(&mut master.unwrap().location);
     }
     Counted::of(store, &span).await.unwrap().placed(&firm)
 }
 
 fn same(counted: &Counted, planted: &[Planted], by: By, now: DateTime<Utc>) {
     let groups = counted.figures(Some(by), Moscow, now);
-    let mut named: BTreeMap<Option<String>, Vec<&Planted>> = BTreeMap::new();
+    let mut planted_by: BTreeMap<Option<String>, Vec<&Planted>> = BTreeMap::new();
     for one in planted {
-        named.entry(None).or_default().push(one);
+        planted_by.entry(None).or_default().push(one);
         for name in one.groups(by.name()) {
-            named.entry(Some(name)).or_default().push(one);
+            planted_by.entry(Some(name)).or_default().push(one);
         }
     }
     let names: Vec<_> = groups.iter().map(|group| group.name.clone()).collect();
-    assert_eq!(names, named.keys().cloned().collect::<Vec<_>>(), "{by:?}");
-    for (group, planted) in groups.iter().zip(named.values()) {
+    assert_eq!(
+        names,
+        planted_by.keys().cloned().collect::<Vec<_>>(),
+        "{by:?}"
+    );
+    for (group, planted) in groups.iter().zip(planted_by.values()) {
         same_group(group, planted, by, now);
     }
 }

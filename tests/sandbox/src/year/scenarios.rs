@@ -226,9 +226,9 @@ impl Scene<'_> {
         self.told[first].visits[0].came = Some(!misses);
         let marked = slip.starts_at + self.pen.minutes(1, 60);
         if misses {
-            let missed = Status::NoShow;
+            let stayed_away = Status::NoShow;
             self.pen
-                .changes(&mut slip, None, marked, "miss_booking", missed);
+                .changes(&mut slip, None, marked, "miss_booking", stayed_away);
             return marked;
         }
         let arrived = Status::Arrived;

@@ -22,6 +22,7 @@ pub enum Ending {
 
 /// What one planted dialogue came to.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Planted {
     /// Whose it is.
     pub conversation: ConversationId,
