@@ -257,11 +257,7 @@ impl Composer {
         let drafts = self.store.open_drafts(VERSIONS).await?.len();
         let mut lines = Vec::new();
         let counted = [
-            (
-                "report_line-chats",
-                u64::try_from(chats).unwrap_or(0),
-                "/console/",
-            ),
+            ("report_line-chats", chats, "/console/"),
             ("report_line-drafts", drafts as u64, "/console/drafts"),
         ];
         for (key, count, link) in counted {
@@ -437,8 +433,8 @@ impl Composer {
     }
 
     /// What made a version; of settings their own page tells it.
-    fn did(&self, shelf: Shelf, version: &Version) -> String {
-        if shelf == Shelf::Settings {
+    fn did(&self, of: Shelf, version: &Version) -> String {
+        if of == Shelf::Settings {
             return String::new();
         }
         let (did, what) = did(&version.what);

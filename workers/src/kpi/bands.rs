@@ -65,7 +65,7 @@ pub async fn out_of_band(
     let enquiries: Vec<_> = enquiries.map(|one| one.started_at).collect();
     let visits = counted.visits.values().map(|visit| visit.made_at).collect();
     for (id, times) in [("no_enquiries", enquiries), ("no_bookings", visits)] {
-        out.extend(silence(id, times, now));
+        out.extend(silence(id, &times, now));
     }
     Ok(out)
 }
@@ -100,7 +100,7 @@ fn figures_out(lately: &Counted, before: &Counted, zone: Tz, now: DateTime<Utc>)
 }
 
 /// Whether none came for a time in which some usually come: in the same hours of the weeks before.
-fn silence(id: &'static str, times: Vec<DateTime<Utc>>, now: DateTime<Utc>) -> Option<OutOfBand> {
+fn silence(id: &'static str, times: &[DateTime<Utc>], now: DateTime<Utc>) -> Option<OutOfBand> {
     let last = times.iter().max()?;
     let since = (*last).max(now - LONGEST);
     let expected = (1..=WEEKS).map(|week| {
@@ -200,12 +200,12 @@ mod tests {
                 .map(|hour| now() - TimeDelta::hours(hour))
                 .collect::<Vec<_>>()
         };
-        let told = |from| silence("no_bookings", times(from), now()).map(|one| one.usual);
+        let told = |from| silence("no_bookings", &times(from), now()).map(|one| one.usual);
         assert_eq!(told(0), None);
         // By night nobody comes, and by now it is noon … the hours before it are empty as always.
         assert_eq!(told(13), None);
         let silent = told(40).unwrap();
         assert!((5.0..20.0).contains(&silent), "{silent}");
-        assert_eq!(silence("no_bookings", Vec::new(), now()), None);
+        assert_eq!(silence("no_bookings", &[], now()), None);
     }
 }
