@@ -1,6 +1,7 @@
 //! Asks everything that the configuration names whether it works.
 
 use serde::Serialize;
+use zapis_console::reports::Mailer;
 use zapis_core::{Clock, causes};
 use zapis_workers::crm::bitrix24::{Bitrix24, Client};
 use zapis_workers::knowledge::Vectors;
@@ -88,6 +89,9 @@ async fn accounts(loaded: &Loaded) -> anyhow::Result<Vec<Probed>> {
     }
     if let Some(vectors) = Vectors::new(&config.knowledge.vectors, &config.engines.data_dir)? {
         probed.push(Probed::of("vectors", vectors.probe().await));
+    }
+    if let Some(mailer) = Mailer::new(&config.email)? {
+        probed.push(Probed::of("email", mailer.probe().await));
     }
     engines.close().await;
     Ok(probed)

@@ -29,9 +29,21 @@ pub enum MailError {
     /// The page of the letter could not be made.
     #[error("the letter could not be made")]
     Page(#[from] minijinja::Error),
-    /// The server did not take it.
-    #[error("the mail server did not take it")]
-    Server(#[from] lettre::transport::smtp::Error),
+    /// The server did not take it; its code, or what went wrong on the way. Its words may quote addresses.
+    #[error("the mail server did not take it ({0})")]
+    Server(String),
+}
+
+impl From<lettre::transport::smtp::Error> for MailError {
+    fn from(error: lettre::transport::smtp::Error) -> Self {
+        Self::Server(match error.status() {
+            Some(code) => code.to_string(),
+            None if error.is_timeout() => "timed out".to_owned(),
+            None if error.is_tls() => "no TLS".to_owned(),
+            None if error.is_client() => "it cannot do what is needed".to_owned(),
+            None => "unreachable".to_owned(),
+        })
+    }
 }
 
 impl Mailer {
@@ -47,6 +59,15 @@ impl Mailer {
             from: mailbox(&config.from)?,
             to: config.to.iter().map(mailbox).collect::<Result<_, _>>()?,
         }))
+    }
+
+    /// Whether the server answers and takes the password.
+    pub async fn probe(&self) -> Result<String, String> {
+        match self.server.test_connection().await {
+            Ok(true) => Ok("answers".to_owned()),
+            Ok(false) => Err("the mail server does not answer as one".to_owned()),
+            Err(error) => Err(MailError::from(error).to_string()),
+        }
     }
 
     /// Sends a report. `id` names the letter: a repeat of it is the same one for programs that read letters.

@@ -231,8 +231,7 @@ impl Reporter {
                 Ok(())
             }
             Err(error) => {
-                // What the server says may quote addresses.
-                self.store.fails(MAIL, "refused", now);
+                self.store.fails(MAIL, &error.to_string(), now);
                 Err(error.into())
             }
         }

@@ -92,6 +92,10 @@ async fn what_comes_comes_once(on: On, roles: Vec<Vec<&'static str>>) {
     }
     let told = printed(&firm, &["report", "targets", "--json"]);
     assert_eq!(told[0]["state"], "missed", "{told}");
+    let checked = printed(&firm, &["check", "--connect", "--json"]);
+    let probes = checked["probes"].as_array().unwrap().iter();
+    let mut email = probes.filter(|probe| probe["what"] == "email");
+    assert_eq!(email.next().unwrap()["ok"], true, "{checked}");
     firm.start().await;
 
     firm.staff_sees(": день").await;

@@ -2,7 +2,7 @@
 //! to learn whether it does better.
 //!
 //! [`Experiments`] is what `experiments.toml` says, [`Trial`] what one turn gives its customer and what of it was really
-//! used, [`results`] what came of it. `docs/experiments.md` has the rules.
+//! used, [`results()`] what came of it. `docs/experiments.md` has the rules.
 
 mod read;
 mod results;
