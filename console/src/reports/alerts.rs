@@ -27,8 +27,8 @@ const AGAIN: TimeDelta = TimeDelta::hours(24);
 pub(crate) struct Alert {
     /// When it was seen first.
     pub(crate) began_at: DateTime<Utc>,
-    /// When it was told last.
-    told_at: Option<DateTime<Utc>>,
+    /// When it was told last, to everybody.
+    pub(super) told_at: Option<DateTime<Utc>>,
     now: Option<f64>,
     usual: f64,
     unit: Unit,

@@ -37,6 +37,10 @@ const MISSED: TimeDelta = TimeDelta::hours(12);
 const LEASE: &str = "reports";
 /// How long another process waits for one that died.
 const HELD: Duration = Duration::from_mins(1);
+/// How often it says that it lives.
+const RENEWED: TimeDelta = TimeDelta::seconds(20);
+/// How long it rests after something could not be told.
+const REST: TimeDelta = TimeDelta::seconds(15);
 /// How the mail server does, by the name under which it is told.
 pub(crate) const MAIL: &str = "mail";
 /// From which part of the day's budget on it is told.
@@ -71,6 +75,14 @@ pub struct Reporter {
     pub holder: String,
 }
 
+/// When this process did something last.
+#[derive(Debug, Default)]
+struct Last {
+    leased_at: Option<DateTime<Utc>>,
+    failed_at: Option<DateTime<Utc>>,
+    watched_at: Option<DateTime<Utc>>,
+}
+
 /// Why something was not told. The next round does what is left.
 #[derive(Debug, thiserror::Error)]
 enum RoundError {
@@ -88,10 +100,10 @@ impl Reporter {
     /// Tells until asked to stop.
     pub async fn run(self, stop: CancellationToken) {
         let mut moves = self.clock.moves();
-        let mut watched_at = None;
+        let mut last = Last::default();
         while !stop.is_cancelled() {
             // A round is not broken off: what was told is noted.
-            self.round(&mut watched_at).await;
+            self.round(&mut last).await;
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = moves.within(LOOK_EVERY) => {}
@@ -101,24 +113,30 @@ impl Reporter {
         drop(self.store.release(LEASE, &self.holder).await);
     }
 
-    async fn round(&self, watched_at: &mut Option<DateTime<Utc>>) {
+    async fn round(&self, last: &mut Last) {
         let now = self.clock.now();
-        let ours = self.store.lease(LEASE, &self.holder, HELD, now).await;
-        if !matches!(ours, Ok(true)) {
-            return;
-        }
-        if let Err(error) = self.due(now).await {
-            warn!(error = %causes(&error), "A report could not be told; it is tried again");
-        }
         // A clock that was put back holds nothing up.
-        let is_fresh = |at: DateTime<Utc>| (now - at).abs() < WATCH_EVERY;
-        if watched_at.is_some_and(is_fresh) {
+        let is_due = |last: Option<DateTime<Utc>>, every: TimeDelta| {
+            last.is_none_or(|last| (now - last).abs() >= every)
+        };
+        if is_due(last.leased_at, RENEWED) {
+            let ours = self.store.lease(LEASE, &self.holder, HELD, now).await;
+            last.leased_at = matches!(ours, Ok(true)).then_some(now);
+        }
+        if last.leased_at.is_none() {
             return;
         }
-        match self.watch(now).await {
-            Ok(()) => *watched_at = Some(now),
-            Err(error) => {
-                warn!(error = %causes(&error), "Could not look for what is not as usual");
+        if is_due(last.failed_at, REST) {
+            let told = self.due(now).await;
+            last.failed_at = told.is_err().then_some(now);
+            if let Err(error) = told {
+                warn!(error = %causes(&error), "A report could not be told; it is tried again");
+            }
+        }
+        if is_due(last.watched_at, WATCH_EVERY) {
+            last.watched_at = Some(now);
+            if let Err(error) = self.watch(now).await {
+                warn!(error = %causes(&error), "Not everybody could be told what is not as usual");
             }
         }
     }
@@ -259,22 +277,43 @@ impl Reporter {
         }
         let known = raised(&self.store).await?;
         let quiet = snoozed(&self.store).await?;
-        let (alerts, news, events) = compared(&known, &quiet, out, now);
+        let (mut alerts, news, events) = compared(&known, &quiet, out, now);
+        let mut failed = None;
         for one in &news {
-            let report = self.alert(one);
-            let key = match one {
-                News::Raised(id, _) => format!("alert:{id}:{}", now.timestamp()),
-                News::Ended(id, alert) => format!("ended:{id}:{}", alert.began_at.timestamp()),
+            let Err(error) = self.tell_alert(one, now).await else {
+                continue;
             };
-            for to in &self.config.alerts {
-                self.tell(*to, &report, &key, now).await?;
+            failed = Some(error);
+            // It is told again; whoever has heard of it gets nothing twice, because it is the same message.
+            if let News::Raised(id, _) = one
+                && let Some(alert) = alerts.get_mut(id)
+            {
+                alert.told_at = known.get(id).and_then(|before| before.told_at);
             }
         }
         if !events.is_empty() {
             self.store.journal(&events, &[]).await?;
         }
         keep_raised(&self.store, &alerts).await?;
-        Ok(())
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Tells everybody; an alert that goes on is another message every day.
+    async fn tell_alert(&self, news: &News, now: DateTime<Utc>) -> Result<(), RoundError> {
+        let report = self.alert(news);
+        let key = match news {
+            News::Raised(id, alert) => {
+                let (began, day) = (alert.began_at, (now - alert.began_at).num_days());
+                format!("alert:{id}:{}:{day}", began.timestamp())
+            }
+            News::Ended(id, alert) => format!("ended:{id}:{}", alert.began_at.timestamp()),
+        };
+        let mut told = Ok(());
+        for to in &self.config.alerts {
+            let done = self.tell(*to, &report, &key, now).await;
+            told = told.and(done);
+        }
+        told
     }
 
     /// An alert as a report of its own.

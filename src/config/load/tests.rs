@@ -194,7 +194,7 @@ fn an_unknown_setting_suggests_the_nearest() {
     assert_eq!(
         told("[dialogue]\nx = 1\n", []),
         [
-            "my.toml:2:1: error: dialogue.x: unknown setting (hint: known here: coalesce_max_ms, coalesce_ms, default_language, stale_after_minutes)"
+            "my.toml:2:1: error: dialogue.x: unknown setting (hint: known here: coalesce_max_ms, coalesce_ms, default_language, mode, stale_after_minutes)"
         ]
     );
 }
