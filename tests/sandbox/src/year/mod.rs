@@ -18,7 +18,7 @@ use zapis_core::event::Event;
 
 use calendar::Calendar;
 use pen::Pen;
-pub use truth::{Ending, Planted, PlantedVisit};
+pub use truth::{Ending, Planted, PlantedVerdict, PlantedVisit};
 
 /// The staff's own group, in which nobody is a customer.
 pub const GROUP: &str = "telegram:main:-100500";

@@ -12,6 +12,7 @@ use zapis_core::message::ConversationId;
 use zapis_core::store::Status;
 
 use super::GROUP;
+use super::truth::PlantedVerdict;
 
 /// Where somebody comes from, as the journal tells it.
 const SOURCES: [Option<&str>; 4] = [None, Some("vk / nails"), Some("link spring"), None];
@@ -173,6 +174,41 @@ impl<'a> Pen<'a> {
 
     fn in_turn(&mut self, event: Event) {
         self.lines.push((self.written, event));
+    }
+
+    /// How many lines there are.
+    pub(super) fn written(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Somebody of the staff judges the dialogue whose lines begin there.
+    pub(super) fn judges(&mut self, first: usize, at: DateTime<Utc>, verdict: PlantedVerdict) {
+        let opens = |event: &Event| match event.kind {
+            Kind::Inbound | Kind::Turn => true,
+            Kind::Outbound => event.outcome.as_deref() == Some("sent"),
+            _ => false,
+        };
+        let lines = self.lines[first..].iter().filter(|(_, event)| opens(event));
+        // The dialogue is known by its line that was written first.
+        let Some((_, opened)) = lines.min_by_key(|(written, _)| *written) else {
+            return;
+        };
+        let dialogue = opened.event_id;
+        let PlantedVerdict {
+            right,
+            tone,
+            should_have_escalated,
+        } = verdict;
+        let id = ids::of(dialogue, "review", 0);
+        let mut event = Event::new(id, Kind::System, at).about(&self.conversation);
+        event.action = Some("review".to_owned());
+        event.staff_id = Some("Ирина".to_owned());
+        event.outcome = Some(if right { "right" } else { "wrong" }.to_owned());
+        event.sources = Some(json!({
+            "dialogue": dialogue,
+            "verdict": { "right": right, "tone": tone, "should_have_escalated": should_have_escalated },
+        }));
+        self.lines.push((at, event));
     }
 
     /// Something that wants no answer: a reaction, an edit.

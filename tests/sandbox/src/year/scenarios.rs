@@ -6,7 +6,7 @@ use zapis_core::event::Event;
 use zapis_core::store::Status;
 
 use super::pen::{Model, Pace, Pen, Slip, Thought};
-use super::truth::{Ending, Planted, PlantedVisit};
+use super::truth::{Ending, Planted, PlantedVerdict, PlantedVisit};
 use super::{LIFT, MASTERS, NO_SHOWS, local};
 
 const QUESTIONS: [&str; 4] = ["price", "hours", "address", "service_info"];
@@ -98,6 +98,7 @@ impl Scene<'_> {
     fn asks(&mut self, at: DateTime<Utc>, model: Option<Model>) -> DateTime<Utc> {
         let intent = self.pen.one_of(&QUESTIONS);
         let question = self.thought(intent, model);
+        let first = self.pen.written();
         let mut one = if self.pen.chance(0.3) {
             let hello = self.thought("greeting", model);
             let (mut one, ..) = self.opens(at, hello);
@@ -118,6 +119,16 @@ impl Scene<'_> {
         } else if self.pen.chance(0.1) {
             let later = one.last_at + self.pen.minutes(1, 600);
             self.pen.stirs(later, "reaction");
+        }
+        if self.pen.chance(0.1) {
+            let verdict = PlantedVerdict {
+                right: self.pen.chance(0.8),
+                tone: self.pen.chance(0.1),
+                should_have_escalated: self.pen.chance(0.2),
+            };
+            let later = one.last_at + TimeDelta::days(self.pen.between(20, 40));
+            self.pen.judges(first, later, verdict);
+            one.verdict = Some(verdict);
         }
         let end = one.last_at;
         self.told.push(one);

@@ -68,6 +68,19 @@ pub struct Planted {
     pub source: Option<&'static str>,
     /// Who of the staff wrote.
     pub staff: BTreeSet<&'static str>,
+    /// What somebody thought of it weeks later.
+    pub verdict: Option<PlantedVerdict>,
+}
+
+/// What somebody thought of a dialogue.
+#[derive(Debug, Clone, Copy)]
+pub struct PlantedVerdict {
+    /// It was answered rightly.
+    pub right: bool,
+    /// In a tone that was not the firm's.
+    pub tone: bool,
+    /// A person should have been called.
+    pub should_have_escalated: bool,
 }
 
 /// What became of a planted visit.
@@ -128,6 +141,7 @@ impl Planted {
             variant: None,
             source,
             staff: BTreeSet::new(),
+            verdict: None,
         }
     }
 
@@ -272,6 +286,17 @@ fn quality(all: &[&Planted], figures: &mut BTreeMap<&'static str, Value>) {
     figures.insert("drafts_unchanged", part(sent, judged));
     figures.insert("drafts_edited", part(edited, judged));
     figures.insert("drafts_rejected", part(rejected, judged));
+    let verdicts: Vec<PlantedVerdict> = all.iter().filter_map(|one| one.verdict).collect();
+    let told = |is: fn(&PlantedVerdict) -> bool| {
+        part(
+            verdicts.iter().filter(|one| is(one)).count(),
+            verdicts.len(),
+        )
+    };
+    figures.insert("reviewed_right", told(|one| one.right));
+    figures.insert("reviewed_tone", told(|one| one.tone));
+    let called = told(|one| one.should_have_escalated);
+    figures.insert("reviewed_should_have_escalated", called);
 }
 
 fn money(enquiries: &[&Planted], figures: &mut BTreeMap<&'static str, Value>) {
