@@ -136,8 +136,9 @@ fn have_words_and_places(problems: &[Problem], input: &[u8]) {
             problem.line
         );
     }
+    // A file of texts that is nearly empty lacks every phrase.
     assert!(
-        problems.len() <= lines * 20 + 100,
+        problems.len() <= lines * 20 + 200,
         "{} problems",
         problems.len()
     );
