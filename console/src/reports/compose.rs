@@ -11,7 +11,7 @@ use zapis_core::message::ConversationId;
 use zapis_core::store::{Booking, Shelf, Status, Store, StoreError, Version};
 use zapis_workers::content::Content;
 use zapis_workers::kpi::FollowError;
-use zapis_workers::kpi::figures::{Counted, Figure, Group};
+use zapis_workers::kpi::figures::{Counted, Figure, Group, Unit};
 use zapis_workers::kpi::review::DRAWN;
 use zapis_workers::kpi::targets::{Difference, KpiConfig, Progress, progress};
 use zapis_workers::kpi::worst::worst;
@@ -59,8 +59,8 @@ const LONGER: [&str; 17] = [
 ];
 /// How many conversations, intents and gaps are told.
 const TOLD: usize = 5;
-/// How many versions are looked through for what has changed.
-const VERSIONS: u32 = 100;
+/// How many versions are looked through for what has changed, and how many drafts are counted.
+const MANY: u32 = 100;
 
 /// Puts reports into words.
 #[derive(Debug, Clone)]
@@ -254,7 +254,7 @@ impl Composer {
     /// Who waits for a person now.
     async fn waiting(&self, now: DateTime<Utc>) -> Result<Part, FollowError> {
         let chats = self.store.waiting_chats(&self.desks, now).await?;
-        let drafts = self.store.open_drafts(VERSIONS).await?.len();
+        let drafts = self.store.open_drafts(MANY).await?.len();
         let mut lines = Vec::new();
         let counted = [
             ("report_line-chats", chats, "/console/"),
@@ -302,7 +302,9 @@ impl Composer {
 
     async fn targets(&self, now: DateTime<Utc>) -> Result<Part, FollowError> {
         let all = progress(&self.kpi, &self.store, self.zone(), now).await?;
-        let lines = all.iter().map(|one| {
+        // What costs what is for owners only.
+        let all = all.iter().filter(|one| one.unit != Unit::Money);
+        let lines = all.map(|one| {
             Line::new(
                 target(self.language, one),
                 Some("/console/figures#targets".to_owned()),
@@ -420,7 +422,7 @@ impl Composer {
                 "/console/settings/versions",
             ),
         ] {
-            let versions = self.store.versions(shelf, VERSIONS).await?;
+            let versions = self.store.versions(shelf, MANY).await?;
             let within = versions.iter().filter(|one| span.contains(&one.at));
             let place = self.say(key, &[]);
             lines.extend(within.rev().map(|one| {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use zapis_core::board::Board;
@@ -78,9 +80,9 @@ pub struct Reporter {
 /// When this process did something last.
 #[derive(Debug, Default)]
 struct Last {
-    leased_at: Option<DateTime<Utc>>,
-    failed_at: Option<DateTime<Utc>>,
-    watched_at: Option<DateTime<Utc>>,
+    leased: Option<DateTime<Utc>>,
+    failed: Option<DateTime<Utc>>,
+    watched: Option<DateTime<Utc>>,
 }
 
 /// Why something was not told. The next round does what is left.
@@ -94,6 +96,8 @@ enum RoundError {
     Broker(#[from] BrokerError),
     #[error("a letter could not be sent")]
     Mail(#[from] MailError),
+    #[error("the report was broken off")]
+    BrokenOff,
 }
 
 impl Reporter {
@@ -119,22 +123,22 @@ impl Reporter {
         let is_due = |last: Option<DateTime<Utc>>, every: TimeDelta| {
             last.is_none_or(|last| (now - last).abs() >= every)
         };
-        if is_due(last.leased_at, RENEWED) {
+        if is_due(last.leased, RENEWED) {
             let ours = self.store.lease(LEASE, &self.holder, HELD, now).await;
-            last.leased_at = matches!(ours, Ok(true)).then_some(now);
+            last.leased = matches!(ours, Ok(true)).then_some(now);
         }
-        if last.leased_at.is_none() {
+        if last.leased.is_none() {
             return;
         }
-        if is_due(last.failed_at, REST) {
+        if is_due(last.failed, REST) {
             let told = self.due(now).await;
-            last.failed_at = told.is_err().then_some(now);
+            last.failed = told.is_err().then_some(now);
             if let Err(error) = told {
                 warn!(error = %causes(&error), "A report could not be told; it is tried again");
             }
         }
-        if is_due(last.watched_at, WATCH_EVERY) {
-            last.watched_at = Some(now);
+        if is_due(last.watched, WATCH_EVERY) {
+            last.watched = Some(now);
             if let Err(error) = self.watch(now).await {
                 warn!(error = %causes(&error), "Not everybody could be told what is not as usual");
             }
@@ -149,6 +153,18 @@ impl Reporter {
             kpi: self.kpi.clone(),
             language: self.config.language,
         }
+    }
+
+    /// Composes a report on a thread of its own: what a week holds takes seconds to be thought through.
+    async fn composed(
+        &self,
+        which: Which,
+        first: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<Report, RoundError> {
+        let (composer, here) = (self.composer(), Handle::current());
+        let thought = spawn_blocking(move || here.block_on(composer.report(which, first, now)));
+        Ok(thought.await.map_err(|_| RoundError::BrokenOff)??)
     }
 
     /// Tells every report whose time has come to everybody who has not got it. One destination that fails keeps no
@@ -176,7 +192,7 @@ impl Reporter {
                 if !is_new {
                     let report = match &mut report {
                         Some(report) => report,
-                        none => none.insert(self.composer().report(which, first, now).await?),
+                        none => none.insert(self.composed(which, first, now).await?),
                     };
                     let key = format!("{}:{of}", which.name());
                     if let Err(error) = self.tell(*to, report, &key, now).await {
