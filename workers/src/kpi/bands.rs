@@ -186,6 +186,9 @@ mod tests {
         let with = |more: Vec<Entry>| usual.iter().cloned().chain(more).collect::<Vec<_>>();
         assert_eq!(out(with(day(2))), ["escalated", "automated"]);
         assert!(out(with(day(9))).is_empty());
+        // What is better than usual is no alert.
+        let worse = dialogues(24..29 * 24, 1, 2).into_iter().chain(day(1_000));
+        assert!(out(worse.collect()).is_empty());
         // Of few nothing is said.
         assert!(out(with(dialogues(0..24, 3, 1))).is_empty());
         assert!(out(dialogues(0..30, 1, 1)).is_empty());
