@@ -231,20 +231,15 @@ pub(crate) async fn show(
 
 /// A target as a row of a table.
 fn target(language: Language, one: &Progress) -> Value {
-    let told = |value| one.unit.told(value, language);
-    let difference = one.difference.map(|difference| {
-        let interval = difference.interval;
-        let interval = interval.map(|(low, high)| format!(" ({} … {})", told(low), told(high)));
-        told(difference.value) + &interval.unwrap_or_default()
-    });
+    let difference = one.difference;
     context! {
         id => one.target.figure.as_str(),
         channel => one.target.channel.as_str(),
         before => one.before.as_ref().map(|before| before.told(language)),
         now => one.now.told(language),
         of => one.now.of,
-        difference,
-        wanted => told(one.target.value),
+        difference => difference.map(|difference| difference.told(one.unit, language)),
+        wanted => one.unit.told(one.target.value, language),
         by => one.target.by.as_str(),
         state => one.state.name(),
     }

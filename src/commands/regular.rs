@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use chrono::{NaiveDate, TimeDelta};
+use chrono::TimeDelta;
 use zapis_console::reports::{Composer, Which};
 use zapis_core::Clock;
 use zapis_core::store::Store;
@@ -14,6 +14,7 @@ use zapis_workers::words::Language;
 
 use super::Failure;
 use crate::app::{desks, staff_groups};
+use crate::cli::PeriodArgs;
 use crate::config::Loaded;
 use crate::output::{self, Table};
 
@@ -33,8 +34,7 @@ pub(super) async fn regular(
     loaded: &Loaded,
     store: &Store,
     which: Which,
-    day: Option<NaiveDate>,
-    json: bool,
+    PeriodArgs { day, json }: PeriodArgs,
 ) -> Result<(), Failure> {
     let clock = Clock::system();
     followed(loaded, store, &clock).await?;
@@ -90,20 +90,16 @@ pub(super) async fn targets(loaded: &Loaded, store: &Store, json: bool) -> Resul
         "state",
     ]);
     for one in &all {
-        let told = |value| one.unit.told(value, Language::En);
         let before = one.before.as_ref();
         let before = before.map(|before| before.told(Language::En));
-        let difference = one.difference.map(|difference| {
-            let interval = difference.interval;
-            let interval = interval.map(|(low, high)| format!(" ({} … {})", told(low), told(high)));
-            told(difference.value) + &interval.unwrap_or_default()
-        });
+        let difference = one.difference;
+        let difference = difference.map(|difference| difference.told(one.unit, Language::En));
         table.row([
             one.target.figure.clone(),
             before.unwrap_or_default(),
             format!("{} (of {})", one.now.told(Language::En), one.now.of),
             difference.unwrap_or_default(),
-            told(one.target.value),
+            one.unit.told(one.target.value, Language::En),
             one.target.by.clone(),
             one.state.name().to_owned(),
         ]);

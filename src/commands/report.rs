@@ -19,7 +19,7 @@ use zapis_workers::report::{
 
 use super::{Failure, ahead, experiments, kpi, past, regular, store};
 use crate::app::staff_groups;
-use crate::cli::{PeriodArgs, ReportCommand};
+use crate::cli::ReportCommand;
 use crate::config::Loaded;
 use crate::output::{self, Table};
 
@@ -123,22 +123,15 @@ pub(super) async fn report(loaded: &Loaded, report: ReportCommand) -> Result<(),
         ReportCommand::Experiments { json } => experiments::report(loaded, &store, json).await,
         ReportCommand::Kpi(args) => kpi::kpi(loaded, &store, &args).await,
         ReportCommand::Targets { json } => regular::targets(loaded, &store, json).await,
-        ReportCommand::Daily(args) => of_period(loaded, &store, Which::Daily, args).await,
-        ReportCommand::Weekly(args) => of_period(loaded, &store, Which::Weekly, args).await,
-        ReportCommand::Monthly(args) => of_period(loaded, &store, Which::Monthly, args).await,
+        ReportCommand::Daily(args) => regular::regular(loaded, &store, Which::Daily, args).await,
+        ReportCommand::Weekly(args) => regular::regular(loaded, &store, Which::Weekly, args).await,
+        ReportCommand::Monthly(args) => {
+            regular::regular(loaded, &store, Which::Monthly, args).await
+        }
         ReportCommand::Quality { json } => quality(loaded, &store, json).await,
     };
     store.close().await;
     done
-}
-
-async fn of_period(
-    loaded: &Loaded,
-    store: &Store,
-    which: Which,
-    PeriodArgs { day, json }: PeriodArgs,
-) -> Result<(), Failure> {
-    regular::regular(loaded, store, which, day, json).await
 }
 
 async fn quality(loaded: &Loaded, store: &Store, json: bool) -> Result<(), Failure> {

@@ -140,8 +140,11 @@ impl Found {
                 self.whose("names", &one.conversation);
             }
         }
-        join(&mut reached, &store.merged().await?);
-        for one in customers.filter(|one| !reached.contains(&one.conversation)) {
+        // Whoever is one person with somebody who can be reached can be reached.
+        let persons = store.persons().await?;
+        let person = |one| persons.get(one).unwrap_or(one);
+        let reached: BTreeSet<_> = reached.iter().map(person).collect();
+        for one in customers.filter(|one| !reached.contains(person(&one.conversation))) {
             self.whose("no_contact", &one.conversation);
         }
         for pair in store.lookalikes(SHOWN).await? {
@@ -228,21 +231,6 @@ impl Found {
             })
         };
         DOUBTS.into_iter().filter_map(of).collect()
-    }
-}
-
-/// Whoever is one person with somebody who can be reached can be reached.
-fn join(reached: &mut BTreeSet<ConversationId>, pairs: &[(ConversationId, ConversationId)]) {
-    loop {
-        let before = reached.len();
-        for (one, other) in pairs {
-            if reached.contains(one) || reached.contains(other) {
-                reached.extend([one.clone(), other.clone()]);
-            }
-        }
-        if reached.len() == before {
-            return;
-        }
     }
 }
 

@@ -14,6 +14,12 @@ const RARE: [f64; 3] = [
     16.266_236_196_238_13,
 ];
 
+/// A number of things, to be calculated with.
+#[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 of anything")]
+pub(crate) fn size(count: usize) -> f64 {
+    count as f64
+}
+
 /// The interval in which a share lies with 95 % confidence; nothing of nothing. Wilson, Journal of the American
 /// Statistical Association 22 (1927): it holds for few, and for shares near 0 and 1, too.
 pub(crate) fn wilson(hits: f64, of: f64) -> Option<(f64, f64)> {

@@ -304,13 +304,30 @@ impl Composer {
         let all = progress(&self.kpi, &self.store, self.zone(), now).await?;
         // What costs what is for owners only.
         let all = all.iter().filter(|one| one.unit != Unit::Money);
-        let lines = all.map(|one| {
-            Line::new(
-                target(self.language, one),
-                Some("/console/figures#targets".to_owned()),
-            )
-        });
+        let link = || Some("/console/figures#targets".to_owned());
+        let lines = all.map(|one| Line::new(self.target(one), link()));
         Ok(self.part("report_part-targets", lines.collect()))
+    }
+
+    /// «Получили ответ: 97,0 %, цель 98,0 % к 2027-03-31: идём по графику (до бота 91,0 %)»
+    fn target(&self, one: &Progress) -> String {
+        let before = one.before.as_ref();
+        let before = before.map_or_else(|| "–".to_owned(), |before| before.told(self.language));
+        let told = [
+            (
+                "name",
+                &*self.say(&("figure-".to_owned() + &one.target.figure), &[]),
+            ),
+            ("value", &one.now.told(self.language)),
+            ("wanted", &one.unit.told(one.target.value, self.language)),
+            ("by", &one.target.by),
+            (
+                "state",
+                &self.say(&("target-".to_owned() + one.state.name()), &[]),
+            ),
+            ("before", &before),
+        ];
+        self.say("report_line-target", &told)
     }
 
     /// What the bot was not sure of, what it did not know, and which prompts are new: all from the journal of the week.
@@ -460,25 +477,6 @@ impl Composer {
         });
         self.part("report_part-review", lines.into_iter().collect())
     }
-}
-
-/// «Получили ответ: 97,0 %, цель 98,0 % к 31.03.2027: пока не достигнута (до бота 91,0 %)»
-pub(crate) fn target(language: Language, one: &Progress) -> String {
-    let say = |key: &str, told: &[(&str, &str)]| texts::fill(language, key, told);
-    let name = say(&("figure-".to_owned() + &one.target.figure), &[]).unwrap_or_default();
-    let wanted = one.unit.told(one.target.value, language);
-    let state = say(&("target-".to_owned() + one.state.name()), &[]).unwrap_or_default();
-    let before = one.before.as_ref();
-    let before = before.map_or_else(|| "–".to_owned(), |before| before.told(language));
-    let told = [
-        ("name", &*name),
-        ("value", &one.now.told(language)),
-        ("wanted", &wanted),
-        ("by", &one.target.by),
-        ("state", &state),
-        ("before", &before),
-    ];
-    say("report_line-target", &told).unwrap_or_default()
 }
 
 fn note_prompt(event: &Event, prompts: &mut BTreeMap<String, u32>) {

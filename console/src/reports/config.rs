@@ -183,6 +183,65 @@ impl EmailConfig {
             .query_pairs()
             .any(|(name, value)| name == "tls" && value == "required");
         let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        url.scheme() == "smtps" || required || here
+        url.scheme() != "smtp" || required || here
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(email: &EmailConfig, reports: &ReportsConfig, desk: bool) -> Vec<String> {
+        let mut findings = Findings::default();
+        reports.check(email, desk, false, &mut findings);
+        email.check(&mut findings);
+        findings.0.into_iter().map(|one| one.key).collect()
+    }
+
+    fn email(url: &str) -> EmailConfig {
+        EmailConfig {
+            url: Secret::new(url),
+            from: "Salon <salon@salon.example>".into(),
+            to: vec!["owner@salon.example".into()],
+        }
+    }
+
+    #[test]
+    fn nothing_goes_nowhere_or_unprotected() {
+        let nothing = ReportsConfig::default();
+        for fine in [
+            "",
+            "smtps://user:pass@mail.example:465",
+            "smtp://user:pass@mail.example:587?tls=required",
+            "smtp://127.0.0.1:2525",
+        ] {
+            assert!(found(&email(fine), &nothing, true).is_empty(), "{fine}");
+        }
+        for wrong in [
+            "smtp://user:pass@mail.example:587",
+            "smtp://mail.example?tls=opportunistic",
+            "https://mail.example",
+        ] {
+            assert_eq!(
+                found(&email(wrong), &nothing, true),
+                ["email.url"],
+                "{wrong}"
+            );
+        }
+        let odd = EmailConfig {
+            from: "salon".into(),
+            to: Vec::new(),
+            ..email("smtps://mail.example")
+        };
+        assert_eq!(found(&odd, &nothing, true), ["email.from", "email.to"]);
+        let all = vec![Destination::Staff, Destination::Owner, Destination::Email];
+        let wanted = ReportsConfig {
+            daily: all,
+            daily_at: "8 pm".into(),
+            ..nothing
+        };
+        let told = found(&EmailConfig::default(), &wanted, false);
+        let daily = "reports.daily";
+        assert_eq!(told, ["reports.daily_at", daily, daily, daily]);
     }
 }

@@ -96,7 +96,7 @@ enum RoundError {
     Broker(#[from] BrokerError),
     #[error("a letter could not be sent")]
     Mail(#[from] MailError),
-    #[error("the report was broken off")]
+    #[error("it was broken off")]
     BrokenOff,
 }
 
@@ -155,16 +155,14 @@ impl Reporter {
         }
     }
 
-    /// Composes a report on a thread of its own: what a week holds takes seconds to be thought through.
     async fn composed(
         &self,
         which: Which,
         first: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<Report, RoundError> {
-        let (composer, here) = (self.composer(), Handle::current());
-        let thought = spawn_blocking(move || here.block_on(composer.report(which, first, now)));
-        Ok(thought.await.map_err(|_| RoundError::BrokenOff)??)
+        let composer = self.composer();
+        beside(async move { composer.report(which, first, now).await }).await
     }
 
     /// Tells every report whose time has come to everybody who has not got it. One destination that fails keeps no
@@ -284,7 +282,8 @@ impl Reporter {
     /// Looks for what is not as usual, and tells it.
     async fn watch(&self, now: DateTime<Utc>) -> Result<(), RoundError> {
         let zone = self.content.now().business.time_zone;
-        let mut out = out_of_band(&self.store, zone, now).await?;
+        let store = self.store.clone();
+        let mut out = beside(async move { out_of_band(&store, zone, now).await }).await?;
         out.extend(self.budget(now).await?);
         for id in ALERTS {
             let is_out = out.iter().any(|one| one.id == id);
@@ -375,6 +374,15 @@ impl Reporter {
         let share = tokens.max(part(spent.micros as f64 / 1e6, daily_money));
         Ok((share >= MOST).then(|| OutOfBand::of_share("budget", share, 1.0)))
     }
+}
+
+/// Thinks on a thread of its own: what weeks hold takes seconds to be thought through.
+async fn beside<T: Send + 'static>(
+    thought: impl Future<Output = Result<T, FollowError>> + Send + 'static,
+) -> Result<T, RoundError> {
+    let here = Handle::current();
+    let thought = spawn_blocking(move || here.block_on(thought)).await;
+    Ok(thought.map_err(|_| RoundError::BrokenOff)??)
 }
 
 /// Everything that can be out of its band.

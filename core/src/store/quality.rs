@@ -64,13 +64,4 @@ impl Store {
         let rows = self.db.fetch(statement).await?;
         Ok(rows.iter().map(read_enquiry).collect::<Result<_, _>>()?)
     }
-
-    /// Pairs of conversations that somebody said are one person's.
-    pub async fn merged(&self) -> Result<Vec<(ConversationId, ConversationId)>, StoreError> {
-        let statement =
-            sql("SELECT conversation, joined FROM customer_merges WHERE undone_at IS NULL");
-        let rows = self.db.fetch(statement).await?;
-        let pairs = rows.iter().map(|row| Ok((row.parsed(0)?, row.parsed(1)?)));
-        Ok(pairs.collect::<Result<_, sqlx::Error>>()?)
-    }
 }

@@ -2,7 +2,6 @@
 //! bot; conversations that people judge.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 use zapis_core::Clock;
 use zapis_core::event::{Event, Kind};
@@ -10,24 +9,10 @@ use zapis_core::message::ConversationId;
 use zapis_core::store::{Role, Store};
 
 use crate::support::console::Person;
-use crate::support::firm::{Firm, On, PATIENCE, STAFF};
+use crate::support::firm::{Firm, On, STAFF, until};
 use crate::support::smtp::Smtp;
 
 const ASKS: i64 = 7_951;
-
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let give_up = tokio::time::Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(tokio::time::Instant::now() < give_up, "never {what}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-}
-
-fn printed(firm: &Firm, args: &[&str]) -> Value {
-    let output = firm.command(args);
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 /// A conversation of one question, which the bot answered at once; some it gave to a person.
 fn dialogue(n: u128, at: DateTime<Utc>, escalated: bool) -> Vec<Event> {
@@ -90,9 +75,26 @@ async fn what_comes_comes_once(on: On, roles: Vec<Vec<&'static str>>) {
             .await
             .unwrap();
     }
-    let told = printed(&firm, &["report", "targets", "--json"]);
+    let told = firm.printed(&["report", "targets", "--json"]);
     assert_eq!(told[0]["state"], "missed", "{told}");
-    let checked = printed(&firm, &["check", "--connect", "--json"]);
+    let monday = Clock::system().now().date_naive().to_string();
+    let weekly = firm.printed(&["report", "weekly", "--day", &monday, "--json"]);
+    let lines: Vec<_> = weekly["parts"][0]["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .collect();
+    assert_eq!(weekly["report"], "weekly");
+    assert!(
+        lines.iter().any(|line| line["link"].is_string()),
+        "{weekly}"
+    );
+    for period in ["daily", "monthly"] {
+        let told = firm.command(&["report", period]);
+        let told = String::from_utf8(told.stdout).unwrap();
+        assert!(told.contains("Белый шиповник"), "{told}");
+    }
+    let checked = firm.printed(&["check", "--connect", "--json"]);
     let probes = checked["probes"].as_array().unwrap().iter();
     let mut email = probes.filter(|probe| probe["what"] == "email");
     assert_eq!(email.next().unwrap()["ok"], true, "{checked}");
@@ -175,7 +177,7 @@ async fn reports_and_alerts_come_once_on_servers() {
 
 /// The value of a figure, and of how many.
 fn figure(firm: &Firm, id: &str) -> (Option<f64>, u64) {
-    let told = printed(firm, &["report", "kpi", "--json"]);
+    let told = firm.printed(&["report", "kpi", "--json"]);
     let figures = told["groups"][0]["figures"].as_array().unwrap();
     let found = figures.iter().find(|one| one["id"] == id).unwrap();
     (found["value"].as_f64(), found["of"].as_u64().unwrap())
@@ -216,7 +218,7 @@ async fn what_was_before_is_measured(on: On, roles: Vec<Vec<&'static str>>) {
         .unwrap();
     firm.telegram_answer(ASKS + 1, 0).await;
     until("counted", || figure(&firm, "answered").1 == 2).await;
-    let told = printed(&firm, &["report", "targets", "--json"]);
+    let told = firm.printed(&["report", "targets", "--json"]);
     assert_eq!(told[0]["before"]["of"], 1, "{told}");
     assert_eq!(told[0]["now"]["of"], 2, "{told}");
     assert_eq!(told[0]["state"], "perhaps", "{told}");
@@ -254,7 +256,7 @@ async fn what_was_before_is_measured(on: On, roles: Vec<Vec<&'static str>>) {
     typed[1] = ("chat", "telegram:main:1");
     let refused = olga.does("/console/review", &typed).await;
     assert_eq!(refused.status(), reqwest::StatusCode::NOT_FOUND);
-    let again = printed(&firm, &["report", "kpi", "--recount", "--json"]);
+    let again = firm.printed(&["report", "kpi", "--recount", "--json"]);
     assert!(again.to_string().contains("reviewed_right"));
     assert_eq!(figure(&firm, "reviewed_right"), (Some(1.0), 1));
 }

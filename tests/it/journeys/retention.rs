@@ -11,7 +11,7 @@ use zapis_sandbox::{CrmComment, CrmEntity, CrmItem};
 
 use crate::support::console::Person;
 use crate::support::firm::visitor::Visitor;
-use crate::support::firm::{Firm, On, PATIENCE, STAFF};
+use crate::support::firm::{Firm, On, PATIENCE, STAFF, until};
 
 /// Somebody who wrote so many days ago, 120 times.
 async fn plant(store: &Store, her: &ConversationId, days: i64) {
@@ -31,26 +31,11 @@ fn with_words(firm: &Firm) -> i64 {
     firm.count("SELECT count(*) FROM events WHERE event LIKE '%Кенар%'")
 }
 
-fn printed(firm: &Firm, args: &[&str]) -> Value {
-    let output = firm.command(args);
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 /// How many rows a table of the command line has for one table of the store.
 fn rows_of(over: &Value, table: &str, what: &str) -> u64 {
     let rows = over.as_array().unwrap().iter();
     let mut rows = rows.filter(|one| one["table"] == table && one["what"] == what);
     rows.next().map_or(0, |one| one["rows"].as_u64().unwrap())
-}
-
-/// Until something is so.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let give_up = tokio::time::Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(tokio::time::Instant::now() < give_up, "never {what}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
 }
 
 async fn what_is_over_goes_by_itself(on: On, roles: Vec<Vec<&'static str>>) {
@@ -66,14 +51,14 @@ async fn what_is_over_goes_by_itself(on: On, roles: Vec<Vec<&'static str>>) {
     until("crashed", || firm.has_crashed(last)).await;
     firm.kill();
     assert_eq!(with_words(&firm), 240 - 2 * 50);
-    let status = printed(&firm, &["privacy", "status", "--json"]);
+    let status = firm.printed(&["privacy", "status", "--json"]);
     assert_eq!(status["last"]["rows"]["events: words"], 100, "{status}");
     assert!(status["last"]["ended_at"].is_null(), "{status}");
 
     firm.start().await;
     firm.logged("Put away what was kept long enough").await;
     assert_eq!(with_words(&firm), 120);
-    let status = printed(&firm, &["privacy", "status", "--json"]);
+    let status = firm.printed(&["privacy", "status", "--json"]);
     assert_eq!(status["last"]["rows"]["events: words"], 120, "{status}");
     assert_eq!(status["last"]["rows"]["events: person"], 120, "{status}");
     assert_eq!(store.events_of(&old, 10).await.unwrap(), []);
@@ -85,13 +70,13 @@ async fn what_is_over_goes_by_itself(on: On, roles: Vec<Vec<&'static str>>) {
     // Beside the running program, by hand: what is foretold is done.
     let older = "telegram:main:5550003".parse().unwrap();
     plant(&store, &older, 400).await;
-    let over = printed(&firm, &["privacy", "run", "--dry-run", "--json"]);
+    let over = firm.printed(&["privacy", "run", "--dry-run", "--json"]);
     assert_eq!(rows_of(&over, "events", "rows"), 120, "{over}");
     assert_eq!(with_words(&firm), 240);
-    let swept = printed(&firm, &["privacy", "run", "--json"]);
+    let swept = firm.printed(&["privacy", "run", "--json"]);
     assert_eq!(swept["rows"]["events: rows"], 120, "{swept}");
     assert_eq!(with_words(&firm), 120);
-    let over = printed(&firm, &["privacy", "run", "--dry-run", "--json"]);
+    let over = firm.printed(&["privacy", "run", "--dry-run", "--json"]);
     assert_eq!(over, Value::Array(Vec::new()));
     let compacted = firm.command(&["privacy", "run", "--compact"]);
     assert!(compacted.status.success(), "{compacted:?}");

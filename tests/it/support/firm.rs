@@ -477,6 +477,13 @@ format = "json"
         command
     }
 
+    /// What a command prints as JSON.
+    pub(crate) fn printed(&self, args: &[&str]) -> serde_json::Value {
+        let output = self.command(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     /// What Prometheus reads from the known address.
     pub(crate) async fn metrics(&self) -> String {
         let answer = client().get(format!("{}/metrics", self.url)).send().await;
@@ -716,6 +723,15 @@ format = "json"
                 self.log()
             ),
         }
+    }
+}
+
+/// Until something is so.
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let give_up = tokio::time::Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(tokio::time::Instant::now() < give_up, "never {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

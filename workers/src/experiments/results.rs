@@ -11,7 +11,7 @@ use super::{Experiment, Goal};
 use crate::content::Content;
 use crate::kpi::FollowError;
 use crate::kpi::figures::{Entry, tried};
-use crate::statistics::{is_uneven, needed, newcombe, wilson};
+use crate::statistics::{is_uneven, needed, newcombe, size, wilson};
 use crate::words::Language;
 
 /// What came of an experiment.
@@ -339,11 +339,6 @@ impl Experiment {
             _ => Verdict::Early,
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 customers")]
-fn size(count: usize) -> f64 {
-    count as f64
 }
 
 #[expect(

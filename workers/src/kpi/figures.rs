@@ -15,7 +15,7 @@ use super::follow::{FollowError, read};
 use super::review::Verdict;
 use super::{Dialogue, Visit};
 use crate::business::Business;
-use crate::statistics::{Z, wilson};
+use crate::statistics::{Z, size, wilson};
 use crate::words::Language;
 
 /// What a figure is a number of.
@@ -640,11 +640,6 @@ fn mean(id: &'static str, unit: Unit, of: impl Iterator<Item = f64>) -> Figure {
         of: values.len(),
         interval,
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 dialogues")]
-fn size(count: usize) -> f64 {
-    count as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far less than 2^53")]

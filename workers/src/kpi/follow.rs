@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use zapis_core::event::{Event, Kind};
@@ -25,6 +25,9 @@ const IDLE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The first and the last moment in which the program only observed, as a small value.
 const OBSERVED: &str = "kpi: observed";
+
+/// After so long without it, observing begins anew.
+const APART: TimeDelta = TimeDelta::days(7);
 
 /// How long it waits between two steps.
 const BREATH: std::time::Duration = std::time::Duration::from_millis(5);
@@ -121,26 +124,39 @@ impl Follower {
     }
 }
 
-/// From the first to the last moment in which the program only observed; nothing where it never did.
+/// From the first to the last moment in which the program only observed, the last time it did so; nothing where it
+/// never did.
 pub(super) async fn observed(store: &Store) -> Result<Option<Range<DateTime<Utc>>>, StoreError> {
     let kept = store.value(OBSERVED).await?;
     Ok(kept.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
-/// Whoever takes the same events again notes the same. A message is a little older than what was thought of it.
+/// Whoever takes the same events again notes the same.
 async fn note_observed(store: &Store, events: &[Event]) -> Result<(), StoreError> {
     let times = events.iter().filter(|event| is_observed(event));
     let times: BTreeSet<DateTime<Utc>> = times.map(|event| event.timestamp).collect();
-    let Some((first, last)) = times.first().zip(times.last()) else {
+    if times.is_empty() {
         return Ok(());
-    };
-    let first = &(*first - SKEW);
+    }
     let known = observed(store).await?;
-    let span = known.map_or(*first..*last, |known| {
-        known.start.min(*first)..known.end.max(*last)
-    });
+    let span = times.into_iter().fold(known, longer);
     let text = serde_json::to_string(&span).unwrap_or_default();
     store.set_value(OBSERVED, &text).await
+}
+
+/// The span with one more moment; what is apart from it is another one, and the newest holds. A message is a little
+/// older than what was thought of it.
+pub(super) fn longer(
+    known: Option<Range<DateTime<Utc>>>,
+    at: DateTime<Utc>,
+) -> Option<Range<DateTime<Utc>>> {
+    let alone = at - SKEW..at;
+    Some(match known {
+        Some(known) if at > known.end + APART => alone,
+        Some(known) if at < known.start - APART => known,
+        Some(known) => known.start.min(alone.start)..known.end.max(at),
+        None => alone,
+    })
 }
 
 fn is_observed(event: &Event) -> bool {

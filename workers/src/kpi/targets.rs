@@ -13,6 +13,7 @@ use super::follow::{FollowError, observed};
 use crate::book::open_of;
 use crate::source_text::nearest;
 use crate::statistics::apart;
+use crate::words::Language;
 
 /// So many days are looked at for how it is now.
 pub const DAYS: i64 = 28;
@@ -156,6 +157,14 @@ impl Difference {
             value: late - early,
             interval: intervals.map(|(before, now)| apart((early, before), (late, now))),
         })
+    }
+
+    /// In words, with its interval: `6.0 % (3.1 % … 11.0 %)`.
+    pub fn told(&self, unit: Unit, language: Language) -> String {
+        let told = |value| unit.told(value, language);
+        let interval = self.interval;
+        let interval = interval.map(|(low, high)| format!(" ({} … {})", told(low), told(high)));
+        told(self.value) + &interval.unwrap_or_default()
     }
 
     /// Whether it is surely more (`Some(true)`), surely less, or neither.

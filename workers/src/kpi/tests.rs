@@ -9,7 +9,7 @@ use zapis_core::message::ConversationId;
 use zapis_core::store::Store;
 
 use super::figures::{By, Counted, Figure};
-use super::follow::recount;
+use super::follow::{longer, recount};
 use super::*;
 use crate::desk::Desks;
 
@@ -380,4 +380,15 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[test]
+fn observing_anew_is_another_time() {
+    let day = |n: i64| at(n * 24 * 60);
+    let seen = |days: &[i64]| days.iter().map(|n| day(*n)).fold(None, longer);
+    let span = |first: i64, last: i64| Some(day(first) - TimeDelta::minutes(1)..day(last));
+    assert_eq!(seen(&[0, 1, 6, 12]), span(0, 12));
+    assert_eq!(seen(&[0, 6, 20, 21]), span(20, 21));
+    // Whoever takes old events again changes nothing.
+    assert_eq!(seen(&[20, 21, 0, 6, 21]), span(20, 21));
 }

@@ -85,3 +85,52 @@ pub fn worst(counted: &Counted, most: usize, now: DateTime<Utc>) -> Vec<(&Entry,
     all.truncate(most);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kpi::figures::Counted;
+
+    #[test]
+    fn the_gravest_come_first_and_who_just_began_to_wait_is_none() {
+        let now: DateTime<Utc> = "2026-11-26T12:00:00Z".parse().unwrap();
+        let of = |n: i64, minutes: i64, fill: fn(&mut Dialogue, DateTime<Utc>)| {
+            let at = now - TimeDelta::minutes(minutes);
+            let mut dialogue = Dialogue::opened(at);
+            (dialogue.messages, dialogue.typed) = (1, 1);
+            fill(&mut dialogue, at);
+            Entry {
+                id: n.to_string(),
+                conversation: format!("telegram:main:{n}").parse().unwrap(),
+                dialogue,
+            }
+        };
+        let answered = |one: &mut Dialogue, at| one.bot_at = Some(at);
+        let called = |one: &mut Dialogue, at| {
+            (one.bot_at, one.handoff_at) = (Some(at), Some(at));
+        };
+        let counted = Counted {
+            dialogues: vec![
+                of(1, 90, |_, _| {}),
+                of(2, 90, called),
+                of(3, 90, answered),
+                of(4, 5, |_, _| {}),
+                of(5, 5, called),
+                of(6, 90, |one, at| {
+                    (one.bot_at, one.stars, one.negative) = (Some(at), Some(1), true);
+                }),
+            ],
+            ..Counted::default()
+        };
+        let told = worst(&counted, 9, now);
+        let told = told
+            .iter()
+            .map(|(entry, faults)| (entry.id.as_str(), faults[0]));
+        let faults = [
+            ("6", Fault::Rating),
+            ("1", Fault::Unanswered),
+            ("2", Fault::Late),
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), faults);
+    }
+}
