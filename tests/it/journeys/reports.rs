@@ -53,6 +53,27 @@ fn in_staff_chat(firm: &Firm, part: &str) -> usize {
     lines.iter().filter(|line| line.text.contains(part)).count()
 }
 
+/// Without waiting for it, and before anything runs.
+fn what_commands_tell(firm: &Firm) {
+    let told = firm.printed(&["report", "targets", "--json"]);
+    assert_eq!(told[0]["state"], "missed", "{told}");
+    let day = (Clock::system().now() - TimeDelta::days(8)).date_naive();
+    let weekly = firm.printed(&["report", "weekly", "--day", &day.to_string(), "--json"]);
+    assert_eq!(weekly["report"], "weekly");
+    let lines = weekly["parts"][0]["lines"].as_array().unwrap();
+    let leads = lines.iter().any(|line| line["link"].is_string());
+    assert!(leads, "{weekly}");
+    for period in ["daily", "monthly"] {
+        let told = firm.command(&["report", period]);
+        let told = String::from_utf8(told.stdout).unwrap();
+        assert!(told.contains("Белый шиповник"), "{told}");
+    }
+    let checked = firm.printed(&["check", "--connect", "--json"]);
+    let probes = checked["probes"].as_array().unwrap().iter();
+    let mut email = probes.filter(|probe| probe["what"] == "email");
+    assert_eq!(email.next().unwrap()["ok"], true, "{checked}");
+}
+
 async fn what_comes_comes_once(on: On, roles: Vec<Vec<&'static str>>) {
     let smtp = Smtp::open(1).await;
     // The firm is in Moscow's zone; its day was told a minute ago, if anybody had been there.
@@ -75,29 +96,7 @@ async fn what_comes_comes_once(on: On, roles: Vec<Vec<&'static str>>) {
             .await
             .unwrap();
     }
-    let told = firm.printed(&["report", "targets", "--json"]);
-    assert_eq!(told[0]["state"], "missed", "{told}");
-    let monday = Clock::system().now().date_naive().to_string();
-    let weekly = firm.printed(&["report", "weekly", "--day", &monday, "--json"]);
-    let lines: Vec<_> = weekly["parts"][0]["lines"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .collect();
-    assert_eq!(weekly["report"], "weekly");
-    assert!(
-        lines.iter().any(|line| line["link"].is_string()),
-        "{weekly}"
-    );
-    for period in ["daily", "monthly"] {
-        let told = firm.command(&["report", period]);
-        let told = String::from_utf8(told.stdout).unwrap();
-        assert!(told.contains("Белый шиповник"), "{told}");
-    }
-    let checked = firm.printed(&["check", "--connect", "--json"]);
-    let probes = checked["probes"].as_array().unwrap().iter();
-    let mut email = probes.filter(|probe| probe["what"] == "email");
-    assert_eq!(email.next().unwrap()["ok"], true, "{checked}");
+    what_commands_tell(&firm);
     firm.start().await;
 
     firm.staff_sees(": день").await;

@@ -139,7 +139,9 @@ async fn note_observed(store: &Store, events: &[Event]) -> Result<(), StoreError
         return Ok(());
     }
     let known = observed(store).await?;
-    let span = times.into_iter().fold(known, longer);
+    let span = times
+        .into_iter()
+        .fold(known, |known, at| Some(longer(known, at)));
     let text = serde_json::to_string(&span).unwrap_or_default();
     store.set_value(OBSERVED, &text).await
 }
@@ -149,14 +151,14 @@ async fn note_observed(store: &Store, events: &[Event]) -> Result<(), StoreError
 pub(super) fn longer(
     known: Option<Range<DateTime<Utc>>>,
     at: DateTime<Utc>,
-) -> Option<Range<DateTime<Utc>>> {
+) -> Range<DateTime<Utc>> {
     let alone = at - SKEW..at;
-    Some(match known {
+    match known {
         Some(known) if at > known.end + APART => alone,
         Some(known) if at < known.start - APART => known,
         Some(known) => known.start.min(alone.start)..known.end.max(at),
         None => alone,
-    })
+    }
 }
 
 fn is_observed(event: &Event) -> bool {

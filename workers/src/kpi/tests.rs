@@ -385,7 +385,10 @@ proptest! {
 #[test]
 fn observing_anew_is_another_time() {
     let day = |n: i64| at(n * 24 * 60);
-    let seen = |days: &[i64]| days.iter().map(|n| day(*n)).fold(None, longer);
+    let seen = |days: &[i64]| {
+        let days = days.iter().map(|n| day(*n));
+        days.fold(None, |known, at| Some(longer(known, at)))
+    };
     let span = |first: i64, last: i64| Some(day(first) - TimeDelta::minutes(1)..day(last));
     assert_eq!(seen(&[0, 1, 6, 12]), span(0, 12));
     assert_eq!(seen(&[0, 6, 20, 21]), span(20, 21));
