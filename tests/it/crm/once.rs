@@ -1,7 +1,5 @@
 //! One enquiry, one lead, whatever happens to the calls that make it.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use zapis_core::store::CrmJobState;
 use zapis_sandbox::{CrmEntity, FaultKind};
@@ -224,14 +222,7 @@ async fn a_lead_in_doubt_keeps_others_of_the_same_phone_waiting(on: On) {
     assert_eq!(second.record, None, "it waits");
 
     world.passes(QUIET);
-    let over = || async {
-        let jobs = world.store.crm_jobs(None, 100).await.unwrap();
-        jobs.iter().all(|job| job.due.is_none())
-    };
-    while !over().await {
-        world.passes(TimeDelta::seconds(3));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    world.done_in(TimeDelta::seconds(3)).await;
     assert_eq!(world.leads(1).await.len(), 1);
 }
 
@@ -277,17 +268,7 @@ async fn a_person_in_two_messengers_gets_one_lead(on: On) {
             opens.filter(|job| job.attempts > 0).count() == 2
         })
         .await;
-    while !world
-        .store
-        .crm_jobs(None, 100)
-        .await
-        .unwrap()
-        .iter()
-        .all(|job| job.due.is_none())
-    {
-        world.passes(TimeDelta::seconds(3));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    world.done_in(TimeDelta::seconds(3)).await;
 
     let leads = world.leads(1).await;
     assert_eq!(leads.len(), 1, "{leads:#?}");

@@ -270,8 +270,7 @@ async fn a_plan_that_ended_keeps_everything_until_it_is_paid(on: On) {
     }
 
     world.sandbox.clear_faults();
-    world.passes(TimeDelta::minutes(6));
-    world.done().await;
+    world.done_in(TimeDelta::minutes(6)).await;
     assert_eq!(world.leads(5).await.len(), 5);
 }
 

@@ -292,6 +292,21 @@ impl World {
             .await;
     }
 
+    /// The same, while time passes in steps: what was in hand when it began waits for its next try.
+    pub(super) async fn done_in(&self, step: TimeDelta) {
+        let give_up = tokio::time::Instant::now() + PATIENCE * 2;
+        loop {
+            let jobs = self.store.crm_jobs(None, 10_000).await.unwrap();
+            if jobs.iter().all(|job| job.due.is_none()) {
+                return;
+            }
+            let now = tokio::time::Instant::now();
+            assert!(now < give_up, "never over: {:#?}", self.jobs().await);
+            self.passes(step);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     pub(super) async fn enquiry(&self, of: &ConversationId) -> (Enquiry, EnquiryState) {
         let until = self.clock.now() + TimeDelta::days(1);
         let rows = self.store.enquiries_between(DateTime::UNIX_EPOCH, until);
