@@ -1,5 +1,6 @@
 //! The promises of each seam, held against every engine behind it.
 
+mod ahead;
 mod book_ground;
 mod book_races;
 mod broker;

@@ -29,7 +29,9 @@ pub const MASTERS: [(&str, &str, &str); 4] = [
     ("ilya", "men-cut", "petrogradka"),
     ("daria", "peeling", "petrogradka"),
 ];
-/// How much more often customers with variant `b` book than those with `a`: 42 of 100 and not 30.
+/// The arms of the experiment that goes on all year, as the journal names them.
+pub const ARMS: [&str; 2] = ["leading:a", "leading:b"];
+/// How many of the customers of each arm book: 42 of 100 and not 30.
 pub const LIFT: (f64, f64) = (0.30, 0.42);
 /// How many of those who did not confirm stay away, and how many of those who did.
 pub const NO_SHOWS: (f64, f64) = (0.25, 0.05);

@@ -7,7 +7,7 @@ use zapis_core::store::Status;
 
 use super::pen::{Model, Pace, Pen, Slip, Thought};
 use super::truth::{Ending, Planted, PlantedVerdict, PlantedVisit};
-use super::{LIFT, MASTERS, NO_SHOWS, local};
+use super::{ARMS, LIFT, MASTERS, NO_SHOWS, local};
 
 const QUESTIONS: [&str; 4] = ["price", "hours", "address", "service_info"];
 const STAFF: [&str; 2] = ["Ольга", "Ирина"];
@@ -161,7 +161,7 @@ impl Scene<'_> {
         one.alone = true;
         one.qualified = true;
         one.ending = Some(Ending::Confirmed);
-        one.visits.push(PlantedVisit::new(service, place));
+        let mut visit = PlantedVisit::new((service, place), decided, starts_at);
         if self.pen.chance(0.8) {
             self.pen
                 .enquires(decided + TimeDelta::seconds(20), "created");
@@ -171,10 +171,12 @@ impl Scene<'_> {
             let after = self.pen.minutes(5, 60);
             let (turn, decided) = self.goes_on(&mut one, after, "text", moves);
             slip.starts_at += TimeDelta::hours(2);
+            visit.starts_at = slip.starts_at;
             let booked = Status::Booked;
             self.pen
                 .changes(&mut slip, Some(turn), decided, "move_booking", booked);
         }
+        one.visits.push(visit);
         let (first, end) = (self.told.len(), one.last_at);
         self.told.push(one);
         if self.pen.chance(0.1) {
@@ -183,7 +185,7 @@ impl Scene<'_> {
         if self.pen.chance(0.03) {
             let (at, off) = (end + TimeDelta::hours(30), Status::CancelledBySalon);
             self.pen.changes(&mut slip, None, at, "cancel_booking", off);
-            self.told[first].visits[0].cancelled = true;
+            self.told[first].visits[0].is_called_off(at);
             return at;
         }
         self.visits(first, slip)
@@ -200,7 +202,7 @@ impl Scene<'_> {
         one.ending = Some(Ending::Confirmed);
         self.told.push(one);
         self.told[first].ending = Some(Ending::Reopened);
-        self.told[first].visits[0].cancelled = true;
+        self.told[first].visits[0].is_called_off(at);
         at
     }
 
@@ -226,7 +228,7 @@ impl Scene<'_> {
             let off = Status::CancelledByCustomer;
             self.pen
                 .changes(&mut slip, Some(turn), pressed_at, "cancel_booking", off);
-            self.told[first].visits[0].cancelled = true;
+            self.told[first].visits[0].is_called_off(pressed_at);
             return pressed_at;
         }
         if self.pen.chance(0.1) {
@@ -237,6 +239,7 @@ impl Scene<'_> {
         self.told[first].visits[0].came = Some(!misses);
         let marked = slip.starts_at + self.pen.minutes(1, 60);
         if misses {
+            self.told[first].visits[0].gone_at = Some(marked);
             let stayed_away = Status::NoShow;
             self.pen
                 .changes(&mut slip, None, marked, "miss_booking", stayed_away);
@@ -439,7 +442,7 @@ impl Scene<'_> {
     /// One of two variants of the bot answers; with one of them more customers book.
     fn is_tried_out(&mut self, at: DateTime<Utc>) -> DateTime<Utc> {
         let (a, b) = LIFT;
-        let (variant, books) = self.pen.one_of(&[("a", a), ("b", b)]);
+        let (variant, books) = self.pen.one_of(&[(ARMS[0], a), (ARMS[1], b)]);
         let model = Some(Model {
             variant,
             tokens: self.pen.between(300, 1_500),

@@ -90,6 +90,12 @@ pub struct PlantedVisit {
     pub service: &'static str,
     /// In which of the places.
     pub place: &'static str,
+    /// When it was booked.
+    pub made_at: DateTime<Utc>,
+    /// When it begins, after all moves.
+    pub starts_at: DateTime<Utc>,
+    /// When it was called off, or marked as missed.
+    pub gone_at: Option<DateTime<Utc>>,
     /// She said that she will come.
     pub confirmed: bool,
     /// It was called off.
@@ -177,14 +183,26 @@ impl Planted {
 }
 
 impl PlantedVisit {
-    pub(super) fn new(service: &'static str, place: &'static str) -> Self {
+    pub(super) fn new(
+        (service, place): (&'static str, &'static str),
+        made_at: DateTime<Utc>,
+        starts_at: DateTime<Utc>,
+    ) -> Self {
         Self {
             service,
             place,
+            made_at,
+            starts_at,
+            gone_at: None,
             confirmed: false,
             cancelled: false,
             came: None,
         }
+    }
+
+    pub(super) fn is_called_off(&mut self, at: DateTime<Utc>) {
+        self.cancelled = true;
+        self.gone_at = Some(at);
     }
 }
 
