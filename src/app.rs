@@ -3,6 +3,7 @@
 mod dead;
 mod demo;
 mod engines;
+mod history;
 mod parts;
 mod time;
 

@@ -76,10 +76,18 @@ SIGTERM or Ctrl-C: stops taking, finishes what is in hand (at most 30 s). Once m
     /// Run everything on this machine, with emulated messengers and a page to try them on.
     #[command(after_help = "Examples:
   zapis demo
+  zapis demo --history              begins with a year behind it: figures, experiments, forecast
   zapis demo --listen 127.0.0.1:9000
 
 The first line of the output is the address of the page. Nothing outside this machine is called.")]
-    Demo(Listen),
+    Demo {
+        /// Where the page is.
+        #[command(flatten)]
+        listen: Listen,
+        /// Begin with a year behind it, so that figures, experiments and the forecast have something to tell.
+        #[arg(long)]
+        history: bool,
+    },
     /// Run the emulated messengers alone, for tests of your own.
     #[command(after_help = "Examples:
   zapis sandbox

@@ -98,9 +98,10 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Run => run::run(load(path)?).await,
         Command::Gateway => run::gateway(load(path)?).await,
         Command::Worker { names } => run::workers(load(path)?, names).await,
-        Command::Demo(listen) => {
+        Command::Demo { listen, history } => {
             let loaded = config::load(path, &Environment::of_process(), Missing::Defaults);
-            Box::pin(run::demo(loaded.map_err(Failure::Problems)?, listen.listen)).await
+            let loaded = loaded.map_err(Failure::Problems)?;
+            Box::pin(run::demo(loaded, listen.listen, history)).await
         }
         Command::Sandbox(listen) => run::sandbox(listen.listen).await,
         Command::Check { connect, json } => check::check(path, connect, json).await,

@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -13,6 +14,7 @@ use zapis_channels::webchat::WebChatConfig;
 use zapis_channels::whatsapp::{Template, WhatsAppConfig};
 use zapis_core::Clock;
 use zapis_core::config::Secret;
+use zapis_core::store::Store;
 use zapis_sandbox::{
     Bitrix24Outgoing, Bitrix24Portal, Bitrix24Webhook, Move, Page, Sandbox, SandboxConfig,
     StaffChat, TelegramBot, WhatsAppNumber, WhatsAppTemplate,
@@ -21,7 +23,7 @@ use zapis_workers::business::Business;
 use zapis_workers::content::Files;
 use zapis_workers::crm::bitrix24::Bitrix24Config;
 
-use super::{Roles, Setting, run_on};
+use super::{Roles, Setting, history, run_on};
 use crate::config::Loaded;
 use crate::lifecycle::Stop;
 use crate::output;
@@ -116,10 +118,18 @@ const CONTENT: [(&str, &str); 12] = [
 
 /// Runs everything on this machine, with emulated messengers and a page to try them on. The firm is
 /// the one beside the configuration file, or the one that comes with the program.
-pub async fn demo(mut loaded: Loaded, listen: SocketAddr, stop: Stop) -> anyhow::Result<()> {
+pub async fn demo(
+    mut loaded: Loaded,
+    listen: SocketAddr,
+    with_history: bool,
+    stop: Stop,
+) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("making a folder for the demo's data")?;
-    if !loaded.folder.join("business.toml").exists() {
-        unpack(folder.path())?;
+    let has_content = loaded.folder.join("business.toml").exists();
+    if with_history || !has_content {
+        warn!("Showing the salon that comes with the program");
+        let tried = with_history.then_some(history::EXPERIMENTS);
+        unpack(folder.path(), CONTENT.into_iter().chain(tried))?;
         loaded.folder = folder.path().to_owned();
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -146,6 +156,10 @@ pub async fn demo(mut loaded: Loaded, listen: SocketAddr, stop: Stop) -> anyhow:
         &journal_token,
         folder.path(),
     );
+
+    if with_history {
+        plant(&loaded, clock.now()).await?;
+    }
 
     output::line(sandbox.url());
     output::line(
@@ -286,6 +300,17 @@ fn configure(loaded: &mut Loaded, sandbox: &Sandbox, url: &str, journal_token: &
     }];
 }
 
+/// Writes a year down before the program starts.
+async fn plant(loaded: &Loaded, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let Ok(firm) = Business::load(&Files::of_folder(&loaded.folder)) else {
+        bail!("business.toml is broken: see `zapis check`");
+    };
+    let store = Store::open(loaded.config.engines.store.expose()).await?;
+    let written = history::write(&store, &firm, now).await;
+    store.close().await;
+    written
+}
+
 fn approved((_, name, category, body): (&str, &str, &str, &str)) -> WhatsAppTemplate {
     WhatsAppTemplate {
         name: name.into(),
@@ -303,16 +328,16 @@ fn used((purpose, name, ..): (&str, &str, &str, &str)) -> (String, Template) {
     (purpose.into(), Template { name, language })
 }
 
-fn unpack(folder: &Path) -> anyhow::Result<()> {
-    for (name, text) in CONTENT {
+fn unpack<'t>(
+    folder: &Path,
+    content: impl Iterator<Item = (&'t str, &'t str)>,
+) -> anyhow::Result<()> {
+    for (name, text) in content {
         let path = folder.join(name);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).context("unpacking the demo's content")?;
         }
         std::fs::write(&path, text).context("unpacking the demo's content")?;
     }
-    warn!(
-        "No content beside the configuration file: showing the salon that comes with the program"
-    );
     Ok(())
 }

@@ -31,11 +31,11 @@ pub(super) async fn workers(loaded: Loaded, names: Vec<WorkerName>) -> Result<()
 }
 
 /// `zapis demo`
-pub(super) async fn demo(loaded: Loaded, listen: SocketAddr) -> Result<(), Failure> {
+pub(super) async fn demo(loaded: Loaded, listen: SocketAddr, history: bool) -> Result<(), Failure> {
     let telemetry = telemetry::start(&loaded.config.observability, "demo")?;
     let stop = Stop::on_signals().context("listening for signals")?;
     let result = stop
-        .bound(Box::pin(app::demo(loaded, listen, stop.clone())))
+        .bound(Box::pin(app::demo(loaded, listen, history, stop.clone())))
         .await;
     finish(result, telemetry).await
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::chromium::{Browser, Screen};
 use crate::support::demo::Demo;
+use crate::support::firm::STAFF;
 
 const ENTER: &str = "\u{e007}";
 const STANDS: &str = "return !document.body.hasAttribute('data-moving')";
@@ -115,10 +116,8 @@ async fn a_visit_is_booked_reminded_of_and_confirmed_on_the_demos_page() {
     assert_eq!(axe(&phone).await, fine);
 }
 
-#[tokio::test]
-async fn the_demo_leads_into_the_console_with_one_click() {
-    let demo = Demo::start().await;
-    let browser = Browser::start(Screen::Desktop).await;
+/// Goes into the console by the link on the page, as the owner; gives the console's address.
+async fn owns(browser: &Browser, demo: &Demo) -> String {
     browser.goto(&demo.url).await;
     let link = "return document.querySelector('a[href$=\"/console/\"]').href";
     let link = browser.run(link).await.as_str().unwrap().to_owned();
@@ -129,6 +128,33 @@ async fn the_demo_leads_into_the_console_with_one_click() {
     browser
         .until("return document.querySelector('.me summary')?.innerText === 'Владелец'")
         .await;
+    link
+}
+
+#[tokio::test]
+async fn the_demo_leads_into_the_console_with_one_click() {
+    let demo = Demo::start().await;
+    let browser = Browser::start(Screen::Desktop).await;
+    owns(&browser, &demo).await;
+}
+
+#[tokio::test]
+async fn a_demo_with_a_year_behind_it_has_something_to_tell() {
+    let demo = Demo::start_with(&["--history"]).await;
+    let browser = Browser::start(Screen::Desktop).await;
+    let console = owns(&browser, &demo).await;
+    for (page, said) in [
+        ("figures", "Период до этого"),
+        ("ahead", "Проверка на прошлом"),
+        ("experiments", "Два времени на выбор"),
+    ] {
+        browser.goto(&format!("{console}{page}")).await;
+        let script = format!("return document.body.innerText.includes({})", json!(said));
+        browser.until(&script).await;
+    }
+    // Nothing of it is news: who comes new does not see a year of messages.
+    let staff = demo.said(STAFF).await;
+    assert!(staff.is_empty(), "{staff:?}");
 }
 
 #[tokio::test]

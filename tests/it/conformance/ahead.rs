@@ -84,6 +84,7 @@ fn two_weeks_come_as_the_interval_says_and_nearer_than_the_week_before() {
     let (days, sums) = (days_held / days, sums_held / sums);
     let (bias, error) = (expected / came_in_all - 1.0, error / came_in_all);
     let told = format!("{days:.2} of days, {sums:.2} of sums, {bias:.3} too many, {error:.3} off");
+    println!("{told}");
     // Eight of ten lie in the interval; 644 days hardly differ from that by chance, 46 sums do.
     assert!((0.74..0.86).contains(&days), "{told}");
     assert!((0.66..0.94).contains(&sums), "{told}");
@@ -118,8 +119,10 @@ fn who_stays_away_is_told_with_the_planted_chances() {
             missed: None,
         };
         let chance = model.judge(&coming, now).chance.unwrap();
+        println!("{chance:.3} where {planted} was planted");
         assert!((chance - planted).abs() < 0.02, "{chance}, {planted}");
     }
     let tried = back_test(&marked).unwrap();
+    println!("{tried:?}");
     assert!(tried.ours < tried.constant, "{tried:?}");
 }

@@ -29,6 +29,10 @@ impl Drop for Demo {
 
 impl Demo {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub(crate) async fn start_with(more: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let config = folder.path().join("config");
         copy(
@@ -44,6 +48,7 @@ impl Demo {
         let mut child = Command::new(env!("CARGO_BIN_EXE_zapis"))
             .args(["demo", "--listen", "127.0.0.1:0", "--config"])
             .arg(config.join("zapis.toml"))
+            .args(more)
             .env("TMPDIR", folder.path())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -27,7 +27,7 @@ pub const MASTERS: [(&str, &str, &str); 4] = [
     ("anna", "manicure", "kolokolnaya"),
     ("olga", "airtouch", "kolokolnaya"),
     ("ilya", "men-cut", "petrogradka"),
-    ("daria", "peeling", "petrogradka"),
+    ("ksenia", "peeling", "petrogradka"),
 ];
 /// The arms of the experiment that goes on all year, as the journal names them.
 pub const ARMS: [&str; 2] = ["leading:a", "leading:b"];
