@@ -10,7 +10,7 @@ use zapis_core::store::Store;
 use zapis_sandbox::year::{GROUP, Year};
 use zapis_workers::desk::Desks;
 use zapis_workers::kpi::Follower;
-use zapis_workers::kpi::figures::{By, Counted};
+use zapis_workers::kpi::figures::{By, Counted, tried};
 
 use super::ground::{Ground, is_postgres};
 use super::report::{Goal, Report};
@@ -21,6 +21,8 @@ use crate::config::Loaded;
 const AT_ONCE: usize = 5_000;
 /// Lines of the journal that a customer's story has, on average.
 const LINES: usize = 14;
+/// What the variants of the year's experiment begin with.
+const TRIAL: &str = "leading:";
 /// The month that is counted: the last whole one in which nearly all is known.
 const MONTH: (i64, i64) = (304, 334);
 
@@ -71,6 +73,9 @@ async fn on(
     );
     let took = began.elapsed().as_secs_f64();
     anyhow::ensure!(groups.len() > 1, "nothing was counted");
+    let began = Instant::now();
+    let in_trial = tried(store, TRIAL).await?.len();
+    let sought = began.elapsed().as_secs_f64();
     ground.close().await?;
     let dialogues = counted.dialogues.len();
     let what = format!("{name}: lines of the journal followed, of {lines:.0}");
@@ -78,6 +83,8 @@ async fn on(
     let what = format!("{name}: figures of a month of {dialogues} dialogues");
     report.plain(&what, "s", took, Some(Goal::AtMost(goal)));
     report.plain(&format!("{name}: of that, reading"), "s", read, None);
+    let what = format!("{name}: {in_trial} dialogues of an experiment found");
+    report.plain(&what, "s", sought, None);
     Ok(())
 }
 
