@@ -5,8 +5,8 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::broker::{Publish, Topic};
@@ -65,14 +65,13 @@ pub struct Outbox {
 
 /// Most keys of an event are empty, and a session is written as a whole with every turn.
 fn without_empty_keys<S: Serializer>(events: &[Event], to: S) -> Result<S::Ok, S::Error> {
-    let full = serde_json::to_value(events).map_err(S::Error::custom)?;
-    let filled = |event: &Value| {
-        let keys = event.as_object().into_iter().flatten();
-        let keys = keys.filter(|(_, value)| !value.is_null());
-        keys.map(|(key, value)| (key.clone(), value.clone()))
-            .collect::<Map<_, _>>()
-    };
-    to.collect_seq(full.as_array().into_iter().flatten().map(filled))
+    let mut all = serde_json::to_value(events).map_err(S::Error::custom)?;
+    for event in all.as_array_mut().into_iter().flatten() {
+        if let Some(keys) = event.as_object_mut() {
+            keys.retain(|_, value| !value.is_null());
+        }
+    }
+    all.serialize(to)
 }
 
 /// A message that a turn decided to publish.

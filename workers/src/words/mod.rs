@@ -72,11 +72,20 @@ fn is_cyrillic(c: char) -> bool {
 /// A text with one spelling for what customers spell in several ways: lower case, е for ё,
 /// composed letters, letters thrice in a row shortened to two.
 pub fn folded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+    let is_composed = |c: char| c.is_ascii() || matches!(c, 'А'..='я' | 'Ё' | 'ё');
+    if text.chars().all(is_composed) {
+        fold(text.chars(), text.len())
+    } else {
+        fold(text.nfkc(), text.len())
+    }
+}
+
+fn fold(letters: impl Iterator<Item = char>, length: usize) -> String {
+    let mut out = String::with_capacity(length);
     let mut last = ['\0'; 2];
-    for c in text.nfkc().flat_map(char::to_lowercase) {
+    for c in letters.flat_map(char::to_lowercase) {
         let c = if c == 'ё' { 'е' } else { c };
-        if c.is_alphabetic() && last == [c, c] {
+        if last == [c, c] && c.is_alphabetic() {
             continue;
         }
         last = [last[1], c];
@@ -88,8 +97,13 @@ pub fn folded(text: &str) -> String {
 /// The words of a folded text.
 pub fn tokens(folded: &str) -> impl Iterator<Item = &str> {
     folded
-        .split(|c: char| !c.is_alphanumeric())
+        .split(|c: char| !is_of_word(c))
         .filter(|token| !token.is_empty())
+}
+
+/// Letters and digits; the usual ones are known without a table.
+fn is_of_word(c: char) -> bool {
+    matches!(c, 'а'..='я' | 'a'..='z' | '0'..='9') || c.is_alphanumeric()
 }
 
 /// The stem of a folded word, by its script.
@@ -157,6 +171,7 @@ mod tests {
     #[test]
     fn folding_makes_one_spelling_of_many() {
         assert_eq!(folded("ПЕДИКЮР ещёёёё"), "педикюр ещее");
+        assert_eq!(folded("Мои\u{306} е\u{308}ж"), "мой еж");
     }
 
     #[test]
