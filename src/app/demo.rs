@@ -3,8 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use anyhow::{Context, bail};
-use chrono::{DateTime, Utc};
+use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -15,6 +14,7 @@ use zapis_channels::whatsapp::{Template, WhatsAppConfig};
 use zapis_core::Clock;
 use zapis_core::config::Secret;
 use zapis_core::store::Store;
+use zapis_sandbox::year::EXPERIMENT;
 use zapis_sandbox::{
     Bitrix24Outgoing, Bitrix24Portal, Bitrix24Webhook, Move, Page, Sandbox, SandboxConfig,
     StaffChat, TelegramBot, WhatsAppNumber, WhatsAppTemplate,
@@ -128,10 +128,11 @@ pub async fn demo(
     let has_content = loaded.folder.join("business.toml").exists();
     if with_history || !has_content {
         warn!("Showing the salon that comes with the program");
-        let tried = with_history.then_some(history::EXPERIMENTS);
+        let tried = with_history.then_some(("experiments.toml", EXPERIMENT));
         unpack(folder.path(), CONTENT.into_iter().chain(tried))?;
         loaded.folder = folder.path().to_owned();
     }
+    let firm = Business::load(&Files::of_folder(&loaded.folder)).ok();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .context("listening on this machine")?;
@@ -142,8 +143,9 @@ pub async fn demo(
         zapis_url: zapis_url.clone(),
         webchat_account: "site".into(),
         // What is wrong with the file is told by who needs it.
-        time_zone: Business::load(&Files::of_folder(&loaded.folder))
-            .map_or("UTC", |business| business.time_zone.name())
+        time_zone: firm
+            .as_ref()
+            .map_or("UTC", |firm| firm.time_zone.name())
             .into(),
     };
     let clock = Clock::movable();
@@ -157,8 +159,11 @@ pub async fn demo(
         folder.path(),
     );
 
-    if with_history {
-        plant(&loaded, clock.now()).await?;
+    if let Some(firm) = firm.filter(|_| with_history) {
+        let store = Store::open(loaded.config.engines.store.expose()).await?;
+        let written = history::write(&store, &firm, clock.now()).await;
+        store.close().await;
+        written?;
     }
 
     output::line(sandbox.url());
@@ -298,17 +303,6 @@ fn configure(loaded: &mut Loaded, sandbox: &Sandbox, url: &str, journal_token: &
         allowed_origins: vec![sandbox.url()],
         ..WebChatConfig::default()
     }];
-}
-
-/// Writes a year down before the program starts.
-async fn plant(loaded: &Loaded, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let Ok(firm) = Business::load(&Files::of_folder(&loaded.folder)) else {
-        bail!("business.toml is broken: see `zapis check`");
-    };
-    let store = Store::open(loaded.config.engines.store.expose()).await?;
-    let written = history::write(&store, &firm, now).await;
-    store.close().await;
-    written
 }
 
 fn approved((_, name, category, body): (&str, &str, &str, &str)) -> WhatsAppTemplate {

@@ -4,7 +4,6 @@ use anyhow::Context;
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 use zapis_core::Clock;
-use zapis_core::event::Event;
 use zapis_core::ids;
 use zapis_core::store::{
     Booked, Booking, BookingChange, Change, Changed, Item, NewBooking, Status, Store, Visit, Wanted,
@@ -18,23 +17,8 @@ use zapis_workers::kpi::Follower;
 /// How many customers' stories: some four visits a day.
 const STORIES: u32 = 5_000;
 const SEED: u64 = 2;
-/// How many lines are written at once.
-const AT_ONCE: usize = 1_000;
 /// A visit whose day is full or free for its person comes within so many days.
 const WITHIN: u64 = 7;
-
-/// What was tried in it, and still is.
-pub(super) const EXPERIMENTS: (&str, &str) = (
-    "experiments.toml",
-    r#"[[experiments]]
-id = "leading"
-about = "Два времени на выбор вместо трёх"
-goal = "booked"
-smallest = 15
-expected = 30
-arms = [{ id = "a" }, { id = "b", scenario = { times = 2 } }]
-"#,
-);
 
 /// Writes it down, before anybody looks at the book: nothing of it is news.
 pub(super) async fn write(
@@ -44,14 +28,7 @@ pub(super) async fn write(
 ) -> anyhow::Result<()> {
     let first = firm.local(now).date_naive() - Days::new(365);
     let mut year = Year::new(SEED, STORIES, open_of(firm.time_zone, first, 0));
-    loop {
-        let happened = year.by_ref().filter(|line| line.timestamp <= now);
-        let lines: Vec<Event> = happened.take(AT_ONCE).collect();
-        if lines.is_empty() {
-            break;
-        }
-        store.journal(&lines, &[]).await?;
-    }
+    year.write(store, now).await?;
     let planted = year.take_planted();
     let book = Book { store, firm, now };
     for one in &planted {
@@ -93,7 +70,7 @@ impl Book<'_> {
                 Status::NoShow
             }
         };
-        let off = visit.gone_at.filter(|_| visit.cancelled);
+        let off = visit.gone_at.filter(|_| visit.is_cancelled());
         let steps = [
             off.map(|at| (at, Status::CancelledByCustomer)),
             visit.confirmed.then_some((confirmed_at, Status::Confirmed)),

@@ -3,11 +3,10 @@
 
 use std::time::Instant;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use zapis_core::Clock;
 use zapis_core::config::EnginesConfig;
-use zapis_core::store::Store;
-use zapis_sandbox::year::{GROUP, Year};
+use zapis_sandbox::year::{ARMS, GROUP, Year};
 use zapis_workers::desk::Desks;
 use zapis_workers::kpi::Follower;
 use zapis_workers::kpi::figures::{By, Counted, tried};
@@ -17,12 +16,8 @@ use super::report::{Goal, Report};
 use crate::cli::Bench;
 use crate::config::Loaded;
 
-/// How many lines are written at once.
-const AT_ONCE: usize = 5_000;
 /// Lines of the journal that a customer's story has, on average.
 const LINES: usize = 14;
-/// What the variants of the year's experiment begin with.
-const TRIAL: &str = "leading:";
 /// The month that is counted: the last whole one in which nearly all is known.
 const MONTH: (i64, i64) = (304, 334);
 
@@ -51,7 +46,12 @@ async fn on(
     let ground = Ground::open(engines).await?;
     let store = &ground.engines.store;
     let begins = DateTime::UNIX_EPOCH + TimeDelta::days(20_454);
-    let lines = write(store, bench, begins).await?;
+    let stories = u32::try_from(bench.messages / LINES)?;
+    let mut year = Year::new(1, stories, begins);
+    let lines = year.write(store, DateTime::<Utc>::MAX_UTC).await?;
+    // The truth about it is tested elsewhere.
+    drop(year);
+    let lines = f64::from(u32::try_from(lines)?);
     let follower = Follower {
         store: store.clone(),
         desks: Desks::new([GROUP.parse()?]),
@@ -74,7 +74,7 @@ async fn on(
     let took = began.elapsed().as_secs_f64();
     anyhow::ensure!(groups.len() > 1, "nothing was counted");
     let began = Instant::now();
-    let in_trial = tried(store, TRIAL).await?.len();
+    let in_trial = tried(store, ARMS[1]).await?.len();
     let sought = began.elapsed().as_secs_f64();
     ground.close().await?;
     let dialogues = counted.dialogues.len();
@@ -83,24 +83,7 @@ async fn on(
     let what = format!("{name}: figures of a month of {dialogues} dialogues");
     report.plain(&what, "s", took, Some(Goal::AtMost(goal)));
     report.plain(&format!("{name}: of that, reading"), "s", read, None);
-    let what = format!("{name}: {in_trial} dialogues of an experiment found");
+    let what = format!("{name}: {in_trial} dialogues of an arm found");
     report.plain(&what, "s", sought, None);
     Ok(())
-}
-
-/// Writes the year down; gives how many lines that were.
-async fn write(store: &Store, bench: &Bench, begins: DateTime<chrono::Utc>) -> anyhow::Result<f64> {
-    let stories = u32::try_from(bench.messages / LINES)?;
-    let mut year = Year::new(1, stories, begins);
-    let mut lines = 0_u32;
-    loop {
-        let events: Vec<_> = year.by_ref().take(AT_ONCE).collect();
-        // The truth about it is tested elsewhere.
-        year.take_planted();
-        if events.is_empty() {
-            return Ok(f64::from(lines));
-        }
-        lines += u32::try_from(events.len())?;
-        store.journal(&events, &[]).await?;
-    }
 }

@@ -1,12 +1,10 @@
 //! What the bot knows, in the console: tried out, written with a look ahead, brought in, gone back in.
 
-use std::time::Instant;
-
 use reqwest::StatusCode;
 use zapis_core::store::Role;
 
 use crate::support::console::Person;
-use crate::support::firm::{Firm, On, PATIENCE};
+use crate::support::firm::{Firm, On};
 
 const KNOWLEDGE: &str = "/console/knowledge";
 const ENTRY: &str = "/console/knowledge/entry";
@@ -69,21 +67,6 @@ async fn two_change_one_entry(maria: &Person, id: &str) {
     maria.until(&tried(QUESTION), gone).await;
 }
 
-/// A worker of its own learns of it a little after the gateway, whose box has told: whoever asks by then hears it.
-async fn customers_hear_of_it(firm: &Firm, first: i64) {
-    let give_up = Instant::now() + PATIENCE;
-    for customer in first.. {
-        firm.sandbox
-            .telegram_writes(customer, "солярий есть?")
-            .unwrap();
-        let answer = firm.telegram_answer(customer, 0).await;
-        if answer.contains("полотенце") {
-            return;
-        }
-        assert!(Instant::now() < give_up, "{answer}");
-    }
-}
-
 async fn an_unanswered_question_is_answered_from_then_on(on: On, roles: Vec<Vec<&'static str>>) {
     let firm = Firm::with(on, "", roles).await;
     let maria = Person::joins(&firm, "maria", "Мария", Role::Manager).await;
@@ -123,7 +106,7 @@ async fn an_unanswered_question_is_answered_from_then_on(on: On, roles: Vec<Vec<
     }
     let says = |page: &str| page.contains("30 ₽ за минуту") && page.contains("Бот ответит сам");
     maria.until(&tried(QUESTION), says).await;
-    customers_hear_of_it(&firm, oleg).await;
+    firm.until_told(oleg, "солярий есть?", "полотенце").await;
     assert!(!maria.reads(gaps).await.contains("солярий"), "it is filled");
     let page = maria.reads(KNOWLEDGE).await;
     assert!(

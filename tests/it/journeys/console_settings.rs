@@ -13,19 +13,6 @@ const BACK: &str = "/console/settings/rollback";
 const PRICE: &str = "manicure|price|";
 const ASKED: &str = "Сколько стоит маникюр без покрытия?";
 
-/// Asks as one customer after the other until the answer holds these words.
-async fn until_told(firm: &Firm, first: i64, question: &str, words: &str) {
-    let mut told = String::new();
-    for chat in first..first + 40 {
-        firm.sandbox.telegram_writes(chat, question).unwrap();
-        told = firm.telegram_answer(chat, 0).await;
-        if told.contains(words) {
-            return;
-        }
-    }
-    panic!("{words}: {told}");
-}
-
 /// What the engineer does beside the console.
 async fn commands(firm: &Firm, olga: &Person) {
     let zapis = |args: &[&str]| {
@@ -63,7 +50,7 @@ async fn commands(firm: &Firm, olga: &Person) {
 async fn a_price_is_changed_and_taken_back(on: On, roles: Vec<Vec<&'static str>>) {
     let firm = Firm::with(on, "", roles).await;
     let olga = Person::joins(&firm, "olga", "Ольга", Role::Owner).await;
-    until_told(&firm, 8_000, ASKED, "1\u{a0}500").await;
+    firm.until_told(8_000, ASKED, "1\u{a0}500").await;
     assert!(
         olga.reads(SERVICES)
             .await
@@ -85,7 +72,7 @@ async fn a_price_is_changed_and_taken_back(on: On, roles: Vec<Vec<&'static str>>
     assert!(wrong.contains("name=\"version\" value=\"0\""), "{wrong}");
     olga.has_done(SERVICES, &[("version", "0"), (PRICE, "от 1 700")])
         .await;
-    until_told(&firm, 8_100, ASKED, "от 1\u{a0}700").await;
+    firm.until_told(8_100, ASKED, "от 1\u{a0}700").await;
     let versions = olga.reads(VERSIONS).await;
     assert!(
         versions.contains("Услуги и цены: Маникюр без покрытия: Цена")
@@ -127,7 +114,7 @@ async fn a_price_is_changed_and_taken_back(on: On, roles: Vec<Vec<&'static str>>
     assert_eq!(moved.status(), StatusCode::UNPROCESSABLE_ENTITY);
     olga.has_done(BACK, &[("version", "0"), ("base", "2")])
         .await;
-    until_told(&firm, 8_200, ASKED, "1\u{a0}500").await;
+    firm.until_told(8_200, ASKED, "1\u{a0}500").await;
     assert!(olga.reads(VERSIONS).await.contains("возврат к версии 0"));
     commands(&firm, &olga).await;
     let noted =
@@ -158,7 +145,8 @@ async fn words_and_what_the_bot_may_say() {
         &[("version", "0"), ("ru-text", said), ("ru-informal", "")],
     )
     .await;
-    until_told(&firm, 8_300, "Здравствуйте", "«Белый шиповник» на связи").await;
+    firm.until_told(8_300, "Здравствуйте", "«Белый шиповник» на связи")
+        .await;
     // What the loader would refuse is refused here, and the old words hold.
     for text in ["", "{ $salon", "Привет, { $name }!"] {
         let wrong = olga
@@ -170,7 +158,7 @@ async fn words_and_what_the_bot_may_say() {
     let autonomy = "/console/settings?part=autonomy";
     olga.has_done(autonomy, &[("version", "1"), ("price", "staff")])
         .await;
-    until_told(&firm, 8_400, ASKED, "администратор").await;
+    firm.until_told(8_400, ASKED, "администратор").await;
     let page = olga.reads(autonomy).await;
     assert!(page.contains("<option value=\"staff\" selected>"), "{page}");
     let unknown = olga
@@ -180,7 +168,7 @@ async fn words_and_what_the_bot_may_say() {
 
     // The file of it alone is dropped; the greeting stays.
     olga.has_done(BACK, &[("drop", "autonomy.toml")]).await;
-    until_told(&firm, 8_500, ASKED, "1\u{a0}500").await;
+    firm.until_told(8_500, ASKED, "1\u{a0}500").await;
     assert!(olga.reads(greeting).await.contains("на связи"));
 }
 
@@ -198,7 +186,8 @@ async fn somebody_new_a_day_off_and_a_whole_file() {
         ("+|online|", ""),
     ];
     olga.has_done(SERVICES, &services).await;
-    until_told(&firm, 8_600, "Сколько стоит спа для головы?", "3\u{a0}300").await;
+    firm.until_told(8_600, "Сколько стоит спа для головы?", "3\u{a0}300")
+        .await;
 
     let places = "/console/settings?part=places";
     let mut days = vec![

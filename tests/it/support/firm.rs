@@ -681,6 +681,20 @@ format = "json"
         }
     }
 
+    /// Asks as one customer after the other until the answer holds these words: a worker of its own learns a little
+    /// later than the console.
+    pub(crate) async fn until_told(&self, first: i64, question: &str, words: &str) {
+        let mut told = String::new();
+        for chat in first..first + 40 {
+            self.sandbox.telegram_writes(chat, question).unwrap();
+            told = self.telegram_answer(chat, 0).await;
+            if told.contains(words) {
+                return;
+            }
+        }
+        panic!("{words}: {told}");
+    }
+
     /// Waits until changes of the appointment book are followed.
     pub(crate) async fn follows_the_book(&self) {
         let followed = "SELECT count(*) FROM small_values WHERE name = 'notices'";

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use frostem::{Algorithm, Stemmer};
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 pub use lexicon::Lexicon;
 pub(crate) use list::WordList;
@@ -72,11 +72,9 @@ fn is_cyrillic(c: char) -> bool {
 /// A text with one spelling for what customers spell in several ways: lower case, е for ё,
 /// composed letters, letters thrice in a row shortened to two.
 pub fn folded(text: &str) -> String {
-    let is_composed = |c: char| c.is_ascii() || matches!(c, 'А'..='я' | 'Ё' | 'ё');
-    if text.chars().all(is_composed) {
-        fold(text.chars(), text.len())
-    } else {
-        fold(text.nfkc(), text.len())
+    match is_nfkc_quick(text.chars()) {
+        IsNormalized::Yes => fold(text.chars(), text.len()),
+        _ => fold(text.nfkc(), text.len()),
     }
 }
 

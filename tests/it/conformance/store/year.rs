@@ -9,7 +9,7 @@ use zapis_core::Clock;
 use zapis_core::event::Event;
 use zapis_core::store::Store;
 use zapis_sandbox::year::truth::figures;
-use zapis_sandbox::year::{ARMS, GROUP, LIFT, MASTERS, Planted, Year};
+use zapis_sandbox::year::{ARMS, EXPERIMENT, GROUP, LIFT, MASTERS, Planted, Year};
 use zapis_workers::business::Business;
 use zapis_workers::content::{Content, Files};
 use zapis_workers::desk::Desks;
@@ -24,17 +24,6 @@ on_both!(
     an_experiment_comes_to_what_was_planted,
 );
 
-/// What is tried all year.
-const EXPERIMENT: &str = r#"
-[[experiments]]
-id = "leading"
-about = "Сначала время, потом цена"
-goal = "booked"
-smallest = 12
-expected = 30
-arms = [{ id = "a" }, { id = "b", scenario = { times = 2 } }]
-"#;
-
 /// How many customers' stories; `ZAPIS_LONG=1` tells a hundred thousand.
 fn stories() -> u32 {
     match std::env::var_os("ZAPIS_LONG") {
@@ -48,20 +37,10 @@ fn begins() -> DateTime<Utc> {
     "2026-01-01T00:00:00+03:00".parse().unwrap()
 }
 
-async fn write_down(store: &Store, year: &mut Year) {
-    loop {
-        let events: Vec<_> = year.take(1_000).collect();
-        if events.is_empty() {
-            return;
-        }
-        store.journal(&events, &[]).await.unwrap();
-    }
-}
-
 async fn figures_are_what_was_planted(ground: Ground) {
     let store = ground.open().await;
     let mut year = Year::new(20_260_101, stories(), begins());
-    write_down(&store, &mut year).await;
+    year.write(&store, DateTime::<Utc>::MAX_UTC).await.unwrap();
     let planted = year.take_planted();
     let follower = Follower {
         store: store.clone(),

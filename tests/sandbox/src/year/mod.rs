@@ -15,6 +15,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use zapis_core::event::Event;
+use zapis_core::store::{Store, StoreError};
 
 use calendar::Calendar;
 use pen::Pen;
@@ -31,10 +32,23 @@ pub const MASTERS: [(&str, &str, &str); 4] = [
 ];
 /// The arms of the experiment that goes on all year, as the journal names them.
 pub const ARMS: [&str; 2] = ["leading:a", "leading:b"];
+/// The same as `experiments.toml` has it.
+pub const EXPERIMENT: &str = r#"
+[[experiments]]
+id = "leading"
+about = "Два времени на выбор вместо трёх"
+goal = "booked"
+smallest = 15
+expected = 30
+arms = [{ id = "a" }, { id = "b", scenario = { times = 2 } }]
+"#;
 /// How many of the customers of each arm book: 42 of 100 and not 30.
 pub const LIFT: (f64, f64) = (0.30, 0.42);
 /// How many of those who did not confirm stay away, and how many of those who did.
 pub const NO_SHOWS: (f64, f64) = (0.25, 0.05);
+
+/// How many lines are written at once.
+const AT_ONCE: usize = 5_000;
 
 /// The lines of a year, one after another.
 #[derive(Debug)]
@@ -65,6 +79,20 @@ impl Year {
     /// Takes what was planted since this was asked last; all of it once there are no lines left.
     pub fn take_planted(&mut self) -> Vec<Planted> {
         std::mem::take(&mut self.planted)
+    }
+
+    /// Writes down what has happened by a moment; gives how many lines that are.
+    pub async fn write(&mut self, store: &Store, by: DateTime<Utc>) -> Result<usize, StoreError> {
+        let mut count = 0;
+        loop {
+            let happened = self.by_ref().filter(|line| line.timestamp <= by);
+            let lines: Vec<Event> = happened.take(AT_ONCE).collect();
+            if lines.is_empty() {
+                return Ok(count);
+            }
+            count += lines.len();
+            store.journal(&lines, &[]).await?;
+        }
     }
 
     fn plant(&mut self, at: DateTime<Utc>) {

@@ -185,7 +185,7 @@ impl Scene<'_> {
         if self.pen.chance(0.03) {
             let (at, off) = (end + TimeDelta::hours(30), Status::CancelledBySalon);
             self.pen.changes(&mut slip, None, at, "cancel_booking", off);
-            self.told[first].visits[0].is_called_off(at);
+            self.told[first].visits[0].gone_at = Some(at);
             return at;
         }
         self.visits(first, slip)
@@ -202,7 +202,7 @@ impl Scene<'_> {
         one.ending = Some(Ending::Confirmed);
         self.told.push(one);
         self.told[first].ending = Some(Ending::Reopened);
-        self.told[first].visits[0].is_called_off(at);
+        self.told[first].visits[0].gone_at = Some(at);
         at
     }
 
@@ -228,7 +228,7 @@ impl Scene<'_> {
             let off = Status::CancelledByCustomer;
             self.pen
                 .changes(&mut slip, Some(turn), pressed_at, "cancel_booking", off);
-            self.told[first].visits[0].is_called_off(pressed_at);
+            self.told[first].visits[0].gone_at = Some(pressed_at);
             return pressed_at;
         }
         if self.pen.chance(0.1) {

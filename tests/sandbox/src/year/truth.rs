@@ -98,8 +98,6 @@ pub struct PlantedVisit {
     pub gone_at: Option<DateTime<Utc>>,
     /// She said that she will come.
     pub confirmed: bool,
-    /// It was called off.
-    pub cancelled: bool,
     /// Whether she came, where that was marked.
     pub came: Option<bool>,
 }
@@ -195,14 +193,13 @@ impl PlantedVisit {
             starts_at,
             gone_at: None,
             confirmed: false,
-            cancelled: false,
             came: None,
         }
     }
 
-    pub(super) fn is_called_off(&mut self, at: DateTime<Utc>) {
-        self.cancelled = true;
-        self.gone_at = Some(at);
+    /// Whether it was called off.
+    pub fn is_cancelled(&self) -> bool {
+        self.gone_at.is_some() && self.came.is_none()
     }
 }
 
@@ -276,7 +273,10 @@ fn visits(all: &[&Planted], figures: &mut BTreeMap<&'static str, Value>) {
     );
     figures.insert("bookings", number(visits.len()));
     figures.insert("confirmed", part(count(|one| one.confirmed), visits.len()));
-    figures.insert("cancelled", part(count(|one| one.cancelled), visits.len()));
+    figures.insert(
+        "cancelled",
+        part(count(PlantedVisit::is_cancelled), visits.len()),
+    );
     figures.insert("came", part(came, came + missed));
     figures.insert("no_show", part(missed, came + missed));
 }
