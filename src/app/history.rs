@@ -6,7 +6,8 @@ use uuid::Uuid;
 use zapis_core::Clock;
 use zapis_core::ids;
 use zapis_core::store::{
-    Booked, Booking, BookingChange, Change, Changed, Item, NewBooking, Status, Store, Visit, Wanted,
+    Booked, Booking, BookingChange, Change, Changed, Followed, Item, NewBooking, Status, Store,
+    Visit, Wanted,
 };
 use zapis_sandbox::year::{GROUP, MASTERS, PlantedVisit, Year};
 use zapis_workers::book::{open_of, working};
@@ -38,6 +39,12 @@ pub(super) async fn write(
             book.enter(guest, visit).await?;
         }
     }
+    // The journal has it already, and nobody is at the other end who could be reminded.
+    let told = Followed {
+        upto: store.last_booking_position().await?,
+        ..Followed::default()
+    };
+    store.follow(&told).await?;
     let follower = Follower {
         store: store.clone(),
         desks: Desks::new([GROUP.parse()?]),
@@ -157,7 +164,6 @@ fn request(cause: Uuid, guest: &str, visit: Visit) -> NewBooking {
         wanted: Wanted::Visit(visit),
         cause,
         who: "customer".to_owned(),
-        // Nobody is at the other end of it who could be reminded.
         conversation: None,
         name: format!("Гостья {guest}"),
         phone: Some(format!("+7921{guest:0>7}")),

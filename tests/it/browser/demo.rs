@@ -155,6 +155,13 @@ async fn a_demo_with_a_year_behind_it_has_something_to_tell() {
     // Nothing of it is news: who comes new does not see a year of messages.
     let staff = demo.said(STAFF).await;
     assert!(staff.is_empty(), "{staff:?}");
+    // Nobody is reminded who cannot be reached.
+    demo.goes_to(json!("tomorrow")).await;
+    let staff = demo.said(STAFF).await;
+    assert!(
+        !staff.iter().any(|(_, text)| text.contains("не дошло")),
+        "{staff:?}"
+    );
 }
 
 #[tokio::test]
