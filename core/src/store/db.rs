@@ -311,12 +311,17 @@ impl Db {
         }
     }
 
+    /// Reads a few rows by their keys, for which SQLite needs no thread of its own.
+    pub(super) async fn fetch_few(&self, sql: Sql) -> Result<Vec<Row>, sqlx::Error> {
+        match self {
+            Self::Sqlite(file) => Ok(on_sqlite(file.fetch_few(sql).await?)),
+            Self::Postgres(_) => self.fetch(sql).await,
+        }
+    }
+
     /// Reads at most one row.
     pub(super) async fn fetch_one(&self, sql: Sql) -> Result<Option<Row>, sqlx::Error> {
-        match self {
-            Self::Sqlite(file) => Ok(file.fetch_one(sql).await?.map(Row::Sqlite)),
-            Self::Postgres(_) => Ok(self.fetch(sql).await?.into_iter().next()),
-        }
+        Ok(self.fetch_few(sql).await?.into_iter().next())
     }
 
     /// One statement that writes; how many rows it touched.

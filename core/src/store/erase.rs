@@ -364,7 +364,7 @@ pub(super) fn look_up(db: Db, persons: Vec<String>) -> Found<DateTime<Utc>> {
     Box::pin(async move {
         let statement = sql("SELECT person, at FROM tombstones WHERE person IN ")
             .list(persons.iter().map(Value::from));
-        let rows = db.fetch(statement).await?;
+        let rows = db.fetch_few(statement).await?;
         let found = rows.iter().map(|row| Ok((row.get(0)?, row.time(1)?)));
         found.collect()
     })

@@ -169,7 +169,7 @@ pub(super) fn look_up(db: Db, conversations: Vec<String>) -> Found<Ownership> {
              WHERE conversation IN ",
         )
         .list(conversations.iter().map(Value::from));
-        let rows = db.fetch(statement).await?;
+        let rows = db.fetch_few(statement).await?;
         let found = rows.iter().map(|row| Ok((row.get(0)?, read(row, 1)?)));
         found.collect()
     })

@@ -105,17 +105,16 @@ impl Sqlite {
         on_thread(begin).await
     }
 
-    /// Reads at most one row.
-    pub(super) async fn fetch_one(&self, sql: Sql) -> Result<Option<Row>, sqlx::Error> {
-        let rows = if self.path.is_some() {
+    /// Reads so few rows that it happens where it is asked.
+    pub(super) async fn fetch_few(&self, sql: Sql) -> Result<Vec<Row>, sqlx::Error> {
+        if self.path.is_some() {
             self.reading(&sql)
         } else {
             self.in_memory(&sql).await
-        };
-        Ok(rows?.into_iter().next())
+        }
     }
 
-    /// Reads.
+    /// Reads as many as there are.
     pub(super) async fn fetch(&self, sql: Sql) -> Result<Vec<Row>, sqlx::Error> {
         if self.path.is_none() {
             return self.in_memory(&sql).await;

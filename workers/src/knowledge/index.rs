@@ -1,5 +1,6 @@
 //! An inverted index with precomputed BM25F impacts, over stems and over pieces of words.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::words::{Lexicon, folded, is_frame, is_light, stem, tokens};
@@ -167,9 +168,17 @@ impl Index {
         let folded = folded(query);
         let mut fits = vec![Fit::default(); self.documents.len()];
         let words: Vec<&str> = tokens(&folded).filter(|token| !is_light(token)).collect();
-        let (stems, pieces) = (weighed(&words, stem_terms), weighed(&words, piece_terms));
-        self.stems.fit(&stems, &mut fits);
-        self.pieces.fit_pieces(&pieces, &mut fits);
+        let stems: Vec<Cow<'_, str>> = words.iter().map(|word| stem(word)).collect();
+        let counts = |stem: &Cow<'_, str>| if is_frame(stem) { FRAMING } else { 1.0 };
+        let counts: Vec<f32> = stems.iter().map(counts).collect();
+        let padded: Vec<String> = words.iter().map(|word| padded(word)).collect();
+
+        let terms = stems.iter().zip(&counts);
+        let terms = terms.map(|(stem, counts)| (stem.as_ref(), *counts));
+        self.stems.fit(terms, &mut fits);
+        let terms = padded.iter().zip(&counts);
+        let terms = terms.flat_map(|(word, counts)| pieces(word).map(|piece| (piece, *counts)));
+        self.pieces.fit_pieces(terms, &mut fits);
         fits
     }
 }
@@ -188,16 +197,16 @@ impl Field {
     fn cut(&mut self, document: &Document, by_stem: bool) -> Terms {
         let mut cut = |text: &str| {
             let folded = folded(text);
-            let words: Vec<&str> = tokens(&folded).filter(|token| !is_light(token)).collect();
-            let terms = if by_stem {
-                stem_terms(&words)
+            let words = tokens(&folded).filter(|token| !is_light(token));
+            if by_stem {
+                words.map(|word| self.lexicon.add(&stem(word))).collect()
             } else {
-                piece_terms(&words)
-            };
-            terms
-                .iter()
-                .map(|term| self.number_of(term, by_stem))
-                .collect::<Vec<u32>>()
+                let padded: Vec<String> = words.map(padded).collect();
+                let pieces = padded.iter().flat_map(|word| pieces(word));
+                pieces
+                    .map(|piece| self.number_of(piece))
+                    .collect::<Vec<u32>>()
+            }
         };
         let mut titles: Vec<Vec<u32>> = document.titles.iter().map(|title| cut(title)).collect();
         if titles.is_empty() {
@@ -214,12 +223,13 @@ impl Field {
         Terms { titles, body, said }
     }
 
-    fn number_of(&mut self, term: &str, by_stem: bool) -> u32 {
-        if by_stem {
-            return self.lexicon.add(term);
+    fn number_of(&mut self, piece: &str) -> u32 {
+        if let Some(number) = self.numbers.get(piece) {
+            return *number;
         }
         let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        *self.numbers.entry(term.into()).or_insert(next)
+        self.numbers.insert(piece.into(), next);
+        next
     }
 
     fn post(&mut self, documents: &[Terms]) {
@@ -298,51 +308,50 @@ impl Field {
         self.titles.push(weight);
     }
 
-    /// The known terms a term of the query stands for, and how surely.
-    fn resolve(&self, term: &str) -> Vec<(u32, f32)> {
-        let exact = self
-            .lexicon
-            .number(term)
-            .or_else(|| self.numbers.get(term).copied());
-        if let Some(number) = exact {
-            return vec![(number, 1.0)];
-        }
-        self.lexicon
-            .nearest(term)
-            .into_iter()
-            .map(|(number, _)| (number, GUESSED))
-            .collect()
-    }
-
-    fn meaning(&self, terms: &[(String, f32)]) -> Meaning {
+    /// What the terms of a query mean, each once, with what they count.
+    fn meaning<'q>(&self, terms: impl Iterator<Item = (&'q str, f32)>) -> Meaning {
         let mut meaning = Meaning::default();
-        for (at, (term, counts)) in terms.iter().enumerate() {
-            if terms[..at].iter().any(|(other, _)| other == term) {
-                continue;
+        let mut guessed: Vec<&str> = Vec::new();
+        let mut exact: Vec<u32> = Vec::new();
+        for (term, counts) in terms {
+            let number = self.lexicon.number(term);
+            let number = number.or_else(|| self.numbers.get(term).copied());
+            let before = meaning.terms.len();
+            let mut mean = |number: u32, certainty: f32| {
+                meaning.terms.push(Meant {
+                    number,
+                    weight: counts * self.weights[number as usize] * certainty,
+                    subject: counts >= 1.0,
+                });
+            };
+            if let Some(number) = number {
+                if exact.contains(&number) {
+                    continue;
+                }
+                exact.push(number);
+                mean(number, 1.0);
+            } else {
+                if guessed.contains(&term) {
+                    continue;
+                }
+                guessed.push(term);
+                let near = self.lexicon.nearest(term);
+                let certainty = GUESSED / as_f32(near.len()).sqrt();
+                for (number, _) in near {
+                    mean(number, certainty);
+                }
             }
-            let meant = self.resolve(term);
-            let weight = meant
-                .iter()
-                .map(|(number, _)| self.weights[*number as usize])
-                .reduce(f32::max);
-            let weight = weight.unwrap_or(self.unknown);
-            let subject = *counts >= 1.0;
+            let meant = meaning.terms[before..].iter();
+            let weights = meant.map(|meant| self.weights[meant.number as usize]);
+            let weight = weights.reduce(f32::max).unwrap_or(self.unknown);
             meaning.possible += counts * weight;
-            meaning.subject += if subject { weight } else { 0.0 };
-            let many = as_f32(meant.len()).sqrt();
-            meaning
-                .terms
-                .extend(meant.iter().map(|(number, certainty)| Meant {
-                    number: *number,
-                    weight: counts * self.weights[*number as usize] * certainty / many,
-                    subject,
-                }));
+            meaning.subject += if counts >= 1.0 { weight } else { 0.0 };
         }
         meaning
     }
 
     /// Everything but the pieces.
-    fn fit(&self, terms: &[(String, f32)], fits: &mut [Fit]) {
+    fn fit<'q>(&self, terms: impl Iterator<Item = (&'q str, f32)>, fits: &mut [Fit]) {
         let meaning = self.meaning(terms);
         if meaning.possible <= 0.0 {
             return;
@@ -377,7 +386,7 @@ impl Field {
     }
 
     /// Sums of their own are a fifth as long as the fits: there are many pieces, and they jump about in them.
-    fn fit_pieces(&self, terms: &[(String, f32)], fits: &mut [Fit]) {
+    fn fit_pieces<'q>(&self, terms: impl Iterator<Item = (&'q str, f32)>, fits: &mut [Fit]) {
         let mut meaning = self.meaning(terms);
         let postings = |meant: &Meant| self.postings[meant.number as usize].as_slice();
         meaning.terms.sort_by_key(|meant| postings(meant).len());
@@ -400,41 +409,16 @@ impl Field {
     }
 }
 
-/// The terms of a query with what each counts.
-fn weighed(words: &[&str], cut: impl Fn(&[&str]) -> Vec<String>) -> Vec<(String, f32)> {
-    let of_word = |word: &&str| {
-        let counts = if is_frame(&stem(word)) { FRAMING } else { 1.0 };
-        cut(&[word])
-            .into_iter()
-            .map(move |term| (term, counts))
-            .collect::<Vec<_>>()
-    };
-    words.iter().flat_map(of_word).collect()
+/// A word between its ends.
+fn padded(word: &str) -> String {
+    format!("_{word}_")
 }
 
-fn stem_terms(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| stem(word).into_owned()).collect()
-}
-
-/// Pieces of padded words: "_мани", "мани", "аник", … and a short word whole.
-fn piece_terms(words: &[&str]) -> Vec<String> {
-    let mut pieces = Vec::new();
-    for word in words {
-        let letters: Vec<char> = std::iter::once('_')
-            .chain(word.chars())
-            .chain(std::iter::once('_'))
-            .collect();
-        if letters.len() <= PIECE {
-            pieces.push(letters.iter().collect());
-            continue;
-        }
-        pieces.extend(
-            letters
-                .windows(PIECE)
-                .map(|window| window.iter().collect::<String>()),
-        );
-    }
-    pieces
+/// Pieces of a padded word: "_мани", "мани", "аник", … and a short word whole.
+fn pieces(padded: &str) -> impl Iterator<Item = &str> {
+    let starts = padded.char_indices().map(|(at, _)| at);
+    let ends = starts.clone().skip(PIECE).chain([padded.len()]);
+    starts.zip(ends).map(|(start, end)| &padded[start..end])
 }
 
 #[expect(

@@ -1,6 +1,10 @@
 //! How sure the classifier may be, learnt from how often it is right about what it had not seen.
 
-use super::model::{Dice, Evidence, Lessons, Raw, add};
+use std::array::from_fn;
+
+use wide::f32x8;
+
+use super::model::{Dice, Evidence, LANES, Lessons, Raw};
 
 /// Parts the examples are cut into to see how it does on what it has not seen.
 const FOLDS: usize = 5;
@@ -29,7 +33,7 @@ impl Calibration {
 
     /// Weighs the evidence on all that was seen, then fits how sure that makes on what is of a
     /// known label: of that, as many must be right as it says.
-    fn fit(seen: &[(Evidence, bool, f32)]) -> Self {
+    fn fit(seen: &[Seen]) -> Self {
         let mut curve = Self {
             weights: [1.0, 0.5, 0.5, 0.5],
             bias: 0.0,
@@ -41,7 +45,7 @@ impl Calibration {
             }
             curve.bias -= bias;
         });
-        let known: Vec<_> = seen.iter().filter(|seen| seen.2 >= 1.0).copied().collect();
+        let known: Vec<Seen> = seen.iter().filter(|seen| seen.2 >= 1.0).copied().collect();
         let weighed = curve.weights;
         let mut scale = 1.0_f32;
         curve.descend(&known, |curve, steps, bias| {
@@ -54,54 +58,85 @@ impl Calibration {
     }
 
     /// Gradient descent on how unexpected what was seen is.
-    fn descend(
-        &mut self,
-        seen: &[(Evidence, bool, f32)],
-        mut step: impl FnMut(&mut Self, Evidence, f32),
-    ) {
+    fn descend(&mut self, seen: &[Seen], mut step: impl FnMut(&mut Self, Evidence, f32)) {
         let total: f32 = seen.iter().map(|(_, _, weight)| weight).sum();
+        let lanes: Vec<Lanes> = seen.chunks(LANES).map(Lanes::of).collect();
         for _ in 0..1500 {
-            let (mut steps, mut bias) = (Evidence::default(), 0.0);
-            for (evidence, right, weight) in seen {
-                let error = self.confidence(evidence) - f32::from(u8::from(*right));
-                let error = 0.5 * error * weight / total.max(1.0);
+            let (mut steps, mut bias) = ([f32x8::ZERO; 4], f32x8::ZERO);
+            for seen in &lanes {
+                let mut sum = f32x8::splat(self.bias);
+                for (weight, value) in self.weights.iter().zip(seen.evidence) {
+                    sum += value * *weight;
+                }
+                let confidence = f32x8::ONE / (f32x8::ONE + (-sum).exp());
+                let error = (confidence - seen.right) * seen.weight;
                 bias += error;
-                add(&mut steps, evidence, error);
+                for (step, value) in steps.iter_mut().zip(seen.evidence) {
+                    *step += value * error;
+                }
             }
-            step(self, steps, bias);
+            let rate = 0.5 / total.max(1.0);
+            let steps = steps.map(|step| step.reduce_add() * rate);
+            step(self, steps, bias.reduce_add() * rate);
+        }
+    }
+}
+
+/// The evidence for a guess, whether the guess was right, and what it counts.
+type Seen = (Evidence, bool, f32);
+
+/// What was seen, several at once; what fills up counts nothing.
+struct Lanes {
+    evidence: [f32x8; 4],
+    right: f32x8,
+    weight: f32x8,
+}
+
+impl Lanes {
+    fn of(seen: &[Seen]) -> Self {
+        let lanes = |value: &dyn Fn(&Seen) -> f32| {
+            let mut lanes = [0.0; LANES];
+            for (lane, seen) in lanes.iter_mut().zip(seen) {
+                *lane = value(seen);
+            }
+            f32x8::new(lanes)
+        };
+        Self {
+            evidence: from_fn(|part| lanes(&|seen| seen.0[part])),
+            right: lanes(&|seen| f32::from(u8::from(seen.1))),
+            weight: lanes(&|seen| seen.2),
         }
     }
 }
 
 /// Looks at each of the first examples with the others only, and without its whole label.
-pub(super) fn calibrate(lessons: &Lessons, asked: usize) -> Calibration {
+pub(super) fn calibrate(lessons: &Lessons<'_>, asked: usize) -> Calibration {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut order: Vec<usize> = (0..asked).collect();
     dice.shuffle(&mut order);
-    let mut place = vec![usize::MAX; lessons.examples.len()];
+    let mut place = vec![usize::MAX; lessons.labels.len()];
     for (at, example) in order.iter().enumerate() {
         place[*example] = at % FOLDS;
     }
     let mut seen = Vec::with_capacity(2 * asked);
     let mut look = |held: &dyn Fn(usize) -> bool, weight: f32| {
         let (out, kept): (Vec<usize>, Vec<usize>) =
-            (0..lessons.examples.len()).partition(|at| held(*at));
+            (0..lessons.labels.len()).partition(|at| held(*at));
         if kept.is_empty() {
             return;
         }
         let raw = Raw::train(lessons, &kept);
         for at in out.into_iter().filter(|at| *at < asked) {
-            let example = &lessons.examples[at];
-            let view = raw.look(&example.text, &lessons.counts[at]);
+            let view = raw.look(&lessons.counts[at], &lessons.words[at]);
             let best = view.best();
-            seen.push((view.evidence(best), best == example.label, weight));
+            seen.push((view.evidence(best), best == lessons.labels[at], weight));
         }
     };
     for fold in 0..FOLDS {
         look(&|at| place[at] == fold, 1.0);
     }
     for group in 0..GROUPS {
-        look(&|at| lessons.examples[at].label % GROUPS == group, UNSEEN);
+        look(&|at| lessons.labels[at] % GROUPS == group, UNSEEN);
     }
     Calibration::fit(&seen)
 }
@@ -114,7 +149,7 @@ mod tests {
     fn confidence_is_the_share_that_was_right_and_what_is_unlike_anything_is_doubted() {
         let like: Evidence = [1.0, 0.8, 0.8, 1.0];
         let unlike: Evidence = [1.0, 0.1, 0.1, 0.2];
-        let mut seen: Vec<(Evidence, bool, f32)> = (0..100).map(|n| (like, n < 80, 1.0)).collect();
+        let mut seen: Vec<Seen> = (0..100).map(|n| (like, n < 80, 1.0)).collect();
         seen.extend((0..100).map(|_| (unlike, false, UNSEEN)));
         let curve = Calibration::fit(&seen);
         let sure = curve.confidence(&like);

@@ -8,10 +8,16 @@
 //! known words, fitted on examples the regression had not seen, some of them of intents it had
 //! not seen at all.
 
-use super::calibration::{Calibration, calibrate};
-use super::features::{Counts, Sparse, Weighing, counts};
-use crate::words::{Lexicon, folded, is_light, stem, tokens};
+use std::ops::Range;
 
+use wide::f32x8;
+
+use super::calibration::{Calibration, calibrate};
+use super::features::{Counts, Sparse, Weighing, Word, merged, words};
+use crate::words::{Lexicon, folded};
+
+/// The values that are reckoned with at once, also where the compiler builds for size.
+pub(super) const LANES: usize = 8;
 /// Rounds over the examples.
 const ROUNDS: usize = 20;
 /// How fast the regression learns.
@@ -47,21 +53,36 @@ pub struct Classifier {
 impl Classifier {
     /// Trains on examples; `names` has the name of each label, whose words are an example too.
     pub fn train(examples: &[Example], names: &[&str]) -> Self {
-        let of_names = names.iter().enumerate().map(|(label, name)| Example {
-            text: (*name).to_owned(),
-            label,
-        });
-        let lessons = Lessons::new(examples.iter().cloned().chain(of_names), names.len());
-        let all: Vec<usize> = (0..lessons.examples.len()).collect();
+        let texts = examples.iter().map(|example| folded(&example.text));
+        let texts: Vec<String> = texts.chain(names.iter().map(|name| folded(name))).collect();
+        let words: Vec<Vec<Word<'_>>> = texts.iter().map(|text| words(text)).collect();
+        let counts: Vec<Counts> = words.iter().map(|words| Counts::of(words)).collect();
+        let labels = examples.iter().map(|example| example.label);
+        let lessons = Lessons {
+            counts: merged(&counts),
+            words,
+            labels: labels.chain(0..names.len()).collect(),
+            kinds: names.len(),
+        };
+        let all: Vec<usize> = (0..texts.len()).collect();
+        let mut raw = Raw::train(&lessons, &all);
+        // What customers write has features that came together in the examples one by one.
+        raw.index = Index::new(
+            &counts.iter().collect::<Vec<_>>(),
+            &lessons.labels,
+            names.len(),
+        );
         Self {
             calibration: calibrate(&lessons, examples.len()),
-            raw: Raw::train(&lessons, &all),
+            raw,
         }
     }
 
     /// The labels of a text, the likeliest first, each with its confidence.
     pub fn classify(&self, text: &str) -> Vec<Scored> {
-        let view = self.raw.look(text, &counts(text));
+        let folded = folded(text);
+        let words = words(&folded);
+        let view = self.raw.look(&Counts::of(&words), &words);
         let mut scored: Vec<Scored> = (0..view.probabilities.len())
             .map(|label| Scored {
                 label,
@@ -114,67 +135,52 @@ impl View {
 }
 
 /// Everything there is to learn from.
-pub(super) struct Lessons {
-    pub(super) examples: Vec<Example>,
+pub(super) struct Lessons<'t> {
+    pub(super) words: Vec<Vec<Word<'t>>>,
+    /// The features of each example, those that always come together as one: the less there are, the sooner it is learnt.
     pub(super) counts: Vec<Counts>,
-    labels: usize,
-}
-
-impl Lessons {
-    fn new(examples: impl Iterator<Item = Example>, labels: usize) -> Self {
-        let examples: Vec<Example> = examples.collect();
-        Self {
-            counts: examples
-                .iter()
-                .map(|example| counts(&example.text))
-                .collect(),
-            examples,
-            labels,
-        }
-    }
+    pub(super) labels: Vec<usize>,
+    /// How many labels there are.
+    kinds: usize,
 }
 
 /// The regression itself.
 #[derive(Debug)]
 pub(super) struct Raw {
-    weighing: Weighing,
-    /// Where the examples of each row begin below; one more at the end.
-    starts: Vec<u32>,
-    /// The examples that have a row, with their values.
-    examples: Vec<(u32, f32)>,
+    index: Index,
     example_labels: Vec<usize>,
-    /// For each example, how much it pulls towards each label.
-    pulls: Vec<f32>,
-    /// What every text has of each label.
-    bias: Vec<f32>,
+    /// How many labels there are.
+    kinds: usize,
+    /// For each example, how much it pulls towards each label, in as many lanes as the labels need.
+    pulls: Vec<f32x8>,
+    /// What every text has of each label; no text is of a lane without one.
+    bias: Vec<f32x8>,
     lexicon: Lexicon,
 }
 
 impl Raw {
-    pub(super) fn train(lessons: &Lessons, chosen: &[usize]) -> Self {
-        let labelled = |at: &usize| (&lessons.counts[*at], lessons.examples[*at].label);
-        let weighing = Weighing::learn(chosen.iter().map(labelled), lessons.labels);
-        let vectors: Vec<Sparse> = chosen
-            .iter()
-            .map(|at| weighing.vector(&lessons.counts[*at]))
-            .collect();
+    pub(super) fn train(lessons: &Lessons<'_>, chosen: &[usize]) -> Self {
+        let counts: Vec<&Counts> = chosen.iter().map(|at| &lessons.counts[*at]).collect();
+        let example_labels: Vec<usize> = chosen.iter().map(|at| lessons.labels[*at]).collect();
         let mut lexicon = Lexicon::default();
-        for at in chosen {
-            for token in tokens(&folded(&lessons.examples[*at].text)) {
-                lexicon.add(&stem(token));
-            }
+        for word in chosen.iter().flat_map(|at| &lessons.words[*at]) {
+            lexicon.add(&word.stem);
         }
-        let (starts, examples) = by_row(&vectors, weighing.rows());
+        let index = Index::new(&counts, &example_labels, lessons.kinds);
+        let vectors: Vec<Sparse> = counts
+            .iter()
+            .map(|counts| index.weighing.vector(counts))
+            .collect();
+        let mut bias = vec![f32x8::splat(f32::NEG_INFINITY); lessons.kinds.div_ceil(LANES)];
+        for label in 0..lessons.kinds {
+            bias[label / LANES].as_mut_array()[label % LANES] = 0.0;
+        }
         let mut raw = Self {
-            weighing,
-            starts,
-            examples,
-            example_labels: chosen
-                .iter()
-                .map(|at| lessons.examples[*at].label)
-                .collect(),
-            pulls: vec![0.0; chosen.len() * lessons.labels],
-            bias: vec![0.0; lessons.labels],
+            index,
+            example_labels,
+            kinds: lessons.kinds,
+            pulls: vec![f32x8::ZERO; chosen.len() * bias.len()],
+            bias,
             lexicon,
         };
         raw.descend(&vectors);
@@ -183,10 +189,11 @@ impl Raw {
 
     /// Stochastic gradient descent. What an example pulls is the sum of the steps it caused.
     fn descend(&mut self, vectors: &[Sparse]) {
-        let labels = self.bias.len();
-        let mut weights = vec![0.0_f32; self.weighing.rows() * labels];
+        let width = self.bias.len();
+        let mut weights = vec![f32x8::ZERO; self.index.weighing.rows() * width];
         let mut order: Vec<usize> = (0..vectors.len()).collect();
         let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+        let mut steps = self.bias.clone();
         for round in 0_u16.. {
             if usize::from(round) == ROUNDS {
                 break;
@@ -194,48 +201,42 @@ impl Raw {
             let rate = RATE / (1.0 + 0.1 * f32::from(round));
             dice.shuffle(&mut order);
             for at in &order {
-                let mut steps = self.bias.clone();
+                steps.copy_from_slice(&self.bias);
                 for (row, value) in &vectors[*at] {
-                    add(&mut steps, span(&weights, *row as usize, labels), *value);
+                    add(&mut steps, &weights[span(*row as usize, width)], *value);
                 }
                 softmax(&mut steps);
-                steps[self.example_labels[*at]] -= 1.0;
+                let label = self.example_labels[*at];
+                steps[label / LANES].as_mut_array()[label % LANES] -= 1.0;
                 for step in &mut steps {
                     *step *= -rate;
                 }
                 for (row, value) in &vectors[*at] {
-                    let start = *row as usize * labels;
-                    add(&mut weights[start..start + labels], &steps, *value);
+                    add(&mut weights[span(*row as usize, width)], &steps, *value);
                 }
                 add(&mut self.bias, &steps, PRIOR);
-                add(&mut self.pulls[at * labels..(at + 1) * labels], &steps, 1.0);
+                add(&mut self.pulls[span(*at, width)], &steps, 1.0);
             }
         }
     }
 
-    pub(super) fn look(&self, text: &str, counts: &Counts) -> View {
-        let mut likes = vec![0.0_f32; self.example_labels.len()];
-        for (row, value) in self.weighing.vector(counts) {
-            let row = row as usize;
-            let (start, end) = (self.starts[row] as usize, self.starts[row + 1] as usize);
-            for (example, other) in &self.examples[start..end] {
-                likes[*example as usize] += value * other;
-            }
-        }
-        let labels = self.bias.len();
-        let mut likeness = vec![0.0_f32; labels];
+    pub(super) fn look(&self, counts: &Counts, words: &[Word<'_>]) -> View {
+        let likes = self.index.likes(counts, self.example_labels.len());
+        let width = self.bias.len();
+        let mut likeness = vec![0.0_f32; self.kinds];
         let mut probabilities = self.bias.clone();
-        for (at, like) in likes.iter().enumerate() {
+        for (at, like) in likes.iter().enumerate().filter(|(_, like)| **like > 0.0) {
             let own = &mut likeness[self.example_labels[at]];
             *own = own.max(*like);
-            add(&mut probabilities, span(&self.pulls, at, labels), *like);
+            add(&mut probabilities, &self.pulls[span(at, width)], *like);
         }
         softmax(&mut probabilities);
+        let probabilities = probabilities.iter().flat_map(|lanes| *lanes.as_array());
         View {
-            probabilities,
+            probabilities: probabilities.take(self.kinds).collect(),
             nearest: likeness.iter().copied().fold(0.0, f32::max),
             likeness,
-            known: self.known(text),
+            known: self.known(words),
         }
     }
 
@@ -244,15 +245,14 @@ impl Raw {
         clippy::cast_precision_loss,
         reason = "lengths of messages are far below 2^24"
     )]
-    fn known(&self, text: &str) -> f32 {
-        let folded = folded(text);
+    fn known(&self, words: &[Word<'_>]) -> f32 {
         let (mut known, mut all) = (0, 0);
-        for token in tokens(&folded).filter(|token| !is_light(token)) {
-            let letters = token.chars().count();
-            all += letters;
-            let stem = stem(token);
-            if self.lexicon.number(&stem).is_some() || !self.lexicon.nearest(&stem).is_empty() {
-                known += letters;
+        for word in words.iter().filter(|word| word.tells()) {
+            all += word.letters();
+            if self.lexicon.number(&word.stem).is_some()
+                || !self.lexicon.nearest(&word.stem).is_empty()
+            {
+                known += word.letters();
             }
         }
         if all == 0 {
@@ -263,44 +263,81 @@ impl Raw {
     }
 }
 
-/// The examples that have each row, one row after another, and where each row begins.
-fn by_row(vectors: &[Sparse], rows: usize) -> (Vec<u32>, Vec<(u32, f32)>) {
-    let mut starts = vec![0_u32; rows + 1];
-    for (row, _) in vectors.iter().flatten() {
-        starts[*row as usize + 1] += 1;
-    }
-    for row in 0..rows {
-        starts[row + 1] += starts[row];
-    }
-    let mut next = starts.clone();
-    let mut examples = vec![(0, 0.0); vectors.iter().map(Vec::len).sum()];
-    for (example, vector) in (0_u32..).zip(vectors) {
-        for (row, value) in vector {
-            let place = &mut next[*row as usize];
-            examples[*place as usize] = (example, *value);
-            *place += 1;
+/// Which examples have which features.
+#[derive(Debug)]
+struct Index {
+    weighing: Weighing,
+    /// Where the examples of each row begin below; one more at the end.
+    starts: Vec<u32>,
+    /// The examples that have a row, with their values, one row after another.
+    examples: Vec<(u32, f32)>,
+}
+
+impl Index {
+    fn new(counts: &[&Counts], labels: &[usize], kinds: usize) -> Self {
+        let weighing = Weighing::learn(counts.iter().copied().zip(labels.iter().copied()), kinds);
+        let vectors: Vec<Sparse> = counts
+            .iter()
+            .map(|counts| weighing.vector(counts))
+            .collect();
+        let rows = weighing.rows();
+        let mut starts = vec![0_u32; rows + 1];
+        for (row, _) in vectors.iter().flatten() {
+            starts[*row as usize + 1] += 1;
+        }
+        for row in 0..rows {
+            starts[row + 1] += starts[row];
+        }
+        let mut next = starts.clone();
+        let mut examples = vec![(0, 0.0); vectors.iter().map(Vec::len).sum()];
+        for (example, vector) in (0_u32..).zip(&vectors) {
+            for (row, value) in vector {
+                let place = &mut next[*row as usize];
+                examples[*place as usize] = (example, *value);
+                *place += 1;
+            }
+        }
+        Self {
+            weighing,
+            starts,
+            examples,
         }
     }
-    (starts, examples)
-}
 
-fn span(values: &[f32], at: usize, length: usize) -> &[f32] {
-    &values[at * length..(at + 1) * length]
-}
-
-pub(super) fn add(to: &mut [f32], values: &[f32], times: f32) {
-    for (sum, value) in to.iter_mut().zip(values) {
-        *sum += value * times;
+    /// How much a text is like each of so many examples.
+    fn likes(&self, counts: &Counts, examples: usize) -> Vec<f32> {
+        let mut likes = vec![0.0_f32; examples];
+        for (row, value) in self.weighing.vector(counts) {
+            let row = row as usize;
+            let (start, end) = (self.starts[row] as usize, self.starts[row + 1] as usize);
+            for (example, other) in &self.examples[start..end] {
+                likes[*example as usize] += value * other;
+            }
+        }
+        likes
     }
 }
 
-fn softmax(values: &mut [f32]) {
-    let most = values.iter().copied().fold(f32::MIN, f32::max);
-    let mut total = 0.0;
+/// Where a row is among rows of so many values each.
+fn span(row: usize, width: usize) -> Range<usize> {
+    row * width..(row + 1) * width
+}
+
+fn add(to: &mut [f32x8], values: &[f32x8], times: f32) {
+    for (sum, value) in to.iter_mut().zip(values) {
+        *sum += *value * times;
+    }
+}
+
+fn softmax(values: &mut [f32x8]) {
+    let most = |lanes: &f32x8| lanes.as_array().iter().copied().fold(f32::MIN, f32::max);
+    let most = values.iter().map(most).fold(f32::MIN, f32::max);
+    let mut total = f32x8::ZERO;
     for value in values.iter_mut() {
         *value = (*value - most).exp();
         total += *value;
     }
+    let total = total.reduce_add();
     for value in values {
         *value /= total;
     }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use zapis_core::message::is_stop_word;
 
 use super::human::asks_human;
-use crate::words::{folded, stem, tokens};
+use crate::words::{WordList, folded, stem, tokens};
 
 /// What the words of a message tell without any training.
 #[expect(
@@ -124,6 +124,7 @@ impl Words {
     }
 }
 
+static HEALTH_WORDS: LazyLock<WordList> = LazyLock::new(|| WordList::of(HEALTH));
 static URGENT_WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(URGENT));
 
 /// Reads the signals of a message.
@@ -144,11 +145,7 @@ pub(super) fn signals(text: &str) -> Signals {
 
 /// Whether words speak of illness, pregnancy or medicine.
 pub(super) fn is_about_health<'w>(mut words: impl Iterator<Item = &'w str>) -> bool {
-    words.any(|word| {
-        HEALTH
-            .split_whitespace()
-            .any(|beginning| word.starts_with(beginning))
-    })
+    words.any(|word| HEALTH_WORDS.holds(word))
 }
 
 fn has_unturned(words: &[&str], stems: &[String], list: &Words) -> bool {

@@ -53,7 +53,7 @@ impl Lexicon {
     /// The known stems nearest to one that is not known, with the number of typos between.
     pub fn nearest(&self, stem: &str) -> Vec<(u32, usize)> {
         let length = stem.chars().count();
-        if length < SHORTEST_FUZZY || stem.chars().any(char::is_numeric) {
+        if self.is_empty() || length < SHORTEST_FUZZY || stem.chars().any(char::is_numeric) {
             return Vec::new();
         }
         let mut found: Vec<(u32, usize)> = Vec::new();
