@@ -22,13 +22,15 @@ pub(super) struct Calibration {
 
 impl Calibration {
     pub(super) fn confidence(&self, evidence: &Evidence) -> f32 {
-        let sum: f32 = self
-            .weights
-            .iter()
-            .zip(evidence)
-            .map(|(weight, value)| weight * value)
-            .sum();
-        1.0 / (1.0 + (-(sum + self.bias)).exp())
+        self.confidences(&evidence.map(f32x8::splat)).as_array()[0]
+    }
+
+    fn confidences(&self, evidence: &[f32x8; 4]) -> f32x8 {
+        let mut sum = f32x8::splat(self.bias);
+        for (weight, value) in self.weights.iter().zip(evidence) {
+            sum += *value * *weight;
+        }
+        f32x8::ONE / (f32x8::ONE + (-sum).exp())
     }
 
     /// Weighs the evidence on all that was seen, then fits how sure that makes on what is of a
@@ -64,12 +66,7 @@ impl Calibration {
         for _ in 0..1500 {
             let (mut steps, mut bias) = ([f32x8::ZERO; 4], f32x8::ZERO);
             for seen in &lanes {
-                let mut sum = f32x8::splat(self.bias);
-                for (weight, value) in self.weights.iter().zip(seen.evidence) {
-                    sum += value * *weight;
-                }
-                let confidence = f32x8::ONE / (f32x8::ONE + (-sum).exp());
-                let error = (confidence - seen.right) * seen.weight;
+                let error = (self.confidences(&seen.evidence) - seen.right) * seen.weight;
                 bias += error;
                 for (step, value) in steps.iter_mut().zip(seen.evidence) {
                     *step += value * error;

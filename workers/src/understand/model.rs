@@ -67,11 +67,8 @@ impl Classifier {
         let all: Vec<usize> = (0..texts.len()).collect();
         let mut raw = Raw::train(&lessons, &all);
         // What customers write has features that came together in the examples one by one.
-        raw.index = Index::new(
-            &counts.iter().collect::<Vec<_>>(),
-            &lessons.labels,
-            names.len(),
-        );
+        let counts: Vec<&Counts> = counts.iter().collect();
+        (raw.index, _) = Index::new(&counts, &lessons.labels, names.len());
         Self {
             calibration: calibrate(&lessons, examples.len()),
             raw,
@@ -166,11 +163,7 @@ impl Raw {
         for word in chosen.iter().flat_map(|at| &lessons.words[*at]) {
             lexicon.add(&word.stem);
         }
-        let index = Index::new(&counts, &example_labels, lessons.kinds);
-        let vectors: Vec<Sparse> = counts
-            .iter()
-            .map(|counts| index.weighing.vector(counts))
-            .collect();
+        let (index, vectors) = Index::new(&counts, &example_labels, lessons.kinds);
         let mut bias = vec![f32x8::splat(f32::NEG_INFINITY); lessons.kinds.div_ceil(LANES)];
         for label in 0..lessons.kinds {
             bias[label / LANES].as_mut_array()[label % LANES] = 0.0;
@@ -274,7 +267,8 @@ struct Index {
 }
 
 impl Index {
-    fn new(counts: &[&Counts], labels: &[usize], kinds: usize) -> Self {
+    /// The index, and the vectors of the examples.
+    fn new(counts: &[&Counts], labels: &[usize], kinds: usize) -> (Self, Vec<Sparse>) {
         let weighing = Weighing::learn(counts.iter().copied().zip(labels.iter().copied()), kinds);
         let vectors: Vec<Sparse> = counts
             .iter()
@@ -297,11 +291,12 @@ impl Index {
                 *place += 1;
             }
         }
-        Self {
+        let index = Self {
             weighing,
             starts,
             examples,
-        }
+        };
+        (index, vectors)
     }
 
     /// How much a text is like each of so many examples.
