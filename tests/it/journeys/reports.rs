@@ -204,6 +204,9 @@ async fn what_was_before_is_measured(on: On, roles: Vec<Vec<&'static str>>) {
     assert_eq!(firm.count(called), 0);
 
     firm.stop().await;
+    // Telegram tells whole seconds: what is written in the one that observing ended in seems to be from before.
+    let stopped = Clock::system().now().timestamp();
+    until("a second", || Clock::system().now().timestamp() > stopped).await;
     let file = firm.config_file();
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(
