@@ -273,13 +273,20 @@ impl State {
                 dialogue: Dialogue::opened(at),
             });
         }
-        let Some(open) = known.last_mut() else {
+        let Some((open, before)) = known.split_last_mut() else {
             return;
         };
+        let begun = open.dialogue.started_at;
         open.dialogue.take(event);
-        if let Some((open, before)) = known.split_last_mut()
-            && open.dialogue.is_enquiry()
+        // A late line moves no beginning before the end of the dialogue before: their order, by which the newest are
+        // loaded again, is that in which they were opened.
+        if before
+            .last()
+            .is_some_and(|before| open.dialogue.started_at <= before.dialogue.last_at)
         {
+            open.dialogue.started_at = begun;
+        }
+        if open.dialogue.is_enquiry() {
             for before in before {
                 let silent = open.dialogue.started_at - before.dialogue.last_at;
                 before.dialogue.reopened |= silent <= REOPENED;

@@ -382,6 +382,26 @@ proptest! {
     }
 }
 
+/// A line that comes days late belongs to the newest dialogue, which does not begin before the one before it for that.
+#[tokio::test]
+async fn a_late_line_changes_no_order_of_dialogues() {
+    let mut journal = Journal::default();
+    journal.writes(1, 16_313).writes(1, 17_754);
+    journal.writes(1, 16_314).presses(1, 14_911);
+    journal.writes(1, 18_087).calls(1, 19_023);
+    let follower = follower(Desks::default()).await;
+    for event in &journal.0 {
+        let event = std::slice::from_ref(event);
+        follower.store.journal(event, &[]).await.unwrap();
+        follower.catch_up().await.unwrap();
+    }
+    let grown = kept(&follower.store).await;
+    let begun: Vec<_> = grown.0.iter().map(|row| row.started_at).collect();
+    assert_eq!(begun, [at(16_313), at(16_314)]);
+    recount(&follower).await.unwrap();
+    assert_eq!(grown, kept(&follower.store).await);
+}
+
 #[test]
 fn observing_anew_is_another_time() {
     let day = |n: i64| at(n * 24 * 60);
